@@ -1,0 +1,218 @@
+// BoundSocket: a socket that holds its address from construction on, for any server to adopt.
+import { addon, type LocalAddress } from './addon.ts';
+import type { TcpHandle, UdpHandle } from './adopt/handle-classes.ts';
+import { requireNetPermission } from './adopt/permission.ts';
+import { adoptTcp } from './adopt/tcp.ts';
+import { type Bound, bind } from './bind.ts';
+import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
+import { DEFAULT_BACKLOG, lastRefusal } from './open.ts';
+import { type BindOptions, type BindRequest, checkBindOptions } from './options.ts';
+import { system } from './platform.ts';
+import type { BindOutcome } from './policy/policy.ts';
+import { decode, lengthOf } from './socket-options/encode.ts';
+import { optionNamed, settingsWords } from './socket-options/lookup.ts';
+import type { GettableName, OptionName, OptionValues } from './socket-options/values.ts';
+
+const warned = new Set<string>();
+
+function warnOnce(caveat: string): void {
+  if (warned.has(caveat)) return;
+  warned.add(caveat);
+  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, {
+    type: 'ExactbindWarning',
+    code: 'EXACTBIND_PARTIAL',
+  });
+}
+
+/**
+ * A socket that is bound, and for TCP listening, from construction on: the kernel completes handshakes before a server
+ * adopts it. With `reserve: true` it is bound and nothing else, and still nobody can take its address.
+ *
+ * Members are those of `BoundSocket` in `node:net` (24.21, 26.4), which sets SO_REUSEADDR and so does not hold its port
+ * on Linux.
+ *
+ * - Linux: exclusive against every option, address and user; restarts over leftovers of an earlier run.
+ * - macOS: a wildcard is `'partial'`: see `caveat`.
+ * - Windows: `SO_EXCLUSIVEADDRUSE`.
+ *
+ * @example server.listen(new BoundSocket({ port: 3000 }), () => console.log('listening'))
+ */
+export class BoundSocket {
+  /**
+   * `'clean'` if nothing was on the address, `'over-leftovers'` if TIME_WAIT or other remains of an earlier run were.
+   * Absent where the system does not tell: `sharing` `'reuse-port'`, `'raw'`, and `'reuse-address'` where it is not exclusive.
+   */
+  readonly outcome: BindOutcome | undefined;
+  /** `'partial'` where the system leaves a hole, which `caveat` describes. */
+  readonly exclusivity: 'full' | 'partial';
+  readonly caveat: string | undefined;
+
+  readonly #request: BindRequest;
+  readonly #bound: Bound;
+  #isOurs = true;
+  #address: LocalAddress | undefined;
+
+  /**
+   * Opens, sets the options, binds and listens, synchronously.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
+   * @throws RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
+   * @throws Error `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … with `syscall` naming the call that failed; `ENOTSUP` naming
+   * the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
+   */
+  constructor(options: BindOptions = {}) {
+    this.#request = checkBindOptions(options);
+    requireNetPermission(this.#request.host ?? '');
+    const bound = bind(this.#request);
+    if ('refusal' in bound) {
+      throw systemError(bound.refusal, { address: bound.place.host, port: this.#request.port });
+    }
+    this.#bound = bound;
+    const { exclusivity, caveat } = this.#bound.how.policy;
+    this.outcome = this.#bound.outcome;
+    this.exclusivity = exclusivity;
+    this.caveat = caveat;
+    if (caveat !== undefined && this.#request.sharing === 'exclusive' && !this.#request.acceptPartial) warnOnce(caveat);
+  }
+
+  /**
+   * The address the socket is bound to, as `net.Server.address()` gives it.
+   * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`; `EBADF`, `ENOTSOCK` if the descriptor was closed underneath
+   */
+  address(): { address: string; family: 'IPv4' | 'IPv6'; port: number } {
+    const { address, family, port } = this.#localAddress();
+    return { address, family: family === 6 ? 'IPv6' : 'IPv4', port };
+  }
+
+  /**
+   * The descriptor, which stays the BoundSocket's: do not close it. -1 on Windows, where a socket has none.
+   * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
+   */
+  fd(): number {
+    this.#requireOwnership();
+    return system === 'windows' ? -1 : this.#bound.socket;
+  }
+
+  /**
+   * Gives the socket up and returns its descriptor, for `server.listen({ fd })` outside cluster workers (in a worker
+   * Node sends the number to the primary, where it means another file). The caller closes it.
+   * @throws Error `ENOTSUP` on Windows; `ERR_SOCKET_HANDLE_ADOPTED`
+   */
+  detach(): number {
+    this.#requireOwnership();
+    if (system === 'windows') throw notSupported('detach', 'a SOCKET is no descriptor: use server.listen(boundSocket)');
+    const { socket, udp } = this.#bound;
+    if (udp === undefined) {
+      this.#prepareForAdoption();
+      addon.release(socket);
+      this.#isOurs = false;
+      return socket;
+    }
+    // A libuv handle cannot let go of its descriptor, but the address belongs to the socket behind it.
+    const copy = addon.duplicate(socket);
+    if (copy === -1) throw systemError({ code: codeOf(addon.status[0] as number), syscall: 'fcntl' });
+    this.close();
+    return copy;
+  }
+
+  /**
+   * Closes a socket that was never adopted, and frees its address.
+   * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
+   */
+  close(): void {
+    this.#requireOwnership();
+    this.#isOurs = false;
+    const { socket, udp } = this.#bound;
+    if (udp === undefined) addon.close(socket);
+    else udp.close();
+  }
+
+  /** Closes a socket that was never adopted; otherwise does nothing. */
+  [Symbol.dispose](): void {
+    if (this.#isOurs) this.close();
+  }
+
+  /**
+   * Reads a socket option by the kernel's name.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE`; Error `ENOTSUP`, `ENOPROTOOPT`, `ERR_SOCKET_HANDLE_ADOPTED`
+   */
+  getOption<Name extends GettableName>(name: Name): OptionValues[Name] {
+    this.#requireOwnership();
+    const option = optionNamed(name);
+    if (!option.get) throw wrongValue('option', name, 'can only be set');
+    const value = addon.get(this.#bound.socket, option.level, option.number, lengthOf(option.type));
+    if (typeof value === 'number') {
+      throw systemError({ code: codeOf(value), syscall: 'getsockopt', option: name });
+    }
+    return decode(option.type, value, system) as OptionValues[Name];
+  }
+
+  /**
+   * Sets a socket option by the kernel's name. SO_REUSEADDR, SO_REUSEPORT and SO_EXCLUSIVEADDRUSE decide who may share
+   * the address: they are set with `sharing: 'raw'` only.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   * @throws Error `ENOTSUP`, `ENOPROTOOPT`, `EPERM`, …; `ERR_SOCKET_HANDLE_ADOPTED`
+   */
+  setOption<Name extends OptionName>(name: Name, value: OptionValues[Name]): void {
+    this.#requireOwnership();
+    checkBindOptions({ sharing: this.#request.sharing, socketOptions: { [name]: value } });
+    const words = settingsWords([[name, value]]);
+    const error = addon.set(this.#bound.socket, new Int32Array(words));
+    if (error !== 0) throw systemError({ code: codeOf(error), syscall: 'setsockopt', option: name });
+  }
+
+  /**
+   * The handle that `server.listen(boundSocket)` adopts: Node reads this property of whatever it is given, once. From
+   * then on the server owns the socket.
+   * @internal
+   */
+  get _handle(): TcpHandle {
+    this.#requireOwnership();
+    if (this.#bound.udp !== undefined) throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
+    this.#prepareForAdoption();
+    const handle = adoptTcp(this.#bound.socket, this.#request.backlog);
+    this.#isOurs = false;
+    return handle;
+  }
+
+  /**
+   * The handle that `bindUdp()` gives to a dgram.Socket.
+   * @internal
+   */
+  takeUdpHandle(): UdpHandle {
+    this.#requireOwnership();
+    const { udp } = this.#bound;
+    if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
+    this.#isOurs = false;
+    return udp;
+  }
+
+  #requireOwnership(): void {
+    if (!this.#isOurs) throw alreadyAdopted();
+  }
+
+  #localAddress(): LocalAddress {
+    this.#requireOwnership();
+    if (this.#address !== undefined) return this.#address;
+    const found = addon.localAddress(this.#bound.socket);
+    if (typeof found === 'number') throw systemError({ code: codeOf(found), syscall: 'getsockname' });
+    if (found === null) throw systemError({ code: 'ENOTSOCK', syscall: 'getsockname' });
+    this.#address = found;
+    return found;
+  }
+
+  // libuv listens on a random port if it is handed an unbound socket, and a descriptor that was closed underneath may be
+  // another socket by now: what is handed over must be what was bound. A reservation starts to listen here.
+  #prepareForAdoption(): void {
+    const { place, how, socket } = this.#bound;
+    const expected = this.#address?.port ?? this.#request.port;
+    this.#address = undefined;
+    const { port } = this.#localAddress();
+    if (port === 0 || (expected !== 0 && port !== expected)) {
+      throw systemError({ code: 'EBADF', syscall: 'getsockname' }, { address: place.host, port: expected });
+    }
+    if (!this.#request.reserve) return;
+    const error = addon.listen(socket, how.beforeAdoption, this.#request.backlog ?? DEFAULT_BACKLOG);
+    if (error === 0) return;
+    throw systemError(lastRefusal(this.#request, place, port), { address: place.host, port });
+  }
+}

@@ -1,0 +1,145 @@
+// Every error this package raises: Node's shape and codes, the exact failing system call in `cause`.
+import { getSystemErrorMap, inspect } from 'node:util';
+import { system } from './platform.ts';
+
+/** An operating system's refusal, shaped as Node shapes it. */
+export interface SystemError extends Error {
+  code: string;
+  errno: number;
+  syscall: string;
+  address?: string;
+  port?: number;
+  option?: string;
+}
+
+// libuv's translation (src/win/error.c), and the two codes that it leaves UNKNOWN.
+const WINSOCK: Record<number, string> = {
+  10004: 'EINTR',
+  10009: 'EBADF',
+  10013: 'EACCES',
+  10014: 'EFAULT',
+  10022: 'EINVAL',
+  10024: 'EMFILE',
+  10038: 'ENOTSOCK',
+  10040: 'EMSGSIZE',
+  10042: 'ENOPROTOOPT',
+  10043: 'EPROTONOSUPPORT',
+  10045: 'ENOTSUP',
+  10047: 'EAFNOSUPPORT',
+  10048: 'EADDRINUSE',
+  10049: 'EADDRNOTAVAIL',
+  10050: 'ENETDOWN',
+  10055: 'ENOBUFS',
+  10056: 'EISCONN',
+  10057: 'ENOTCONN',
+};
+
+/** The number that Node gives to an error name on this system (negative). */
+export function errnoOf(code: string): number {
+  for (const [errno, [name]] of getSystemErrorMap()) if (name === code) return errno;
+  return -1;
+}
+
+/** The name of an operating system's own error number. */
+export function codeOf(error: number): string {
+  if (system === 'windows') return WINSOCK[error] ?? 'UNKNOWN';
+  return getSystemErrorMap().get(-error)?.[0] ?? 'UNKNOWN';
+}
+
+/** What a failed system call left behind. */
+export interface Failure {
+  readonly code: string;
+  readonly syscall: string;
+  /** The option that was refused. */
+  readonly option?: string;
+  /** What the code alone does not say; it ends the message. */
+  readonly remark?: string;
+}
+
+/**
+ * Builds the error that Node would: `listen EADDRINUSE: address already in use :::3000`, with `code`, `errno`,
+ * `syscall`, `address` and `port`.
+ */
+export function systemError(failure: Failure, where?: { address: string; port: number }): SystemError {
+  const { code, syscall, option, remark } = failure;
+  const errno = errnoOf(code);
+  const explained = getSystemErrorMap().get(errno)?.[1] ?? 'unknown error';
+  const place = where === undefined ? '' : ` ${where.address}${where.port > 0 ? `:${where.port}` : ''}`;
+  const about = option === undefined ? '' : ` (${option})`;
+  const added = remark === undefined ? '' : ` (${remark})`;
+  const error = new Error(`${syscall} ${code}: ${explained}${place}${about}${added}`) as SystemError;
+  Object.assign(error, { errno, code, syscall });
+  if (where !== undefined) {
+    error.address = where.address;
+    if (where.port > 0) error.port = where.port;
+  }
+  if (option !== undefined) error.option = option;
+  return error;
+}
+
+/** The same refusal as net.Server reports it: `syscall` is 'listen', and the exact call is in `cause`. */
+export function asListenError(cause: SystemError): SystemError {
+  const error = new Error(cause.message.replace(/^\S+/, 'listen'), { cause });
+  return Object.assign(error, cause, { syscall: 'listen' });
+}
+
+/** The operating system has no means for what was asked: `ENOTSUP`, naming the option that is missing. */
+export function notSupported(option: string, reason: string): SystemError {
+  return systemError({ code: 'ENOTSUP', syscall: 'setsockopt', option, remark: reason });
+}
+
+function coded<E extends Error>(error: E, code: string): E {
+  // As Node's own errors: the code shows in the stack, not in the name.
+  const { name } = error;
+  error.name = `${name} [${code}]`;
+  void error.stack;
+  Object.defineProperty(error, 'name', { value: name, writable: true, configurable: true, enumerable: false });
+  return Object.assign(error, { code });
+}
+
+export function wrongType(name: string, expected: string, value: unknown): TypeError {
+  const message = `The "${name}" argument must be ${expected}. Received ${inspect(value, { depth: 0 })}`;
+  return coded(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
+}
+
+export function wrongValue(name: string, value: unknown, reason: string): TypeError {
+  const message = `The argument '${name}' ${reason}. Received ${inspect(value, { depth: 0 })}`;
+  return coded(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
+}
+
+export function outOfRange(name: string, range: string, value: unknown): RangeError {
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  return coded(new RangeError(message), 'ERR_OUT_OF_RANGE');
+}
+
+export function badPort(value: unknown): RangeError {
+  const message = `options.port should be >= 0 and < 65536. Received ${inspect(value)}.`;
+  return coded(new RangeError(message), 'ERR_SOCKET_BAD_PORT');
+}
+
+export function incompatible(option: string, other: string): TypeError {
+  return coded(new TypeError(`Option "${option}" cannot be used in combination with option "${other}"`), 'ERR_INCOMPATIBLE_OPTION_PAIR');
+}
+
+export function alreadyAdopted(): Error {
+  return coded(new Error('The socket was already adopted or closed'), 'ERR_SOCKET_HANDLE_ADOPTED');
+}
+
+export function alreadyListening(): Error {
+  return coded(new Error('Listen method has been called more than once without closing.'), 'ERR_SERVER_ALREADY_LISTEN');
+}
+
+export function notRunning(): Error {
+  return coded(new Error('Server was closed before it was listening'), 'ERR_SERVER_NOT_RUNNING');
+}
+
+export function accessDenied(resource: string): Error {
+  const error = new Error('Access to this API has been restricted. Use --allow-net to manage permissions.');
+  return Object.assign(coded(error, 'ERR_ACCESS_DENIED'), { permission: 'Net', resource });
+}
+
+export function aborted(cause: unknown): Error {
+  const error = Object.assign(new Error('The operation was aborted', { cause }), { code: 'ABORT_ERR' });
+  error.name = 'AbortError';
+  return error;
+}

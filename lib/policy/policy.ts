@@ -1,0 +1,65 @@
+// The words in which a policy is asked and answers; the systems' own files say what they mean on each system.
+import type { OptionName, OptionValues } from '../socket-options/values.ts';
+
+export type Protocol = 'tcp' | 'udp';
+export type Sharing = 'exclusive' | 'reuse-address' | 'reuse-port' | 'raw';
+export type Leftovers = 'reuse' | 'refuse';
+export type BindOutcome = 'clean' | 'over-leftovers';
+
+/** What a policy has to know: never the port, never a process, so that it stays a pure function. */
+export interface PolicyRequest {
+  readonly protocol: Protocol;
+  readonly sharing: Sharing;
+  readonly leftovers: Leftovers;
+  readonly reserve: boolean;
+  /** `'any'` is the unspecified address: 0.0.0.0 or ::. */
+  readonly address: 'any' | 'specific';
+  readonly family: 4 | 6;
+  readonly ipv6Only: boolean;
+}
+
+/** One option and its value, by name. */
+export type Setting = {
+  readonly [Name in OptionName]: readonly [name: Name, value: OptionValues[Name]];
+}[OptionName];
+
+/** One try to bind: the options before bind() and those between bind() and listen(). */
+export interface Attempt {
+  /** What it means that this attempt bound the address; absent where the system cannot tell. */
+  readonly outcome?: BindOutcome;
+  readonly beforeBind: readonly Setting[];
+  readonly beforeListen: readonly Setting[];
+}
+
+export interface Policy {
+  /** Tried in order on one socket as long as bind() says EADDRINUSE. */
+  readonly attempts: readonly Attempt[];
+  /** How often everything starts again when listen() says EADDRINUSE. */
+  readonly rounds: number;
+  /** Set when a reservation is adopted, at once before listen(). */
+  readonly beforeAdoption: readonly Setting[];
+  readonly exclusivity: 'full' | 'partial';
+  /** The hole that the system leaves, in a sentence. */
+  readonly caveat?: string;
+  /** A second address that a socket without any option must be able to hold while ours is bound. */
+  readonly guard?: string;
+  /** Addresses whose listed holders are conflicts although the system would let us bind. */
+  readonly rivals?: readonly string[];
+}
+
+/** What the system has no means for: the option it lacks, and why no other will do. */
+export interface Unsupported {
+  readonly unsupported: string;
+  readonly reason: string;
+}
+
+/** Sets exactly what the caller listed, on every system alike. */
+export function rawPolicy(): Policy {
+  return {
+    attempts: [{ beforeBind: [], beforeListen: [] }],
+    rounds: 1,
+    beforeAdoption: [],
+    exclusivity: 'partial',
+    caveat: "sharing: 'raw' sets exactly the options it was given and promises nothing",
+  };
+}

@@ -1,0 +1,33 @@
+// Which options Windows needs for each sharing mode ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn).
+import { type Policy, type PolicyRequest, rawPolicy, type Unsupported } from './policy.ts';
+
+export function windowsPolicy(request: PolicyRequest): Policy | Unsupported {
+  const { sharing, protocol, address, family } = request;
+  if (sharing === 'raw') return rawPolicy();
+  if (sharing === 'reuse-address') {
+    return {
+      unsupported: 'SO_REUSEADDR',
+      reason: 'on Windows it takes a port away from the socket that holds it; leftovers do not need it there',
+    };
+  }
+  if (sharing === 'reuse-port') return { unsupported: 'SO_REUSEPORT', reason: 'Windows has no such option' };
+
+  const policy = {
+    attempts: [{ outcome: 'clean', beforeBind: [['SO_EXCLUSIVEADDRUSE', true]], beforeListen: [] }],
+    rounds: 1,
+    beforeAdoption: [],
+  } as const;
+  if (address === 'specific') {
+    // An exclusive bind of a specific address succeeds silently over somebody's wildcard: a socket without options
+    // must be able to hold the wildcard, and the owner table, which alone lists a dual-stack :: under IPv4, must be empty.
+    const wildcard = family === 6 ? '::' : '0.0.0.0';
+    return { ...policy, exclusivity: 'full', guard: wildcard, rivals: [wildcard] };
+  }
+  if (family === 6) return { ...policy, exclusivity: 'full' };
+  return {
+    ...policy,
+    exclusivity: 'partial',
+    caveat: 'Windows may let 0.0.0.0 and a dual-stack :: hold one port; bind :: instead, which serves IPv4 too',
+    ...(protocol === 'tcp' ? { rivals: ['0.0.0.0'] } : {}),
+  };
+}

@@ -1,0 +1,24 @@
+// Numeric addresses: text to sockaddr and back.
+#pragma once
+
+#include "system.h"
+
+namespace exactbind {
+
+// An IPv6 address with the longest zone ("%" and an interface name) and the terminating zero.
+constexpr size_t kAddressText = 128;
+
+struct Address {
+  sockaddr_storage storage;
+  socklen_t length;
+};
+
+// Reads an IPv4 or IPv6 literal, the latter with a zone if it has one; false if it is neither.
+bool parseAddress(const char* text, uint16_t port, Address* address);
+
+// Writes the literal without a zone, as getsockname() of Node does.
+bool formatAddress(const sockaddr_storage& storage, char (&text)[kAddressText]);
+
+uint16_t portOf(const sockaddr_storage& storage);
+
+}  // namespace exactbind

@@ -1,0 +1,271 @@
+// What JavaScript can call: numbers and text in, numbers and text out.
+#include "calls.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "plan.h"
+
+namespace exactbind {
+
+namespace {
+
+constexpr size_t kStatusWords = 5;
+constexpr size_t kLongestOption = 64 * 1024;
+constexpr size_t kMostHolders = 64;
+
+// One environment: the sockets it opened and nobody has taken over, and the words in which failures are told.
+class Environment {
+ public:
+  Environment(Napi::Env env, Napi::Object exports) {
+    auto words = Napi::Int32Array::New(env, kStatusWords);
+    status_ = words.Data();
+    // The reference keeps the memory behind `status_` alive as long as the environment.
+    words_ = Napi::Persistent(words.As<Napi::Object>());
+    words_.SuppressDestruct();
+    exports.Set("status", words);
+  }
+
+  // An environment that ends closes what it still owns: nothing of a finished worker stays bound.
+  ~Environment() {
+    for (Handle handle : owned_) os::close(handle);
+  }
+
+  void own(Handle handle) { owned_.push_back(handle); }
+
+  // False if the socket is not (or no longer) ours. The youngest sockets are the likeliest to go, so it looks from there.
+  bool disown(Handle handle) {
+    auto found = std::find(owned_.rbegin(), owned_.rend(), handle);
+    if (found == owned_.rend()) return false;
+    *found = owned_.back();
+    owned_.pop_back();
+    return true;
+  }
+
+  void tell(const Outcome& outcome) {
+    status_[0] = outcome.error;
+    status_[1] = outcome.step;
+    status_[2] = outcome.attempt;
+    status_[3] = outcome.level;
+    status_[4] = outcome.option;
+  }
+
+ private:
+  std::vector<Handle> owned_;
+  int32_t* status_;
+  Napi::ObjectReference words_;
+};
+
+Environment& environmentOf(const Napi::CallbackInfo& info) {
+  return *info.Env().GetInstanceData<Environment>();
+}
+
+Napi::Value throwBadCall(const Napi::CallbackInfo& info, const char* message) {
+  Napi::TypeError::New(info.Env(), message).ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
+int32_t int32At(const Napi::CallbackInfo& info, size_t index) {
+  int32_t value = 0;
+  napi_get_value_int32(info.Env(), info[index], &value);
+  return value;
+}
+
+Handle handleAt(const Napi::CallbackInfo& info, size_t index) {
+  int64_t value = -1;
+  napi_get_value_int64(info.Env(), info[index], &value);
+  return static_cast<Handle>(value);
+}
+
+Napi::Number handleValue(const Napi::CallbackInfo& info, Handle handle) {
+  return Napi::Number::New(info.Env(), static_cast<double>(static_cast<int64_t>(handle)));
+}
+
+struct Words {
+  const int32_t* data = nullptr;
+  size_t count = 0;
+};
+
+bool wordsAt(const Napi::CallbackInfo& info, size_t index, Words* words) {
+  napi_typedarray_type type;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(info.Env(), info[index], &type, &words->count, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array) {
+    return false;
+  }
+  words->data = static_cast<const int32_t*>(data);
+  return true;
+}
+
+bool addressAt(const Napi::CallbackInfo& info, size_t host, size_t port, Address* address) {
+  char text[kAddressText];
+  size_t length = 0;
+  if (napi_get_value_string_utf8(info.Env(), info[host], text, sizeof text, &length) != napi_ok) return false;
+  return parseAddress(text, static_cast<uint16_t>(int32At(info, port)), address);
+}
+
+// open(plan: Int32Array, host: string, port: number): handle, or -1 and `status` says why
+Napi::Value open(const Napi::CallbackInfo& info) {
+  Words plan;
+  Address address;
+  Outcome outcome;
+  if (!wordsAt(info, 0, &plan)) return throwBadCall(info, "plan");
+  if (!addressAt(info, 1, 2, &address)) return throwBadCall(info, "address");
+  if (!runPlan(plan.data, plan.count, address, &outcome)) return throwBadCall(info, "plan");
+  Environment& environment = environmentOf(info);
+  environment.tell(outcome);
+  if (outcome.error != 0) return Napi::Number::New(info.Env(), -1);
+  environment.own(outcome.handle);
+  return handleValue(info, outcome.handle);
+}
+
+// socket(family, type): handle of an unbound socket, or -1 and `status` says why
+Napi::Value socket(const Napi::CallbackInfo& info) {
+  Outcome outcome;
+  outcome.error = os::open(int32At(info, 0), int32At(info, 1), &outcome.handle);
+  outcome.step = outcome.error == 0 ? kStepNone : kStepSocket;
+  Environment& environment = environmentOf(info);
+  environment.tell(outcome);
+  if (outcome.error != 0) return Napi::Number::New(info.Env(), -1);
+  environment.own(outcome.handle);
+  return handleValue(info, outcome.handle);
+}
+
+// Applies settings and, if they all held, makes one more call; `status` tells which failed.
+template <typename Call>
+Napi::Value configureThen(const Napi::CallbackInfo& info, Step step, Call call) {
+  Words settings;
+  Outcome outcome;
+  if (!wordsAt(info, 1, &settings)) return throwBadCall(info, "settings");
+  if (!applySettings(settings.data, settings.count, handleAt(info, 0), &outcome)) return throwBadCall(info, "settings");
+  if (outcome.error == 0) {
+    outcome.error = call(handleAt(info, 0));
+    if (outcome.error != 0) outcome.step = step;
+  }
+  environmentOf(info).tell(outcome);
+  return Napi::Number::New(info.Env(), outcome.error);
+}
+
+// set(handle, settings: Int32Array): error
+Napi::Value set(const Napi::CallbackInfo& info) {
+  return configureThen(info, kStepNone, [](Handle) { return 0; });
+}
+
+// bind(handle, settings: Int32Array, host, port): error
+Napi::Value bind(const Napi::CallbackInfo& info) {
+  Address address;
+  if (!addressAt(info, 2, 3, &address)) return throwBadCall(info, "address");
+  return configureThen(info, kStepBind, [&](Handle handle) {
+    return os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
+  });
+}
+
+// listen(handle, settings: Int32Array, backlog): error
+Napi::Value listen(const Napi::CallbackInfo& info) {
+  int32_t backlog = int32At(info, 2);
+  return configureThen(info, kStepListen, [&](Handle handle) { return os::listen(handle, backlog); });
+}
+
+// get(handle, level, option, length): Uint8Array of what the system wrote, or an error
+Napi::Value get(const Napi::CallbackInfo& info) {
+  int32_t wanted = int32At(info, 3);
+  size_t length = wanted < 0 ? 0 : std::min(static_cast<size_t>(wanted), kLongestOption);
+  std::vector<uint8_t> value(length);
+  int error = os::getOption(handleAt(info, 0), int32At(info, 1), int32At(info, 2), value.data(), &length);
+  if (error != 0) return Napi::Number::New(info.Env(), error);
+  auto bytes = Napi::Uint8Array::New(info.Env(), length);
+  memcpy(bytes.Data(), value.data(), length);
+  return bytes;
+}
+
+Napi::Value addressValue(Napi::Env env, const sockaddr_storage& storage) {
+  char text[kAddressText];
+  if (!formatAddress(storage, text)) return env.Null();
+  return Napi::String::New(env, text);
+}
+
+// localAddress(handle): { address, family: 4 | 6, port }, or an error
+Napi::Value localAddress(const Napi::CallbackInfo& info) {
+  sockaddr_storage storage;
+  auto length = static_cast<socklen_t>(sizeof storage);
+  int error = os::localAddress(handleAt(info, 0), &storage, &length);
+  if (error != 0) return Napi::Number::New(info.Env(), error);
+  if (storage.ss_family != AF_INET && storage.ss_family != AF_INET6) return info.Env().Null();
+  auto result = Napi::Object::New(info.Env());
+  result.Set("address", addressValue(info.Env(), storage));
+  result.Set("family", Napi::Number::New(info.Env(), storage.ss_family == AF_INET6 ? 6 : 4));
+  result.Set("port", Napi::Number::New(info.Env(), portOf(storage)));
+  return result;
+}
+
+// holders(family, type, port): { address, pid }[], or an error
+Napi::Value holders(const Napi::CallbackInfo& info) {
+  os::Holder list[kMostHolders];
+  size_t count = 0;
+  int error = os::holders(int32At(info, 0), int32At(info, 1), static_cast<uint16_t>(int32At(info, 2)), list,
+                          kMostHolders, &count);
+  if (error != 0) return Napi::Number::New(info.Env(), error);
+  auto result = Napi::Array::New(info.Env(), count);
+  for (size_t i = 0; i < count; i++) {
+    auto holder = Napi::Object::New(info.Env());
+    holder.Set("address", addressValue(info.Env(), list[i].address));
+    holder.Set("pid", Napi::Number::New(info.Env(), list[i].pid));
+    result.Set(static_cast<uint32_t>(i), holder);
+  }
+  return result;
+}
+
+// close(handle): error. A handle that is not ours is left alone: its number may be somebody else's file by now.
+Napi::Value close(const Napi::CallbackInfo& info) {
+  Handle handle = handleAt(info, 0);
+  int error = environmentOf(info).disown(handle) ? os::close(handle) : 0;
+  return Napi::Number::New(info.Env(), error);
+}
+
+// release(handle): whether it was ours. Somebody else closes it from now on.
+Napi::Value release(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), environmentOf(info).disown(handleAt(info, 0)));
+}
+
+// duplicate(handle): a second descriptor that the caller owns, or -1 and `status` says why
+Napi::Value duplicate(const Napi::CallbackInfo& info) {
+  Outcome outcome;
+  outcome.error = os::duplicate(handleAt(info, 0), &outcome.handle);
+  environmentOf(info).tell(outcome);
+  return outcome.error == 0 ? handleValue(info, outcome.handle) : Napi::Number::New(info.Env(), -1);
+}
+
+Napi::Object constants(Napi::Env env) {
+  auto result = Napi::Object::New(env);
+  for (size_t i = 0; i < os::kConstantCount; i++) {
+    result.Set(os::kConstants[i].name, Napi::Number::New(env, static_cast<double>(os::kConstants[i].value)));
+  }
+  return result;
+}
+
+}  // namespace
+
+Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
+  if (int error = os::start(); error != 0) {
+    Napi::Error::New(env, "WSAStartup failed with " + std::to_string(error)).ThrowAsJavaScriptException();
+    return exports;
+  }
+  env.SetInstanceData(new Environment(env, exports));
+
+  exports.Set("open", Napi::Function::New<open>(env, "open"));
+  exports.Set("socket", Napi::Function::New<socket>(env, "socket"));
+  exports.Set("set", Napi::Function::New<set>(env, "set"));
+  exports.Set("bind", Napi::Function::New<bind>(env, "bind"));
+  exports.Set("listen", Napi::Function::New<listen>(env, "listen"));
+  exports.Set("get", Napi::Function::New<get>(env, "get"));
+  exports.Set("localAddress", Napi::Function::New<localAddress>(env, "localAddress"));
+  exports.Set("holders", Napi::Function::New<holders>(env, "holders"));
+  exports.Set("close", Napi::Function::New<close>(env, "close"));
+  exports.Set("release", Napi::Function::New<release>(env, "release"));
+  exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));
+  exports.Set("constants", constants(env));
+  return exports;
+}
+
+}  // namespace exactbind

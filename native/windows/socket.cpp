@@ -1,0 +1,46 @@
+// System calls on a socket of Windows.
+#include "../os.h"
+
+namespace exactbind::os {
+
+int start() {
+  WSADATA data;
+  return WSAStartup(MAKEWORD(2, 2), &data);
+}
+
+int open(int family, int type, Handle* handle) {
+  // Overlapped, because libuv attaches the socket to its completion port; not inherited, because an address stays
+  // bound until the last handle of it is closed.
+  *handle = WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  return *handle != INVALID_SOCKET ? 0 : WSAGetLastError();
+}
+
+int setOption(Handle handle, int level, int option, const void* value, size_t length) {
+  return ::setsockopt(handle, level, option, static_cast<const char*>(value), static_cast<int>(length)) == 0
+             ? 0
+             : WSAGetLastError();
+}
+
+int getOption(Handle handle, int level, int option, void* value, size_t* length) {
+  int size = static_cast<int>(*length);
+  if (::getsockopt(handle, level, option, static_cast<char*>(value), &size) != 0) return WSAGetLastError();
+  *length = static_cast<size_t>(size);
+  return 0;
+}
+
+int bind(Handle handle, const sockaddr* address, socklen_t length) {
+  return ::bind(handle, address, length) == 0 ? 0 : WSAGetLastError();
+}
+
+int listen(Handle handle, int backlog) { return ::listen(handle, backlog) == 0 ? 0 : WSAGetLastError(); }
+
+int localAddress(Handle handle, sockaddr_storage* address, socklen_t* length) {
+  return ::getsockname(handle, reinterpret_cast<sockaddr*>(address), length) == 0 ? 0 : WSAGetLastError();
+}
+
+// Handing a SOCKET on is WSADuplicateSocketW's work, and needs the other process.
+int duplicate(Handle, Handle*) { return WSAEOPNOTSUPP; }
+
+int close(Handle handle) { return ::closesocket(handle) == 0 ? 0 : WSAGetLastError(); }
+
+}  // namespace exactbind::os

@@ -1,0 +1,87 @@
+// Nobody else gets the address: not with any option, address, user or Node's own net.BoundSocket.
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { BoundSocket, listen } from 'exactbind';
+import net from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Actor, type OpenCommand } from '../fixtures/actor.ts';
+import { hasIpv6, isLinux, isRoot, quiet } from '../fixtures/facts.ts';
+import { ownPort } from '../fixtures/ports.ts';
+
+const actors: Actor[] = [];
+function actor(): Actor {
+  const made = new Actor();
+  actors.push(made);
+  return made;
+}
+afterEach(() => Promise.all(actors.splice(0).map((made) => made.end())));
+
+const OPTIONS: OpenCommand['options'][] = [[], ['SO_REUSEADDR'], ['SO_REUSEPORT'], ['SO_REUSEADDR', 'SO_REUSEPORT']];
+const HOSTS = ['0.0.0.0', '127.0.0.1', '127.0.0.2', ...(hasIpv6 ? ['::', '::1'] : [])];
+
+describe.runIf(isLinux)('a listener on Linux', () => {
+  it.each(OPTIONS)('refuses every other process with %j on every address', async (...options) => {
+    using bound = new BoundSocket({ port: 0 });
+    const { port } = bound.address();
+    const other = actor();
+    for (const host of HOSTS) {
+      const answer = await other.open({ host, port, options: options as OpenCommand['options'], listen: true });
+      expect(answer, host).toEqual({ error: 'EADDRINUSE', syscall: 'bind' });
+    }
+  });
+
+  it.runIf(isRoot)('refuses another user, and a listener of its own user that has SO_REUSEPORT', async () => {
+    using bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
+    const { port } = bound.address();
+    const other = actor();
+    await other.become(65534);
+    for (const options of OPTIONS) {
+      const answer = await other.open({ host: '127.0.0.1', port, options, listen: true });
+      expect(answer).toEqual({ error: 'EADDRINUSE', syscall: 'bind' });
+    }
+  });
+});
+
+describe.runIf(isLinux)('a reservation on Linux', () => {
+  it.each(OPTIONS)('cannot be bound over by another process with %j', async (...options) => {
+    using bound = new BoundSocket({ port: 0, reserve: true });
+    const { port } = bound.address();
+    for (const host of HOSTS) {
+      const answer = await actor().open({ host, port, options: options as OpenCommand['options'] });
+      expect(answer, host).toEqual({ error: 'EADDRINUSE', syscall: 'bind' });
+    }
+  });
+
+  it('is what net.BoundSocket of Node is not', async (context) => {
+    const { BoundSocket: Core } = net as unknown as { BoundSocket?: new (options: object) => BoundSocket };
+    if (Core === undefined) return context.skip(`Node ${process.version} has no net.BoundSocket`);
+    const core = new Core({ port: 0, host: '127.0.0.1' });
+    const answer = await actor().open({ host: '127.0.0.1', port: core.address().port, options: ['SO_REUSEADDR'], listen: true });
+    expect(answer.error).toBeUndefined();
+    const server = createServer().listen(core as never);
+    const [error] = await once(server, 'error');
+    expect(error.code).toBe('EADDRINUSE');
+  });
+
+  it('listens when it is adopted, and serves', async () => {
+    const bound = new BoundSocket({ port: 0, host: '127.0.0.1', reserve: true });
+    const { port } = bound.address();
+    const client = actor();
+    expect(await client.connect({ host: '127.0.0.1', port })).toEqual({ error: 'ECONNREFUSED' });
+    const server = createServer((socket) => socket.end('served')).listen(bound);
+    const { id } = await client.connect({ host: '127.0.0.1', port });
+    expect(await client.receive(id as number)).toEqual({ text: 'served' });
+    server.close();
+  });
+});
+
+describe('every address of the machine', () => {
+  it('is :: for both families, and refused where somebody holds :: for IPv6 alone', async (context) => {
+    if (!hasIpv6) return context.skip('this machine has no IPv6');
+    const port = ownPort();
+    using holder = new BoundSocket({ port, host: '::', ipv6Only: true, ...quiet });
+    expect(holder.address().family).toBe('IPv6');
+    // Node falls back to 0.0.0.0 here and serves half of the callers.
+    await expect(listen(createServer(), { port, ...quiet })).rejects.toMatchObject({ code: 'EADDRINUSE', address: '::', port });
+  });
+});

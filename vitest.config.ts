@@ -1,0 +1,28 @@
+// The test projects: one for each folder in test/.
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// Tests use what is published: the compiled package, under its own name.
+const alias = {
+  'exactbind/register': fileURLToPath(new URL('dist/register.cjs', import.meta.url)),
+  exactbind: fileURLToPath(new URL('dist/index.js', import.meta.url)),
+};
+
+const project = (name: string, more: object = {}) => ({
+  resolve: { alias },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 60_000, ...more },
+});
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    projects: [
+      project('unit'),
+      project('native'),
+      project('listen'),
+      project('matrix'),
+      project('package'),
+      project('types', { typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] } }),
+    ],
+  },
+});
