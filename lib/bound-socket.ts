@@ -175,15 +175,15 @@ export class BoundSocket {
   }
 
   /**
-   * The handle that `bindUdp()` gives to a dgram.Socket.
+   * Gives the handle of a UDP socket to somebody who owns it from then on, unless that throws.
    * @internal
    */
-  takeUdpHandle(): UdpHandle {
+  handTo(adopt: (handle: UdpHandle) => void): void {
     this.#requireOwnership();
     const { udp } = this.#bound;
     if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
+    adopt(udp);
     this.#isOurs = false;
-    return udp;
   }
 
   #requireOwnership(): void {

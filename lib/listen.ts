@@ -4,11 +4,11 @@ import net, { type AddressInfo, isIP, type Server } from 'node:net';
 import { resolveHost } from './adopt/resolve-host.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, alreadyListening, asListenError, notRunning, type SystemError, wrongType, wrongValue } from './errors.ts';
-import type { BindOptions, ListenOptions } from './options.ts';
+import { type BindOptions, checkPort, type ListenOptions } from './options.ts';
 
 /** Splits what only the hand-over needs from what binds, and takes a bare port. */
 export function splitOptions(options: number | string | ListenOptions): [BindOptions, AbortSignal | undefined] {
-  if (typeof options !== 'object' || options === null) return [{ port: options }, undefined];
+  if (typeof options !== 'object' || options === null) return [{ port: checkPort(options) }, undefined];
   const { signal, ...bind } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw wrongType('options.signal', 'an instance of AbortSignal', signal);
@@ -35,20 +35,25 @@ export async function listen(server: Server, options: number | string | ListenOp
   if (signal?.aborted) throw aborted(signal.reason);
   if (server.listening) throw alreadyListening();
 
-  let bound: BoundSocket;
+  const bound = await open(server, bind, signal);
   try {
-    bound = new BoundSocket(await withAddress(bind));
-  } catch (error) {
-    throw announced(server, error);
-  }
-  try {
-    if (signal?.aborted) throw aborted(signal.reason);
     await adopt(server, bound, signal);
   } catch (error) {
+    // Still ours if the server has begun to listen elsewhere meanwhile.
     bound[Symbol.dispose]();
     throw error;
   }
   return server.address() as AddressInfo;
+}
+
+async function open(server: Server, bind: BindOptions, signal: AbortSignal | undefined): Promise<BoundSocket> {
+  try {
+    const options = await withAddress(bind);
+    if (signal?.aborted) throw aborted(signal.reason);
+    return new BoundSocket(options);
+  } catch (error) {
+    throw announced(server, error);
+  }
 }
 
 async function withAddress(bind: BindOptions): Promise<BindOptions> {
@@ -58,8 +63,9 @@ async function withAddress(bind: BindOptions): Promise<BindOptions> {
 
 // Start files test `syscall` for 'listen' before they explain a conflict, so the system's refusals say so.
 function announced(server: Server, error: unknown): unknown {
-  if (typeof (error as SystemError).errno !== 'number') return error;
-  const refusal = asListenError(error as SystemError);
+  const { errno, syscall } = error as SystemError;
+  if (typeof errno !== 'number') return error;
+  const refusal = syscall === 'getaddrinfo' ? error : asListenError(error as SystemError);
   if (server.listenerCount('error') > 0) server.emit('error', refusal);
   return refusal;
 }

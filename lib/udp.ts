@@ -26,13 +26,12 @@ export async function bindUdp(socket: Socket, options: number | string | ListenO
   if (!(socket instanceof dgram.Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);
   const [bind, signal] = options instanceof BoundSocket ? [options, undefined] : splitOptions(options);
   if (signal?.aborted) throw aborted(signal.reason);
-  const bound = bind instanceof BoundSocket ? bind : new BoundSocket(await complete(socket, bind));
+  const bound = bind instanceof BoundSocket ? bind : await open(socket, bind, signal);
   try {
-    if (signal?.aborted) throw aborted(signal.reason);
-    // Fails here, before the handle has changed hands, if the socket was bound or closed meanwhile.
-    hand(socket, bound);
+    bound.handTo((handle) => (socket.bind as unknown as BindHandle).call(socket, handle));
   } catch (error) {
-    bound[Symbol.dispose]();
+    // What the caller brought stays the caller's.
+    if (bound !== options) bound.close();
     throw error;
   }
   if (signal !== undefined) {
@@ -42,17 +41,13 @@ export async function bindUdp(socket: Socket, options: number | string | ListenO
   return socket.address();
 }
 
-function hand(socket: Socket, bound: BoundSocket): void {
-  const handle = bound.takeUdpHandle();
-  try {
-    (socket.bind as unknown as BindHandle).call(socket, handle);
-  } catch (error) {
-    handle.close();
-    throw error;
-  }
+async function open(socket: Socket, options: BindOptions, signal: AbortSignal | undefined): Promise<BoundSocket> {
+  const complete = await withAddress(socket, options);
+  if (signal?.aborted) throw aborted(signal.reason);
+  return new BoundSocket(complete);
 }
 
-async function complete(socket: Socket, options: BindOptions): Promise<BindOptions> {
+async function withAddress(socket: Socket, options: BindOptions): Promise<BindOptions> {
   const { type } = socket as Socket & { type: 'udp4' | 'udp6' };
   const family = type === 'udp6' ? 6 : 4;
   const host = options.host ?? (family === 6 ? '::' : '0.0.0.0');

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "plan.h"
@@ -34,7 +36,8 @@ class Environment {
 
   void own(Handle handle) { owned_.push_back(handle); }
 
-  // False if the socket is not (or no longer) ours. The youngest sockets are the likeliest to go, so it looks from there.
+  // False if the socket is not (or no longer) ours. The youngest sockets are the likeliest to go, so it looks from
+  // there.
   bool disown(Handle handle) {
     auto found = std::find(owned_.rbegin(), owned_.rend(), handle);
     if (found == owned_.rend()) return false;
@@ -57,9 +60,7 @@ class Environment {
   Napi::ObjectReference words_;
 };
 
-Environment& environmentOf(const Napi::CallbackInfo& info) {
-  return *info.Env().GetInstanceData<Environment>();
-}
+Environment& environmentOf(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<Environment>(); }
 
 Napi::Value throwBadCall(const Napi::CallbackInfo& info, const char* message) {
   Napi::TypeError::New(info.Env(), message).ThrowAsJavaScriptException();
@@ -72,10 +73,12 @@ int32_t int32At(const Napi::CallbackInfo& info, size_t index) {
   return value;
 }
 
+// Whatever is no handle becomes one that nobody has, and never 0.
 Handle handleAt(const Napi::CallbackInfo& info, size_t index) {
-  int64_t value = -1;
-  napi_get_value_int64(info.Env(), info[index], &value);
-  return static_cast<Handle>(value);
+  double value = -1;
+  napi_get_value_double(info.Env(), info[index], &value);
+  bool fits = value >= 0 && value <= std::numeric_limits<uint32_t>::max();
+  return fits ? static_cast<Handle>(static_cast<uint32_t>(value)) : kNoHandle;
 }
 
 Napi::Number handleValue(const Napi::CallbackInfo& info, Handle handle) {
@@ -102,6 +105,7 @@ bool addressAt(const Napi::CallbackInfo& info, size_t host, size_t port, Address
   char text[kAddressText];
   size_t length = 0;
   if (napi_get_value_string_utf8(info.Env(), info[host], text, sizeof text, &length) != napi_ok) return false;
+  if (strlen(text) != length) return false;
   return parseAddress(text, static_cast<uint16_t>(int32At(info, port)), address);
 }
 

@@ -38,16 +38,16 @@ class Reader {
   bool complete_ = true;
 };
 
-// Sets the options of one list in order; with `handle` == kNoHandle it only steps over them.
-bool readSettings(Reader* reader, Handle handle, Outcome* outcome) {
+// Sets the options of one list in order, until one is refused; without a `handle` it only steps over them.
+bool readSettings(Reader* reader, const Handle* handle, Outcome* outcome) {
   for (int32_t left = reader->next(); left > 0 && reader->complete(); left--) {
     int32_t level = reader->next();
     int32_t option = reader->next();
     int32_t length = reader->next();
     const int32_t* value = reader->bytes(length);
     if (value == nullptr) return false;
-    if (handle == kNoHandle || outcome->error != 0) continue;
-    int error = os::setOption(handle, level, option, value, static_cast<size_t>(length));
+    if (handle == nullptr || outcome->error != 0) continue;
+    int error = os::setOption(*handle, level, option, value, static_cast<size_t>(length));
     if (error == 0) continue;
     outcome->error = error;
     outcome->step = kStepSetOption;
@@ -63,11 +63,11 @@ struct Header {
 
 bool check(Reader reader) {
   Outcome ignored;
-  if (!readSettings(&reader, kNoHandle, &ignored)) return false;
+  if (!readSettings(&reader, nullptr, &ignored)) return false;
   int32_t attempts = reader.next();
   if (attempts < 1) return false;
   for (int32_t i = 0; i < attempts; i++) {
-    if (!readSettings(&reader, kNoHandle, &ignored) || !readSettings(&reader, kNoHandle, &ignored)) return false;
+    if (!readSettings(&reader, nullptr, &ignored) || !readSettings(&reader, nullptr, &ignored)) return false;
   }
   return reader.finished();
 }
@@ -82,23 +82,23 @@ void runRound(Reader reader, const Header& header, const Address& address, Outco
     return;
   }
 
-  readSettings(&reader, handle, outcome);
+  readSettings(&reader, &handle, outcome);
   int32_t attempts = reader.next();
   for (int32_t i = 0; i < attempts && outcome->error == 0; i++) {
     outcome->attempt = i;
-    readSettings(&reader, handle, outcome);
+    readSettings(&reader, &handle, outcome);
     if (outcome->error != 0) break;
     outcome->error = os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
     if (outcome->error == header.conflict && i + 1 < attempts) {
       outcome->error = 0;
-      readSettings(&reader, kNoHandle, outcome);
+      readSettings(&reader, nullptr, outcome);
       continue;
     }
     if (outcome->error != 0) {
       outcome->step = kStepBind;
       break;
     }
-    readSettings(&reader, handle, outcome);
+    readSettings(&reader, &handle, outcome);
     if (outcome->error != 0 || header.backlog < 0) break;
     outcome->error = os::listen(handle, header.backlog);
     if (outcome->error != 0) outcome->step = kStepListen;
@@ -130,8 +130,8 @@ bool applySettings(const int32_t* words, size_t count, Handle handle, Outcome* o
   Outcome ignored;
   Reader reader(words, count);
   Reader dry = reader;
-  if (!readSettings(&dry, kNoHandle, &ignored) || !dry.finished()) return false;
-  return readSettings(&reader, handle, outcome);
+  if (!readSettings(&dry, nullptr, &ignored) || !dry.finished()) return false;
+  return readSettings(&reader, &handle, outcome);
 }
 
 }  // namespace exactbind

@@ -1,8 +1,9 @@
 // The hook behind exactbind/register: every TCP listen by port of an unmodified program goes through the exact bind.
 import net, { type Server } from 'node:net';
+import { addon } from '../addon.ts';
 import { type Bound, bind, type Refused } from '../bind.ts';
 import { errnoOf } from '../errors.ts';
-import { DEFAULT_BACKLOG } from '../open.ts';
+import { DEFAULT_BACKLOG, isWithoutIpv6 } from '../open.ts';
 import type { BindRequest } from '../options.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
@@ -41,17 +42,20 @@ const IPV6_ONLY = 1;
 const REUSE_PORT = 2;
 
 /** Whether Node is asked for a TCP port, and not for a path, a descriptor or a port shared through SO_REUSEPORT. */
-function isExact(port: unknown, fd: unknown, flags = 0): port is number {
-  return typeof port === 'number' && port >= 0 && typeof fd !== 'number' && (flags & REUSE_PORT) === 0 && hasNetPermission();
+function isExact(address: unknown, port: unknown, fd: unknown, flags = 0): port is number {
+  if (typeof port !== 'number' || port < 0 || typeof fd === 'number' || (flags & REUSE_PORT) !== 0) return false;
+  // A replaced dns.lookup() may have answered anything: Node has its own error for it.
+  return (!address || net.isIP(address as string) !== 0) && hasNetPermission();
 }
 
-function exact(address: string | null | undefined, port: number, backlog: number | undefined, flags = 0): Bound | Refused {
+function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
+  const family = net.isIP(host) as 4 | 6;
   const request: BindRequest = {
     port,
-    // Node treats an empty host as none.
-    host: address || undefined,
-    ipv6Only: (flags & IPV6_ONLY) !== 0 && address !== '0.0.0.0' && !net.isIPv4(address ?? ''),
-    backlog: backlog || DEFAULT_BACKLOG,
+    host,
+    ipv6Only: (flags & IPV6_ONLY) !== 0 && family === 6,
+    // Whatever else the program passes, listen() of Node will apply; the socket must not wait for it unlistening.
+    backlog: Number(backlog) >= 1 && Number(backlog) < 2 ** 31 ? Number(backlog) : DEFAULT_BACKLOG,
     protocol: 'tcp',
     sharing: 'exclusive',
     leftovers: 'reuse',
@@ -59,7 +63,35 @@ function exact(address: string | null | undefined, port: number, backlog: number
     socketOptions: undefined,
     acceptPartial: false,
   };
-  return bind(request);
+  try {
+    return bind(request);
+  } catch (error) {
+    if (!host.includes('%')) throw error;
+    // As libuv, which passes over a zone that names no interface: the kernel says EINVAL where it needs one.
+    const bound = bind({ ...request, host: host.replace(/%.*/, '') });
+    return { ...bound, place: { host, family } };
+  }
+}
+
+function exact(address: string | null | undefined, port: number, backlog: number | undefined, flags = 0): Bound | Refused {
+  // Node treats an empty host as none.
+  if (address) return exactAt(address, port, backlog, flags);
+  const dual = exactAt('::', port, backlog, flags);
+  if ('socket' in dual || dual.refusal.code === 'EADDRINUSE') return dual;
+  // Node tries 0.0.0.0 after every refusal but a conflict, and reports that.
+  if (isWithoutIpv6(dual.refusal)) return exactAt('0.0.0.0', port, backlog, flags);
+  return { refusal: dual.refusal, place: { host: '0.0.0.0', family: 4 } };
+}
+
+/** The handle of Node's around a socket, or the errno of a refusal. */
+function handleOf(bound: Bound | Refused): TcpHandle | number {
+  if ('refusal' in bound) return errnoOf(bound.refusal.code);
+  try {
+    return adoptTcp(bound.socket, undefined);
+  } catch (error) {
+    addon.close(bound.socket);
+    throw error;
+  }
 }
 
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
@@ -69,31 +101,22 @@ export function installHook(): void {
   // are behind us when it is called.
   const listen2 = prototype._listen2;
   prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
-    if (this._handle || !isExact(port, fd, flags)) {
+    if (this._handle || !isExact(address, port, fd, flags)) {
       listen2.call(this, address, port, addressType, backlog, fd, flags);
       return;
     }
     const bound = exact(address, port, backlog, flags);
-    if ('socket' in bound) {
-      this._handle = adoptTcp(bound.socket, undefined);
-      listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
-      return;
-    }
+    const handle = handleOf(bound);
     // Node builds its own error from a handle that fails.
-    const errno = errnoOf(bound.refusal.code);
-    this._handle = { listen: () => errno, close: () => {} };
-    // Where :: was refused for any reason but a conflict, Node tries 0.0.0.0 and reports that.
-    const isFallback = !address && bound.refusal.code !== 'EADDRINUSE';
-    const place = isFallback ? ({ host: '0.0.0.0', family: 4 } as const) : bound.place;
-    listen2.call(this, place.host, port, place.family, backlog, fd, flags);
+    this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
+    listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
   };
 
   // The primary of a cluster with SCHED_NONE binds for its workers here.
   const internals = net as unknown as { _createServerHandle: CreateServerHandle };
   const createServerHandle = internals._createServerHandle;
   internals._createServerHandle = (address, port, addressType, fd, flags) => {
-    if (!isExact(port, fd, flags)) return createServerHandle(address, port, addressType, fd, flags);
-    const bound = exact(address, port, undefined, flags);
-    return 'socket' in bound ? adoptTcp(bound.socket, undefined) : errnoOf(bound.refusal.code);
+    if (!isExact(address, port, fd, flags)) return createServerHandle(address, port, addressType, fd, flags);
+    return handleOf(exact(address, port, undefined, flags));
   };
 }

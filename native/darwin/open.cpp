@@ -11,8 +11,7 @@ int open(int family, int type, Handle* handle) {
 
   int flags = ::fcntl(*handle, F_GETFL);
   int on = 1;
-  if (flags >= 0 && ::fcntl(*handle, F_SETFD, FD_CLOEXEC) == 0 &&
-      ::fcntl(*handle, F_SETFL, flags | O_NONBLOCK) == 0 &&
+  if (flags >= 0 && ::fcntl(*handle, F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(*handle, F_SETFL, flags | O_NONBLOCK) == 0 &&
       ::setsockopt(*handle, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) == 0) {
     return 0;
   }

@@ -1,8 +1,7 @@
 // Nobody else gets the address: not with any option, address, user or Node's own net.BoundSocket.
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import net, { createServer } from 'node:net';
 import { BoundSocket, listen } from 'exactbind';
-import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor, type OpenCommand } from '../fixtures/actor.ts';
 import { hasIpv6, isLinux, isRoot, quiet } from '../fixtures/facts.ts';
@@ -16,26 +15,31 @@ function actor(): Actor {
 }
 afterEach(() => Promise.all(actors.splice(0).map((made) => made.end())));
 
-const OPTIONS: OpenCommand['options'][] = [[], ['SO_REUSEADDR'], ['SO_REUSEPORT'], ['SO_REUSEADDR', 'SO_REUSEPORT']];
+const OPTIONS: Pick<Required<OpenCommand>, 'options'>[] = [
+  { options: [] },
+  { options: ['SO_REUSEADDR'] },
+  { options: ['SO_REUSEPORT'] },
+  { options: ['SO_REUSEADDR', 'SO_REUSEPORT'] },
+];
 const HOSTS = ['0.0.0.0', '127.0.0.1', '127.0.0.2', ...(hasIpv6 ? ['::', '::1'] : [])];
 
 describe.runIf(isLinux)('a listener on Linux', () => {
-  it.each(OPTIONS)('refuses every other process with %j on every address', async (...options) => {
+  it.each(OPTIONS)('refuses every other process with $options on every address', async ({ options }) => {
     using bound = new BoundSocket({ port: 0 });
     const { port } = bound.address();
     const other = actor();
     for (const host of HOSTS) {
-      const answer = await other.open({ host, port, options: options as OpenCommand['options'], listen: true });
+      const answer = await other.open({ host, port, options, listen: true });
       expect(answer, host).toEqual({ error: 'EADDRINUSE', syscall: 'bind' });
     }
   });
 
-  it.runIf(isRoot)('refuses another user, and a listener of its own user that has SO_REUSEPORT', async () => {
+  it.runIf(isRoot)('refuses another user', async () => {
     using bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
     const { port } = bound.address();
     const other = actor();
     await other.become(65534);
-    for (const options of OPTIONS) {
+    for (const { options } of OPTIONS) {
       const answer = await other.open({ host: '127.0.0.1', port, options, listen: true });
       expect(answer).toEqual({ error: 'EADDRINUSE', syscall: 'bind' });
     }
@@ -43,11 +47,12 @@ describe.runIf(isLinux)('a listener on Linux', () => {
 });
 
 describe.runIf(isLinux)('a reservation on Linux', () => {
-  it.each(OPTIONS)('cannot be bound over by another process with %j', async (...options) => {
+  it.each(OPTIONS)('cannot be bound over by another process with $options', async ({ options }) => {
     using bound = new BoundSocket({ port: 0, reserve: true });
     const { port } = bound.address();
+    const other = actor();
     for (const host of HOSTS) {
-      const answer = await actor().open({ host, port, options: options as OpenCommand['options'] });
+      const answer = await other.open({ host, port, options });
       expect(answer, host).toEqual({ error: 'EADDRINUSE', syscall: 'bind' });
     }
   });

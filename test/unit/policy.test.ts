@@ -1,0 +1,137 @@
+// The policy of every system, on every system: which options, in which order, and what it promises.
+import { describe, expect, it } from 'vitest';
+import { darwinPolicy } from '../../lib/policy/darwin.ts';
+import { linuxPolicy } from '../../lib/policy/linux.ts';
+import type { PolicyRequest } from '../../lib/policy/policy.ts';
+import { windowsPolicy } from '../../lib/policy/windows.ts';
+
+const asked: PolicyRequest = {
+  protocol: 'tcp',
+  sharing: 'exclusive',
+  leftovers: 'reuse',
+  reserve: false,
+  address: 'any',
+  family: 6,
+  ipv6Only: false,
+};
+const udp = { ...asked, protocol: 'udp' } as const;
+const v4 = { ...asked, family: 4 } as const;
+const specific = { ...asked, address: 'specific' } as const;
+
+const ADDRESS_ON = ['SO_REUSEADDR', true];
+const ADDRESS_OFF = ['SO_REUSEADDR', false];
+const PORT_ON = ['SO_REUSEPORT', true];
+
+describe('linux', () => {
+  it('binds plainly, then over leftovers, and never leaves a listener without SO_REUSEADDR', () => {
+    expect(linuxPolicy(asked)).toEqual({
+      attempts: [
+        { outcome: 'clean', beforeBind: [], beforeListen: [ADDRESS_ON] },
+        { outcome: 'over-leftovers', beforeBind: [ADDRESS_ON], beforeListen: [] },
+      ],
+      rounds: 3,
+      beforeAdoption: [],
+      exclusivity: 'full',
+    });
+    expect(linuxPolicy({ ...asked, sharing: 'reuse-address' })).toEqual(linuxPolicy(asked));
+  });
+
+  it('refuses leftovers by a plain bind, and still does not poison the next start', () => {
+    expect(linuxPolicy({ ...asked, leftovers: 'refuse' })).toMatchObject({
+      attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [ADDRESS_ON] }],
+      exclusivity: 'full',
+    });
+  });
+
+  it('reserves by a plain bind and nothing else', () => {
+    expect(linuxPolicy({ ...asked, reserve: true })).toEqual({
+      attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }],
+      rounds: 1,
+      beforeAdoption: [ADDRESS_ON],
+      exclusivity: 'full',
+    });
+    expect(linuxPolicy({ ...asked, reserve: true, sharing: 'reuse-address' })).toMatchObject({ exclusivity: 'partial' });
+  });
+
+  it('shares a TCP port with both options, a UDP port with one', () => {
+    const shared = { sharing: 'reuse-port' } as const;
+    const expected = { exclusivity: 'partial', caveat: expect.stringContaining('same user') };
+    expect(linuxPolicy({ ...asked, ...shared })).toMatchObject({
+      attempts: [{ beforeBind: [ADDRESS_ON, PORT_ON], beforeListen: [] }],
+      ...expected,
+    });
+    expect(linuxPolicy({ ...udp, ...shared })).toMatchObject({
+      attempts: [{ beforeBind: [ADDRESS_OFF, PORT_ON], beforeListen: [] }],
+      ...expected,
+    });
+  });
+
+  it('clears what libuv sets on UDP', () => {
+    expect(linuxPolicy(udp)).toMatchObject({ attempts: [{ beforeBind: [ADDRESS_OFF] }], exclusivity: 'full' });
+  });
+});
+
+describe('darwin', () => {
+  it('binds plainly, holds 0.0.0.0 while it binds ::, and owns up to the hole of a wildcard', () => {
+    expect(darwinPolicy(asked)).toMatchObject({
+      attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }],
+      guard: '0.0.0.0',
+      exclusivity: 'partial',
+      caveat: expect.stringContaining('SO_REUSEADDR'),
+    });
+    expect(darwinPolicy({ ...asked, ipv6Only: true })).not.toHaveProperty('guard');
+    expect(darwinPolicy(v4)).not.toHaveProperty('guard');
+  });
+
+  it('owns a specific address in full', () => {
+    expect(darwinPolicy(specific)).toMatchObject({ exclusivity: 'full' });
+    expect(darwinPolicy(specific)).not.toHaveProperty('guard');
+  });
+
+  it('clears what libuv sets on UDP', () => {
+    const cleared = [ADDRESS_OFF, ['SO_REUSEPORT', false]];
+    expect(darwinPolicy(udp)).toMatchObject({ attempts: [{ beforeBind: cleared }] });
+  });
+
+  it('has no reuse-port that spreads connections', () => {
+    expect(darwinPolicy({ ...asked, sharing: 'reuse-port' })).toMatchObject({ unsupported: 'SO_REUSEPORT' });
+    expect(darwinPolicy({ ...asked, sharing: 'reuse-address' })).toMatchObject({ exclusivity: 'partial' });
+  });
+});
+
+describe('windows', () => {
+  const exclusive = { attempts: [{ outcome: 'clean', beforeBind: [['SO_EXCLUSIVEADDRUSE', true]], beforeListen: [] }] };
+
+  it('sets SO_EXCLUSIVEADDRUSE for TCP, UDP and reservations', () => {
+    for (const request of [asked, udp, { ...asked, reserve: true }]) {
+      expect(windowsPolicy(request)).toMatchObject({ ...exclusive, exclusivity: 'full' });
+    }
+  });
+
+  it('looks for the holder of the wildcard behind a specific address', () => {
+    expect(windowsPolicy({ ...specific, family: 4 })).toMatchObject({ guard: '0.0.0.0', rivals: ['0.0.0.0'] });
+    expect(windowsPolicy(specific)).toMatchObject({ guard: '::', rivals: ['::'] });
+  });
+
+  it('says that 0.0.0.0 leaves a hole', () => {
+    expect(windowsPolicy(v4)).toMatchObject({ exclusivity: 'partial', rivals: ['0.0.0.0'] });
+    expect(windowsPolicy({ ...v4, protocol: 'udp' })).not.toHaveProperty('rivals');
+  });
+
+  it('refuses to take ports away', () => {
+    expect(windowsPolicy({ ...asked, sharing: 'reuse-address' })).toMatchObject({ unsupported: 'SO_REUSEADDR' });
+    expect(windowsPolicy({ ...asked, sharing: 'reuse-port' })).toMatchObject({ unsupported: 'SO_REUSEPORT' });
+  });
+});
+
+describe("sharing: 'raw'", () => {
+  it('sets nothing of its own on any system, and promises nothing', () => {
+    for (const policy of [linuxPolicy, darwinPolicy, windowsPolicy]) {
+      expect(policy({ ...asked, sharing: 'raw' })).toMatchObject({
+        attempts: [{ beforeBind: [], beforeListen: [] }],
+        exclusivity: 'partial',
+        caveat: expect.stringContaining('promises nothing'),
+      });
+    }
+  });
+});
