@@ -24,10 +24,14 @@ export interface Addon {
   /** Opens a socket without binding it. -1 on failure, and `status` says why. */
   socket(family: number, type: number): Handle;
   set(handle: Handle, settings: Int32Array): number;
+  /** Sets the options, then binds. */
   bind(handle: Handle, settings: Int32Array, host: string, port: number): number;
+  /** Listens, then sets the options. */
   listen(handle: Handle, settings: Int32Array, backlog: number): number;
   get(handle: Handle, level: number, option: number, length: number): Uint8Array | number;
   localAddress(handle: Handle): LocalAddress | number | null;
+  /** The port that a socket is bound to, 0 if it is not bound; or the error, negative. */
+  localPort(handle: Handle): number;
   holders(family: number, type: number, port: number): TableRow[] | number;
   /** Closes a socket that this environment opened and still owns; another is left alone. */
   close(handle: Handle): number;
@@ -51,7 +55,8 @@ function load(): Addon {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw cause;
     const { glibcVersionRuntime } = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })
       ?.header ?? { glibcVersionRuntime: undefined };
-    const libc = process.platform === 'linux' ? `, ${glibcVersionRuntime ? `glibc ${glibcVersionRuntime}` : 'musl'}` : '';
+    const libc =
+      process.platform === 'linux' ? `, ${glibcVersionRuntime ? `glibc ${glibcVersionRuntime}` : 'musl'}` : '';
     throw Object.assign(
       new Error(
         `exactbind has no binary for ${process.platform} ${process.arch}${libc}: looked in ${root}prebuilds and ` +

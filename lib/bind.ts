@@ -2,7 +2,7 @@
 import type { Handle } from './addon.ts';
 import type { UdpHandle } from './adopt/handle-classes.ts';
 import { openUdp } from './adopt/udp.ts';
-import { type Compiled, compiledFor, isWithoutIpv6, openAt, type Place, placesOf, type Refusal } from './open.ts';
+import { type Compiled, compiledFor, isWithoutIpv6, openTcp, type Place, placesOf, type Refusal } from './open.ts';
 import type { BindRequest } from './options.ts';
 import type { BindOutcome } from './policy/policy.ts';
 
@@ -27,7 +27,7 @@ function bindAt(request: BindRequest, place: Place): Bound | Refused {
     if ('code' in opened) return { refusal: opened, place };
     return { socket: opened.socket, udp: opened.handle, place, how, outcome: how.policy.attempts[0]?.outcome };
   }
-  const opened = openAt(request, place, how);
+  const opened = openTcp(request, place, how);
   if ('code' in opened) return { refusal: opened, place };
   return { socket: opened.handle, udp: undefined, place, how, outcome: opened.outcome };
 }

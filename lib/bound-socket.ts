@@ -94,7 +94,8 @@ export class BoundSocket {
 
   /**
    * Gives the socket up and returns its descriptor, for `server.listen({ fd })` outside cluster workers (in a worker
-   * Node sends the number to the primary, where it means another file). The caller closes it.
+   * Node sends the number to the primary, where it means another file). The caller closes it. A UDP descriptor that is
+   * given to `dgram` can be stolen from then on: libuv sets SO_REUSEADDR on it.
    * @throws Error `ENOTSUP` on Windows; `ERR_SOCKET_HANDLE_ADOPTED`
    */
   detach(): number {
@@ -167,23 +168,26 @@ export class BoundSocket {
    */
   get _handle(): TcpHandle {
     this.#requireOwnership();
-    if (this.#bound.udp !== undefined) throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
+    if (this.#bound.udp !== undefined)
+      throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
-    const handle = adoptTcp(this.#bound.socket, this.#request.backlog);
+    const late = this.#request.reserve ? this.#bound.how.afterAdoption : undefined;
+    const handle = adoptTcp(this.#bound.socket, this.#request.backlog, late);
     this.#isOurs = false;
     return handle;
   }
 
   /**
-   * Gives the handle of a UDP socket to somebody who owns it from then on, unless that throws.
+   * Gives the handle of a UDP socket to somebody who says when it is taken.
    * @internal
    */
-  handTo(adopt: (handle: UdpHandle) => void): void {
+  handTo(adopt: (handle: UdpHandle, taken: () => void) => void): void {
     this.#requireOwnership();
     const { udp } = this.#bound;
     if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
-    adopt(udp);
-    this.#isOurs = false;
+    adopt(udp, () => {
+      this.#isOurs = false;
+    });
   }
 
   #requireOwnership(): void {
@@ -205,13 +209,13 @@ export class BoundSocket {
   #prepareForAdoption(): void {
     const { place, how, socket } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
-    this.#address = undefined;
-    const { port } = this.#localAddress();
+    const port = addon.localPort(socket);
+    if (port < 0) throw systemError({ code: codeOf(-port), syscall: 'getsockname' });
     if (port === 0 || (expected !== 0 && port !== expected)) {
       throw systemError({ code: 'EBADF', syscall: 'getsockname' }, { address: place.host, port: expected });
     }
     if (!this.#request.reserve) return;
-    const error = addon.listen(socket, how.beforeAdoption, this.#request.backlog ?? DEFAULT_BACKLOG);
+    const error = addon.listen(socket, how.afterAdoption, this.#request.backlog ?? DEFAULT_BACKLOG);
     if (error === 0) return;
     throw systemError(lastRefusal(this.#request, place, port), { address: place.host, port });
   }

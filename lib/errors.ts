@@ -1,6 +1,8 @@
 // Every error this package raises: Node's shape and codes, the exact failing system call in `cause`.
-import { getSystemErrorMap, inspect } from 'node:util';
 import { system } from './platform.ts';
+
+// Only what has failed needs it, and importing it takes a millisecond.
+const util = () => process.getBuiltinModule('node:util');
 
 /** An operating system's refusal, shaped as Node shapes it. */
 export interface SystemError extends Error {
@@ -34,16 +36,30 @@ const WINSOCK: Record<number, string> = {
   10057: 'ENOTCONN',
 };
 
+// getSystemErrorMap() builds its map anew each time, which costs more than the refusal itself.
+let known: Map<number, [string, string]> | undefined;
+let numbers: Map<string, number> | undefined;
+
+function systemErrors(): Map<number, [string, string]> {
+  known ??= util().getSystemErrorMap();
+  return known;
+}
+
 /** The number that Node gives to an error name on this system (negative). */
 export function errnoOf(code: string): number {
-  for (const [errno, [name]] of getSystemErrorMap()) if (name === code) return errno;
-  return -1;
+  numbers ??= new Map(Array.from(systemErrors(), ([errno, [name]]) => [name, errno]));
+  return numbers.get(code) ?? -1;
+}
+
+/** The name of a number that Node's own handles return (negative). */
+export function nameOfErrno(errno: number): string {
+  return systemErrors().get(errno)?.[0] ?? 'UNKNOWN';
 }
 
 /** The name of an operating system's own error number. */
 export function codeOf(error: number): string {
   if (system === 'windows') return WINSOCK[error] ?? 'UNKNOWN';
-  return getSystemErrorMap().get(-error)?.[0] ?? 'UNKNOWN';
+  return nameOfErrno(-error);
 }
 
 /** What a failed system call left behind. */
@@ -63,12 +79,12 @@ export interface Failure {
 export function systemError(failure: Failure, where?: { address: string; port: number }): SystemError {
   const { code, syscall, option, remark } = failure;
   const errno = errnoOf(code);
-  const explained = getSystemErrorMap().get(errno)?.[1] ?? 'unknown error';
+  const explained = systemErrors().get(errno)?.[1] ?? 'unknown error';
   const place = where === undefined ? '' : ` ${where.address}${where.port > 0 ? `:${where.port}` : ''}`;
   const about = option === undefined ? '' : ` (${option})`;
   const added = remark === undefined ? '' : ` (${remark})`;
   const error = new Error(`${syscall} ${code}: ${explained}${place}${about}${added}`) as SystemError;
-  Object.assign(error, { errno, code, syscall });
+  Object.assign(error, { code, errno, syscall });
   if (where !== undefined) {
     error.address = where.address;
     if (where.port > 0) error.port = where.port;
@@ -90,35 +106,43 @@ export function notSupported(option: string, reason: string): SystemError {
 
 function coded<E extends Error>(error: E, code: string): E {
   // As Node's own errors: the code shows in the stack, not in the name.
-  const { name } = error;
-  error.name = `${name} [${code}]`;
+  error.name = `${error.name} [${code}]`;
   void error.stack;
-  Object.defineProperty(error, 'name', { value: name, writable: true, configurable: true, enumerable: false });
+  Reflect.deleteProperty(error, 'name');
   return Object.assign(error, { code });
 }
 
+// An object may hold secrets, and a server fills a page.
+function received(value: unknown): string {
+  if (typeof value !== 'object' && typeof value !== 'function') return util().inspect(value);
+  return value === null ? 'null' : `an instance of ${value.constructor?.name ?? 'Object'}`;
+}
+
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
-  const message = `The "${name}" argument must be ${expected}. Received ${inspect(value, { depth: 0 })}`;
+  const message = `The "${name}" argument must be ${expected}. Received ${received(value)}`;
   return coded(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
 }
 
 export function wrongValue(name: string, value: unknown, reason: string): TypeError {
-  const message = `The argument '${name}' ${reason}. Received ${inspect(value, { depth: 0 })}`;
+  const message = `The argument '${name}' ${reason}. Received ${received(value)}`;
   return coded(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
 }
 
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${received(value)}`;
   return coded(new RangeError(message), 'ERR_OUT_OF_RANGE');
 }
 
 export function badPort(value: unknown): RangeError {
-  const message = `options.port should be >= 0 and < 65536. Received ${inspect(value)}.`;
+  const message = `options.port should be >= 0 and < 65536. Received ${received(value)}.`;
   return coded(new RangeError(message), 'ERR_SOCKET_BAD_PORT');
 }
 
 export function incompatible(option: string, other: string): TypeError {
-  return coded(new TypeError(`Option "${option}" cannot be used in combination with option "${other}"`), 'ERR_INCOMPATIBLE_OPTION_PAIR');
+  return coded(
+    new TypeError(`Option "${option}" cannot be used in combination with option "${other}"`),
+    'ERR_INCOMPATIBLE_OPTION_PAIR',
+  );
 }
 
 export function alreadyAdopted(): Error {

@@ -3,17 +3,30 @@ import { addAbortListener } from 'node:events';
 import net, { type AddressInfo, isIP, type Server } from 'node:net';
 import { resolveHost } from './adopt/resolve-host.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, alreadyListening, asListenError, notRunning, type SystemError, wrongType, wrongValue } from './errors.ts';
+import {
+  aborted,
+  alreadyListening,
+  asListenError,
+  notRunning,
+  type SystemError,
+  wrongType,
+  wrongValue,
+} from './errors.ts';
 import { type BindOptions, checkPort, type ListenOptions } from './options.ts';
 
 /** Splits what only the hand-over needs from what binds, and takes a bare port. */
 export function splitOptions(options: number | string | ListenOptions): [BindOptions, AbortSignal | undefined] {
   if (typeof options !== 'object' || options === null) return [{ port: checkPort(options) }, undefined];
-  const { signal, ...bind } = options;
+  const { signal } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw wrongType('options.signal', 'an instance of AbortSignal', signal);
   }
-  return [bind, signal];
+  return [replacing(options, { signal: undefined }), signal];
+}
+
+/** The same options but for some. A copy would lose those that a class has as accessors, and listen on a random port. */
+export function replacing(options: BindOptions, others: ListenOptions): BindOptions {
+  return Object.assign(Object.create(options) as BindOptions, others);
 }
 
 /**
@@ -22,43 +35,69 @@ export function splitOptions(options: number | string | ListenOptions): [BindOpt
  * A name gives the one address that the running Node would choose for it; without a host it is `::` for both families,
  * and `0.0.0.0` only where the machine has no IPv6. In a cluster worker the socket is the worker's own.
  *
+ * A BoundSocket that was made before stays the caller's if the server does not take it.
+ *
  * @returns the address, once the server is listening
  * @throws what `new BoundSocket()` throws; a refusal of the system has `syscall: 'listen'`, as with Node's own listen(),
  * and the exact call in `cause`. It is emitted as 'error' on the server too, if somebody listens for it.
- * @throws Error `ERR_SERVER_ALREADY_LISTEN`; `AbortError` if `signal` is aborted before the server is listening
+ * @throws Error `ERR_SERVER_ALREADY_LISTEN`; `ERR_SERVER_NOT_RUNNING` if the server is closed before it is listening;
+ * `AbortError` if `signal` is aborted before that
  */
-export async function listen(server: Server, options: number | string | ListenOptions): Promise<AddressInfo> {
+export async function listen(
+  server: Server,
+  options: number | string | ListenOptions | BoundSocket,
+  ...rest: never[]
+): Promise<AddressInfo> {
   if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
-  const [bind, signal] = splitOptions(options);
-  if (bind.protocol === 'udp') throw wrongValue('options.protocol', 'udp', 'is for bindUdp()');
-  if (bind.reserve) throw wrongValue('options.reserve', true, 'is for new BoundSocket(): listen() listens');
+  if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
+  const [bind, signal] = options instanceof BoundSocket ? [options, undefined] : splitOptions(options);
   if (signal?.aborted) throw aborted(signal.reason);
   if (server.listening) throw alreadyListening();
 
-  const bound = await open(server, bind, signal);
+  const bound = bind instanceof BoundSocket ? bind : open(server, isName(bind.host) ? await named(server, bind) : bind);
   try {
+    if (signal?.aborted) throw aborted(signal.reason);
     await adopt(server, bound, signal);
   } catch (error) {
-    // Still ours if the server has begun to listen elsewhere meanwhile.
-    bound[Symbol.dispose]();
+    if (bound !== options) bound[Symbol.dispose]();
     throw error;
   }
-  return server.address() as AddressInfo;
+  const address = server.address();
+  if (address === null) throw notRunning();
+  return address as AddressInfo;
 }
 
-async function open(server: Server, bind: BindOptions, signal: AbortSignal | undefined): Promise<BoundSocket> {
+// Without a name there is no moment between the call of listen() and the socket.
+function open(server: Server, bind: BindOptions): BoundSocket {
+  if (bind.protocol === 'udp') throw wrongValue('options.protocol', 'udp', 'is for bindUdp()');
+  if (bind.reserve) throw wrongValue('options.reserve', true, 'is for new BoundSocket(): listen() listens');
   try {
-    const options = await withAddress(bind);
-    if (signal?.aborted) throw aborted(signal.reason);
-    return new BoundSocket(options);
+    return new BoundSocket(bind);
   } catch (error) {
     throw announced(server, error);
   }
 }
 
-async function withAddress(bind: BindOptions): Promise<BindOptions> {
-  const { host } = bind;
-  return typeof host === 'string' && host !== '' && isIP(host) === 0 ? { ...bind, host: await resolveHost(host) } : bind;
+/** Whether a host has to be looked up; what is no host at all is left to the check of options. */
+export function isName(host: unknown): host is string {
+  return typeof host === 'string' && host !== '' && isIP(host) === 0;
+}
+
+async function named(server: Server, bind: BindOptions): Promise<BindOptions> {
+  let isClosed = false;
+  const onClose = () => {
+    isClosed = true;
+  };
+  server.once('close', onClose);
+  try {
+    const host = await resolveHost(bind.host as string);
+    if (isClosed) throw notRunning();
+    return replacing(bind, { host });
+  } catch (error) {
+    throw announced(server, error);
+  } finally {
+    server.off('close', onClose);
+  }
 }
 
 // Start files test `syscall` for 'listen' before they explain a conflict, so the system's refusals say so.

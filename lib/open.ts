@@ -1,10 +1,9 @@
 // Carries a policy out: turns it into a native plan, runs it, and says exactly what failed.
-import { isIP } from 'node:net';
 import { addon, type Handle, STEPS, type TableRow } from './addon.ts';
 import { codeOf, type Failure, notSupported } from './errors.ts';
 import type { BindRequest } from './options.ts';
 import { policyFor } from './policy/index.ts';
-import type { BindOutcome, Policy, PolicyRequest, Setting } from './policy/policy.ts';
+import type { BindOutcome, Policy, PolicyRequest, Setting, Sharing } from './policy/policy.ts';
 import { nameOf, settingsWords } from './socket-options/lookup.ts';
 
 /** Node's own: the kernel rounds it up to 512. */
@@ -12,8 +11,13 @@ export const DEFAULT_BACKLOG = 511;
 
 /** The address that a request comes down to. */
 export interface Place {
+  /** As the caller wrote it. */
   readonly host: string;
+  /** Of the socket. */
   readonly family: 4 | 6;
+  /** The same address in its one canonical spelling, an IPv4-mapped one as IPv4; and the family of that. */
+  readonly address: string;
+  readonly addressFamily: 4 | 6;
 }
 
 /** What a system call refused, in the words of the error that will be raised. */
@@ -31,7 +35,7 @@ export interface Compiled {
   readonly plan: Int32Array;
   /** The options of the first attempt, for a socket that something else has opened. */
   readonly beforeBind: Int32Array;
-  readonly beforeAdoption: Int32Array;
+  readonly afterAdoption: Int32Array;
 }
 
 const { AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, EADDRINUSE } = addon.constants as Record<string, number>;
@@ -42,6 +46,10 @@ const DO_NOT_LISTEN = -1;
 const OTHER_PORTS = 16;
 
 const ANY = new Set(['0.0.0.0', '::']);
+const ANY4: Place = { host: '0.0.0.0', family: 4, address: '0.0.0.0', addressFamily: 4 };
+const ANY6: Place = { host: '::', family: 6, address: '::', addressFamily: 6 };
+const DUAL = [ANY6, ANY4] as const;
+const IPV6_ONLY = [ANY6] as const;
 
 const EXCLUDED = 'an excluded port range, or a bound socket that no table lists';
 
@@ -56,9 +64,23 @@ export function familyOf(place: Place): number {
 /** The addresses to try, in order. IPv4 alone is tried only where there is no IPv6: see `isWithoutIpv6`. */
 export function placesOf(request: BindRequest): readonly [Place, Place?] {
   const { host } = request;
-  if (host !== undefined) return [{ host, family: isIP(host) as 4 | 6 }];
-  const dual: Place = { host: '::', family: 6 };
-  return request.ipv6Only ? [dual] : [dual, { host: '0.0.0.0', family: 4 }];
+  if (host !== undefined) return [placeOf(host)];
+  return request.ipv6Only ? IPV6_ONLY : DUAL;
+}
+
+// isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms; the host has been checked.
+function placeOf(host: string): Place {
+  if (!host.includes(':')) return { host, family: 4, address: host, addressFamily: 4 };
+  const family = 6;
+  const [literal = '', zone] = host.split('%');
+  const address = new URL(`http://[${literal}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address);
+  if (mapped === null)
+    return { host, family, address: zone === undefined ? address : `${address}%${zone}`, addressFamily: 6 };
+  const bytes = [mapped[1], mapped[2]]
+    .map((group) => Number.parseInt(group as string, 16))
+    .flatMap((n) => [n >> 8, n & 255]);
+  return { host, family, address: bytes.join('.'), addressFamily: 4 };
 }
 
 /** Whether a refusal means that this machine has no IPv6, and never that somebody holds the port. */
@@ -82,26 +104,43 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
   return {
     policy,
     plan: new Int32Array([...header, ...always, policy.attempts.length, ...attempts]),
-    beforeBind: new Int32Array(settingsWords([...wanted, ...first])),
-    beforeAdoption: new Int32Array(settingsWords(policy.beforeAdoption)),
+    beforeBind: new Int32Array(settingsWords([...policy.undo, ...wanted, ...first])),
+    afterAdoption: new Int32Array(settingsWords(policy.afterAdoption)),
   };
 }
 
-const compiled = new Map<string, Compiled>();
+// One number for all that a policy is asked: joining the words into a string would cost a tenth of the whole bind.
+const SHARINGS: Record<Sharing, number> = { exclusive: 0, 'reuse-address': 1, 'reuse-port': 2, raw: 3 };
+
+function keyOf(request: BindRequest, place: Place): number {
+  return (
+    SHARINGS[request.sharing] |
+    (request.protocol === 'udp' ? 4 : 0) |
+    (request.leftovers === 'refuse' ? 8 : 0) |
+    (request.reserve ? 16 : 0) |
+    (ANY.has(place.address) ? 32 : 0) |
+    (place.family === 6 ? 64 : 0) |
+    (place.addressFamily === 6 ? 128 : 0) |
+    (request.ipv6Only ? 256 : 0)
+  );
+}
+
+const compiled: (Compiled | undefined)[] = new Array(512).fill(undefined);
 
 /** @throws Error `ENOTSUP` naming the option that this system does not have. */
-export function compiledFor(request: BindRequest, { host, family }: Place): Compiled {
+export function compiledFor(request: BindRequest, place: Place): Compiled {
   const { protocol, sharing, leftovers, reserve, ipv6Only } = request;
-  const address = ANY.has(host) ? 'any' : 'specific';
-  const key = `${protocol} ${sharing} ${leftovers} ${reserve} ${address} ${family} ${ipv6Only}`;
-  const known = request.socketOptions === undefined ? compiled.get(key) : undefined;
+  const key = keyOf(request, place);
+  const known = request.socketOptions === undefined ? compiled[key] : undefined;
   if (known !== undefined) return known;
 
-  const asked: PolicyRequest = { protocol, sharing, leftovers, reserve, address, family, ipv6Only };
+  const { family, addressFamily } = place;
+  const address = ANY.has(place.address) ? 'any' : 'specific';
+  const asked: PolicyRequest = { protocol, sharing, leftovers, reserve, address, family: addressFamily, ipv6Only };
   const policy = policyFor(asked);
   if ('unsupported' in policy) throw notSupported(policy.unsupported, policy.reason);
   const result = compile(policy, request, family);
-  if (request.socketOptions === undefined) compiled.set(key, result);
+  if (request.socketOptions === undefined) compiled[key] = result;
   return result;
 }
 
@@ -117,22 +156,22 @@ export function lastRefusal(request: BindRequest, place: Place, port: number): R
   const found = refusal();
   if (found.code !== 'EACCES' || found.syscall !== 'bind') return found;
   // Windows says WSAEACCES for an exclusive holder and for an excluded range alike; only the former is a conflict.
-  const held = tableRows(request, place.family, port);
+  const held = tableRows(request, place, port);
   if (held === null) return found;
-  const conflicts = held.some(({ address }) => address === place.host || ANY.has(address) || ANY.has(place.host));
-  return conflicts ? { ...found, code: 'EADDRINUSE' } : { ...found, remark: EXCLUDED };
+  const overlaps = ({ address }: TableRow) => address === place.address || ANY.has(address) || ANY.has(place.address);
+  return held.some(overlaps) ? { ...found, code: 'EADDRINUSE' } : { ...found, remark: EXCLUDED };
 }
 
 /** Sockets that the system lists on a port, or null where it keeps no such list. */
-function tableRows(request: BindRequest, family: 4 | 6, port: number): TableRow[] | null {
-  const rows = addon.holders((family === 6 ? AF_INET6 : AF_INET) as number, typeOf(request), port);
+function tableRows(request: BindRequest, place: Place, port: number): TableRow[] | null {
+  const family = (place.addressFamily === 6 ? AF_INET6 : AF_INET) as number;
+  const rows = addon.holders(family, typeOf(request), port);
   return typeof rows === 'number' ? null : rows;
 }
 
 // A socket without any option: it holds the guarded address only if nobody else does.
 function openGuard(request: BindRequest, guard: string, port: number): Handle | Refusal {
-  const family = isIP(guard) as 4 | 6;
-  const only: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', true]] : [];
+  const only: readonly Setting[] = guard.includes(':') ? [['IPV6_V6ONLY', true]] : [];
   const header = [typeOf(request), 1, DO_NOT_LISTEN, EADDRINUSE as number];
   const plan = new Int32Array([...header, ...settingsWords(only), 1, 0, 0]);
   const handle = addon.open(plan, guard, port);
@@ -142,35 +181,46 @@ function openGuard(request: BindRequest, guard: string, port: number): Handle | 
   return refused.code === 'EACCES' ? { ...refused, code: 'EADDRINUSE' } : refused;
 }
 
-function openPlain(request: BindRequest, place: Place, port: number, { plan, policy }: Compiled): Opened | Refusal {
-  const listens = request.protocol === 'tcp' && !request.reserve;
-  plan[BACKLOG_WORD] = listens ? (request.backlog ?? DEFAULT_BACKLOG) : DO_NOT_LISTEN;
-  const handle = addon.open(plan, place.host, port);
-  if (handle === -1) return lastRefusal(request, place, port);
-  return { handle, outcome: policy.attempts[addon.status[2] as number]?.outcome };
-}
-
-function openGuarded(request: BindRequest, place: Place, how: Compiled, guard: string): Opened | Refusal {
+function underGuard<T extends object>(
+  request: BindRequest,
+  guard: string,
+  bindOn: (port: number) => T | Refusal,
+): T | Refusal {
   for (let left = request.port === 0 ? OTHER_PORTS : 1; ; left--) {
     const held = openGuard(request, guard, request.port);
-    if (typeof held !== 'number') {
-      // Where the guard's family does not exist, nobody can hold its addresses.
-      return isWithoutIpv6(held) ? openPlain(request, place, request.port, how) : held;
+    // Where the guard's family does not exist, nobody can hold its addresses.
+    if (typeof held !== 'number') return isWithoutIpv6(held) ? bindOn(request.port) : held;
+    try {
+      const local = addon.localAddress(held);
+      const bound = bindOn(typeof local === 'object' && local !== null ? local.port : request.port);
+      if (!('code' in bound) || bound.code !== 'EADDRINUSE' || left <= 1) return bound;
+    } finally {
+      addon.close(held);
     }
-    const local = addon.localAddress(held);
-    const port = typeof local === 'object' && local !== null ? local.port : request.port;
-    const opened = openPlain(request, place, port, how);
-    addon.close(held);
-    if ('handle' in opened || opened.code !== 'EADDRINUSE' || left <= 1) return opened;
   }
 }
 
-/** Opens, binds and (unless it is a reservation or UDP) listens, in one native call wherever the system allows it. */
-export function openAt(request: BindRequest, place: Place, how: Compiled): Opened | Refusal {
-  const { guard, rivals } = how.policy;
+/** Lets `bindOn` bind, once (and while) the policy's guard and rivals say that nobody else has the address. */
+export function bindGuarded<T extends object>(
+  request: BindRequest,
+  place: Place,
+  { policy: { guard, rivals } }: Compiled,
+  bindOn: (port: number) => T | Refusal,
+): T | Refusal {
   if (rivals !== undefined && request.port !== 0) {
-    const rows = tableRows(request, place.family, request.port);
+    const rows = tableRows(request, place, request.port);
     if (rows?.some(({ address }) => rivals.includes(address))) return { code: 'EADDRINUSE', syscall: 'bind' };
   }
-  return guard === undefined ? openPlain(request, place, request.port, how) : openGuarded(request, place, how, guard);
+  return guard === undefined ? bindOn(request.port) : underGuard(request, guard, bindOn);
+}
+
+/** Opens, binds and (unless it is a reservation) listens, in one native call. */
+export function openTcp(request: BindRequest, place: Place, how: Compiled): Opened | Refusal {
+  const { plan, policy } = how;
+  plan[BACKLOG_WORD] = request.reserve ? DO_NOT_LISTEN : (request.backlog ?? DEFAULT_BACKLOG);
+  return bindGuarded(request, place, how, (port) => {
+    const handle = addon.open(plan, place.host, port);
+    if (handle === -1) return lastRefusal(request, place, port);
+    return { handle, outcome: policy.attempts[addon.status[2] as number]?.outcome };
+  });
 }

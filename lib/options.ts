@@ -112,7 +112,9 @@ function checkBacklog(backlog: number | undefined): number | undefined {
 
 function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing): SocketOptions | undefined {
   if (options === undefined) return undefined;
-  if (typeof options !== 'object' || options === null) throw wrongType('options.socketOptions', 'an object', options);
+  if (typeof options !== 'object' || options === null || Symbol.iterator in options) {
+    throw wrongType('options.socketOptions', 'an object with the names of options', options);
+  }
   for (const name of Object.keys(options)) {
     if (name === 'IPV6_V6ONLY') throw incompatible('socketOptions.IPV6_V6ONLY', 'ipv6Only');
     if (sharing !== 'raw' && SHARING_OPTIONS.includes(name)) {
@@ -129,8 +131,9 @@ function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing
  */
 export function checkBindOptions(options: BindOptions): BindRequest {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  // Inherited ones too: they are read below like own ones.
   for (const name in options) {
-    if (KNOWN.has(name) || options[name as keyof BindOptions] === undefined) continue;
+    if (KNOWN.has(name) || name in Object.prototype || options[name as keyof BindOptions] === undefined) continue;
     throw wrongValue(`options.${name}`, options[name as keyof BindOptions], FOREIGN[name] ?? 'is not an option');
   }
 

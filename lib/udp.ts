@@ -1,11 +1,11 @@
 // bindUdp(): binds a dgram.Socket exactly.
-import dgram, { type Socket } from 'node:dgram';
-import { lookup } from 'node:dns/promises';
+import type { Socket } from 'node:dgram';
 import { addAbortListener } from 'node:events';
 import { type AddressInfo, isIP } from 'node:net';
+import { dgramState } from './adopt/handle-classes.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, incompatible, wrongType } from './errors.ts';
-import { splitOptions } from './listen.ts';
+import { isName, replacing, splitOptions } from './listen.ts';
 import type { BindOptions, ListenOptions } from './options.ts';
 
 // dgram takes a handle in place of the port, and knows it by its recvStart(); its types do not say so.
@@ -18,42 +18,83 @@ type BindHandle = (handle: object) => void;
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
  * In a cluster worker the socket is the worker's own. `options.host` may be a name; without it, it is every address of
- * the socket's own family.
+ * the socket's own family. A BoundSocket that was made before stays the caller's if the socket does not take it.
  * @returns the address; 'listening' has been emitted by then
  * @throws what `new BoundSocket()` throws; `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`; `AbortError`
  */
-export async function bindUdp(socket: Socket, options: number | string | ListenOptions | BoundSocket): Promise<AddressInfo> {
-  if (!(socket instanceof dgram.Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);
+export async function bindUdp(
+  socket: Socket,
+  options: number | string | ListenOptions | BoundSocket,
+): Promise<AddressInfo> {
+  // Loaded already, if there is such a socket.
+  const { Socket } = process.getBuiltinModule('node:dgram');
+  if (!(socket instanceof Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);
   const [bind, signal] = options instanceof BoundSocket ? [options, undefined] : splitOptions(options);
   if (signal?.aborted) throw aborted(signal.reason);
   const bound = bind instanceof BoundSocket ? bind : await open(socket, bind, signal);
   try {
-    bound.handTo((handle) => (socket.bind as unknown as BindHandle).call(socket, handle));
+    if (bound === options) checkFamily(socket, bound.address().address);
+    hand(socket, bound);
   } catch (error) {
-    // What the caller brought stays the caller's.
-    if (bound !== options) bound.close();
+    if (bound !== options) bound[Symbol.dispose]();
     throw error;
   }
-  if (signal !== undefined) {
-    const listener = addAbortListener(signal, () => socket.close());
-    socket.once('close', () => listener[Symbol.dispose]());
-  }
+  if (signal !== undefined) obey(socket, signal);
   return socket.address();
 }
 
-async function open(socket: Socket, options: BindOptions, signal: AbortSignal | undefined): Promise<BoundSocket> {
-  const complete = await withAddress(socket, options);
-  if (signal?.aborted) throw aborted(signal.reason);
-  return new BoundSocket(complete);
+// dgram takes the handle, emits 'listening', and only then returns: a listener that throws has not undone it.
+function hand(socket: Socket, bound: BoundSocket): void {
+  bound.handTo((handle, taken) => {
+    socket.prependOnceListener('listening', taken);
+    try {
+      (socket.bind as unknown as BindHandle).call(socket, handle);
+    } finally {
+      socket.off('listening', taken);
+    }
+  });
 }
 
-async function withAddress(socket: Socket, options: BindOptions): Promise<BindOptions> {
-  const { type } = socket as Socket & { type: 'udp4' | 'udp6' };
-  const family = type === 'udp6' ? 6 : 4;
+function obey(socket: Socket, signal: AbortSignal): void {
+  if (signal.aborted) {
+    socket.close();
+    throw aborted(signal.reason);
+  }
+  const listener = addAbortListener(signal, () => {
+    try {
+      socket.close();
+    } catch (error) {
+      // Closed already, and 'close' not emitted yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
+    }
+  });
+  socket.once('close', () => listener[Symbol.dispose]());
+}
+
+async function open(socket: Socket, options: BindOptions, signal: AbortSignal | undefined): Promise<BoundSocket> {
+  const { reuseAddr, reusePort, ipv6Only } = dgramState(socket);
+  const { sharing = 'exclusive', protocol = 'udp' } = options;
+  if (protocol !== 'udp') throw incompatible(`protocol: '${protocol}'`, 'a dgram.Socket');
+  if (sharing === 'exclusive' && (reuseAddr || reusePort)) {
+    throw incompatible(reuseAddr ? 'reuseAddr' : 'reusePort', "sharing: 'exclusive'");
+  }
+  const family = familyOf(socket);
   const host = options.host ?? (family === 6 ? '::' : '0.0.0.0');
-  const literal = isIP(host);
-  if (literal !== 0 && literal !== family) throw incompatible(`host: '${host}'`, `type: '${type}'`);
-  if (options.protocol === 'tcp') throw incompatible("protocol: 'tcp'", `type: '${type}'`);
-  const address = literal !== 0 || host === '' ? host : (await lookup(host, family)).address;
-  return { ...options, host: address, protocol: 'udp' };
+  checkFamily(socket, host);
+  const address = isName(host)
+    ? (await process.getBuiltinModule('node:dns/promises').lookup(host, family)).address
+    : host;
+  if (signal?.aborted) throw aborted(signal.reason);
+  const own = family === 6 && options.ipv6Only === undefined ? { ipv6Only: ipv6Only === true } : {};
+  return new BoundSocket(replacing(options, { host: address, protocol, ...own }));
+}
+
+function familyOf(socket: Socket): 4 | 6 {
+  return (socket as Socket & { type: 'udp4' | 'udp6' }).type === 'udp6' ? 6 : 4;
+}
+
+function checkFamily(socket: Socket, host: string): void {
+  const family = isIP(host);
+  if (family !== 0 && family !== familyOf(socket))
+    throw incompatible(`host: '${host}'`, `type: 'udp${familyOf(socket)}'`);
 }

@@ -8,7 +8,8 @@ namespace exactbind {
 
 namespace {
 
-// A zone is an interface's name or its index. 0 means that there is no such interface.
+// A zone is an interface's name or its index. 0 if it is neither: as with libuv, bind() refuses a link-local address
+// then.
 uint32_t parseZone(const char* zone) {
   uint32_t index = if_nametoindex(zone);
   if (index != 0) return index;
@@ -39,10 +40,7 @@ bool parseAddress(const char* text, uint16_t port, Address* address) {
 
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address->storage);
   if (inet_pton(AF_INET6, host, &v6->sin6_addr) != 1) return false;
-  if (zone != nullptr) {
-    v6->sin6_scope_id = parseZone(zone);
-    if (v6->sin6_scope_id == 0) return false;
-  }
+  if (zone != nullptr) v6->sin6_scope_id = parseZone(zone);
   v6->sin6_family = AF_INET6;
   v6->sin6_port = htons(port);
   address->length = sizeof *v6;

@@ -25,7 +25,6 @@ class Environment {
     status_ = words.Data();
     // The reference keeps the memory behind `status_` alive as long as the environment.
     words_ = Napi::Persistent(words.As<Napi::Object>());
-    words_.SuppressDestruct();
     exports.Set("status", words);
   }
 
@@ -136,39 +135,49 @@ Napi::Value socket(const Napi::CallbackInfo& info) {
   return handleValue(info, outcome.handle);
 }
 
-// Applies settings and, if they all held, makes one more call; `status` tells which failed.
-template <typename Call>
-Napi::Value configureThen(const Napi::CallbackInfo& info, Step step, Call call) {
+// Sets the options at argument 1, if nothing has failed before. False if they are not settings.
+bool configure(const Napi::CallbackInfo& info, Outcome* outcome) {
   Words settings;
-  Outcome outcome;
-  if (!wordsAt(info, 1, &settings)) return throwBadCall(info, "settings");
-  if (!applySettings(settings.data, settings.count, handleAt(info, 0), &outcome)) return throwBadCall(info, "settings");
-  if (outcome.error == 0) {
-    outcome.error = call(handleAt(info, 0));
-    if (outcome.error != 0) outcome.step = step;
-  }
+  return wordsAt(info, 1, &settings) &&
+         (outcome->error != 0 || applySettings(settings.data, settings.count, handleAt(info, 0), outcome));
+}
+
+Napi::Value told(const Napi::CallbackInfo& info, const Outcome& outcome) {
   environmentOf(info).tell(outcome);
   return Napi::Number::New(info.Env(), outcome.error);
 }
 
+void fail(Outcome* outcome, Step step, int error) {
+  outcome->error = error;
+  outcome->step = error == 0 ? kStepNone : step;
+}
+
 // set(handle, settings: Int32Array): error
 Napi::Value set(const Napi::CallbackInfo& info) {
-  return configureThen(info, kStepNone, [](Handle) { return 0; });
+  Outcome outcome;
+  if (!configure(info, &outcome)) return throwBadCall(info, "settings");
+  return told(info, outcome);
 }
 
-// bind(handle, settings: Int32Array, host, port): error
+// bind(handle, settings: Int32Array, host, port): error. The settings come first.
 Napi::Value bind(const Napi::CallbackInfo& info) {
   Address address;
+  Outcome outcome;
   if (!addressAt(info, 2, 3, &address)) return throwBadCall(info, "address");
-  return configureThen(info, kStepBind, [&](Handle handle) {
-    return os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
-  });
+  if (!configure(info, &outcome)) return throwBadCall(info, "settings");
+  if (outcome.error == 0) {
+    const auto* name = reinterpret_cast<const sockaddr*>(&address.storage);
+    fail(&outcome, kStepBind, os::bind(handleAt(info, 0), name, address.length));
+  }
+  return told(info, outcome);
 }
 
-// listen(handle, settings: Int32Array, backlog): error
+// listen(handle, settings: Int32Array, backlog): error. The settings come last.
 Napi::Value listen(const Napi::CallbackInfo& info) {
-  int32_t backlog = int32At(info, 2);
-  return configureThen(info, kStepListen, [&](Handle handle) { return os::listen(handle, backlog); });
+  Outcome outcome;
+  fail(&outcome, kStepListen, os::listen(handleAt(info, 0), int32At(info, 2)));
+  if (!configure(info, &outcome)) return throwBadCall(info, "settings");
+  return told(info, outcome);
 }
 
 // get(handle, level, option, length): Uint8Array of what the system wrote, or an error
@@ -178,8 +187,10 @@ Napi::Value get(const Napi::CallbackInfo& info) {
   std::vector<uint8_t> value(length);
   int error = os::getOption(handleAt(info, 0), int32At(info, 1), int32At(info, 2), value.data(), &length);
   if (error != 0) return Napi::Number::New(info.Env(), error);
-  auto bytes = Napi::Uint8Array::New(info.Env(), length);
-  memcpy(bytes.Data(), value.data(), length);
+  // Some options answer with a count of something else than bytes.
+  value.resize(std::min(length, value.size()));
+  auto bytes = Napi::Uint8Array::New(info.Env(), value.size());
+  std::copy(value.begin(), value.end(), bytes.Data());
   return bytes;
 }
 
@@ -201,6 +212,15 @@ Napi::Value localAddress(const Napi::CallbackInfo& info) {
   result.Set("family", Napi::Number::New(info.Env(), storage.ss_family == AF_INET6 ? 6 : 4));
   result.Set("port", Napi::Number::New(info.Env(), portOf(storage)));
   return result;
+}
+
+// localPort(handle): the port, 0 if the socket is not bound; or the error, negative
+Napi::Value localPort(const Napi::CallbackInfo& info) {
+  sockaddr_storage storage{};
+  auto length = static_cast<socklen_t>(sizeof storage);
+  int error = os::localAddress(handleAt(info, 0), &storage, &length);
+  bool isAddress = storage.ss_family == AF_INET || storage.ss_family == AF_INET6;
+  return Napi::Number::New(info.Env(), error != 0 ? -error : isAddress ? portOf(storage) : 0);
 }
 
 // holders(family, type, port): { address, pid }[], or an error
@@ -264,6 +284,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("listen", Napi::Function::New<listen>(env, "listen"));
   exports.Set("get", Napi::Function::New<get>(env, "get"));
   exports.Set("localAddress", Napi::Function::New<localAddress>(env, "localAddress"));
+  exports.Set("localPort", Napi::Function::New<localPort>(env, "localPort"));
   exports.Set("holders", Napi::Function::New<holders>(env, "holders"));
   exports.Set("close", Napi::Function::New<close>(env, "close"));
   exports.Set("release", Napi::Function::New<release>(env, "release"));

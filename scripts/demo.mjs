@@ -19,7 +19,11 @@ function report(asExpected, what, result) {
 async function rival(options) {
   const child = fork(fileURLToPath(new URL('demo-rival.mjs', import.meta.url)), [JSON.stringify(options)]);
   const [{ error, syscall }] = await once(child, 'message');
-  return { pid: child.pid, refused: error !== undefined, result: error ? `refused: ${error} from ${syscall}()` : 'took it!' };
+  return {
+    pid: child.pid,
+    refused: error !== undefined,
+    result: error ? `refused: ${error} from ${syscall}()` : 'took it!',
+  };
 }
 
 const windows = process.platform === 'win32';

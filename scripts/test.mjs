@@ -9,7 +9,10 @@ const command = [node, vitest, 'run', ...process.argv.slice(2)];
 
 const up = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 // An ordinary user needs a user namespace as well, where the system allows it.
-const unshare = [['unshare', '--net'], ['unshare', '--net', '--map-root-user']];
+const unshare = [
+  ['unshare', '--net'],
+  ['unshare', '--net', '--map-root-user'],
+];
 
 function network() {
   if (process.platform !== 'linux') return [];

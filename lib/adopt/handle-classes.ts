@@ -1,7 +1,6 @@
 // Finds the classes of Node's own TCP and UDP handles, which no public module exports.
-import dgram from 'node:dgram';
+import type dgram from 'node:dgram';
 import net from 'node:net';
-import tls from 'node:tls';
 
 /** The part of Node's TCP and UDP handles that adoption needs. */
 export interface NodeHandle {
@@ -23,12 +22,13 @@ type UdpClass = new () => UdpHandle;
 
 const noop = (): void => {};
 
-// Connecting makes a socket create its handle before it looks the name up; the lookup never answers, so there is no
-// descriptor, no system call and no DNS. Measured on Node 20.19 to 26.10, with and without --permission.
+// Connecting makes a socket create its handle at once and call connect(2) in the next tick, which destroy() forestalls:
+// no descriptor, no system call. An address, because a name would make Node compile its pattern of IPv6 addresses,
+// which takes 5 ms. Measured on Node 20.19 to 26.10, with and without --permission.
 function fromSocket(): unknown {
   const socket = new net.Socket();
   socket.on('error', noop);
-  socket.connect({ host: 'unused.invalid', port: 1, lookup: noop as never });
+  socket.connect({ host: '127.0.0.1', port: 1 });
   const found = (socket as unknown as { _handle?: object })._handle?.constructor;
   socket.destroy();
   return found;
@@ -36,6 +36,8 @@ function fromSocket(): unknown {
 
 // In case somebody has replaced Socket.prototype.connect before this module was loaded.
 function fromTls(): unknown {
+  // Loaded only here: it takes longer than the whole package.
+  const tls = process.getBuiltinModule('node:tls');
   const socket = new tls.TLSSocket(null as never, {});
   const found = (socket as unknown as { _handle?: { _parent?: object } })._handle?._parent?.constructor;
   socket.destroy();
@@ -51,25 +53,43 @@ function findTcp(): TcpClass {
   if (isHandleClass(found)) return found;
   const other = fromTls();
   if (isHandleClass(other)) return other;
-  const message = `this runtime (${process.release.name} ${process.version}) shows no TCP handle that could adopt a socket`;
-  throw Object.assign(new Error(message), { code: 'ENOTSUP' });
+  throw noHandle('TCP');
+}
+
+function noHandle(protocol: string): Error {
+  const runtime = `${process.release.name} ${process.version}`;
+  const message = `this runtime (${runtime}) shows no ${protocol} handle that could adopt a socket`;
+  return Object.assign(new Error(message), { code: 'ENOTSUP' });
 }
 
 /** Found while loading: a program may patch `connect` later. */
 export const TCP: TcpClass = findTcp();
 
+/** What dgram remembers of a socket, under a symbol; the documented names are those of createSocket()'s options. */
+export interface DgramState {
+  readonly handle?: UdpHandle;
+  readonly reuseAddr?: boolean;
+  readonly reusePort?: boolean;
+  readonly ipv6Only?: boolean;
+}
+
+/** Empty where the runtime keeps it elsewhere. */
+export function dgramState(socket: dgram.Socket): DgramState {
+  for (const symbol of Object.getOwnPropertySymbols(socket)) {
+    const state = (socket as unknown as Record<symbol, DgramState | undefined>)[symbol];
+    if (typeof state?.handle?.open === 'function') return state;
+  }
+  return {};
+}
+
 let udp: UdpClass | undefined;
 
-/** dgram keeps its handle under a symbol, so that DEP0112's warning about `_handle` stays silent. */
+/** Not through `socket._handle`, of which DEP0112 warns. */
 export function udpClass(): UdpClass {
   if (udp !== undefined) return udp;
-  const socket = dgram.createSocket('udp4');
-  for (const symbol of Object.getOwnPropertySymbols(socket)) {
-    const state = (socket as unknown as Record<symbol, { handle?: UdpHandle } | undefined>)[symbol];
-    if (typeof state?.handle?.open === 'function') udp = state.handle.constructor as UdpClass;
-  }
+  const socket = process.getBuiltinModule('node:dgram').createSocket('udp4');
+  udp = dgramState(socket).handle?.constructor as UdpClass | undefined;
   socket.close();
   if (udp !== undefined) return udp;
-  const message = `this runtime (${process.release.name} ${process.version}) shows no UDP handle that could adopt a socket`;
-  throw Object.assign(new Error(message), { code: 'ENOTSUP' });
+  throw noHandle('UDP');
 }

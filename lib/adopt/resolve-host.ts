@@ -1,5 +1,6 @@
 // Asks the running Node which one address it would bind for a name.
 import net from 'node:net';
+import { notSupported } from '../errors.ts';
 
 type Listen2 = (address: string | null, port: number, addressType: 4 | 6) => void;
 
@@ -12,9 +13,13 @@ export function resolveHost(host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const server = new net.Server();
     (server as unknown as { _listen2: Listen2 })._listen2 = (address) => {
-      if (address === null) reject(Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND', hostname: host }));
-      else resolve(address);
+      if (address !== null) resolve(address);
+      else reject(Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND', hostname: host }));
     };
+    // Only a runtime that does not call _listen2() comes so far.
+    server.on('listening', () =>
+      server.close(() => reject(notSupported('host', 'this runtime resolves no names here'))),
+    );
     server.on('error', reject);
     // exclusive: a cluster worker would ask its primary to listen instead.
     server.listen({ port: 0, host, exclusive: true });

@@ -1,8 +1,7 @@
 // Makes a UDP socket Node's: the handle opens it, and only then are its options cleared and its address bound.
-import { getSystemErrorName } from 'node:util';
 import { addon, type Handle } from '../addon.ts';
-import { systemError } from '../errors.ts';
-import { type Compiled, familyOf, lastRefusal, type Place, type Refusal, typeOf } from '../open.ts';
+import { nameOfErrno, systemError } from '../errors.ts';
+import { bindGuarded, type Compiled, familyOf, lastRefusal, type Place, type Refusal, typeOf } from '../open.ts';
 import type { BindRequest } from '../options.ts';
 import { system } from '../platform.ts';
 import { type UdpHandle, udpClass } from './handle-classes.ts';
@@ -22,7 +21,7 @@ function adopt(socket: Handle): UdpHandle {
   }
   handle.close();
   addon.close(socket);
-  throw systemError({ code: getSystemErrorName(error), syscall: 'open' });
+  throw systemError({ code: nameOfErrno(error), syscall: 'open' });
 }
 
 /**
@@ -35,20 +34,19 @@ function adopt(socket: Handle): UdpHandle {
 export function openUdp(request: BindRequest, place: Place, how: Compiled): OpenedUdp | Refusal {
   const socket = addon.socket(familyOf(place), typeOf(request));
   if (socket === -1) return lastRefusal(request, place, request.port);
+  const bind = (port: number) => {
+    const error = addon.bind(socket, how.beforeBind, place.host, port);
+    return error === 0 ? { socket } : lastRefusal(request, place, port);
+  };
   if (system === 'windows') {
-    const refused = bind(request, place, how, socket);
-    if (refused === undefined) return { handle: adopt(socket), socket };
+    const bound = bindGuarded(request, place, how, bind);
+    if ('socket' in bound) return { handle: adopt(socket), socket };
     addon.close(socket);
-    return refused;
+    return bound;
   }
   const handle = adopt(socket);
-  const refused = bind(request, place, how, socket);
-  if (refused === undefined) return { handle, socket };
+  const bound = bindGuarded(request, place, how, bind);
+  if ('socket' in bound) return { handle, socket };
   handle.close();
-  return refused;
-}
-
-function bind(request: BindRequest, place: Place, how: Compiled, socket: Handle): Refusal | undefined {
-  const error = addon.bind(socket, how.beforeBind, place.host, request.port);
-  return error === 0 ? undefined : lastRefusal(request, place, request.port);
+  return bound;
 }

@@ -15,45 +15,46 @@ const ROUNDS = 3;
 
 const SAME_USER = 'any process of the same user can join the SO_REUSEPORT group at any time';
 
+// Every libuv handle sets SO_REUSEADDR on the UDP socket it opens, and with it on both sides any user can take the
+// datagrams.
+const UDP_UNDO: readonly Setting[] = [OFF];
+
 export function linuxPolicy(request: PolicyRequest): Policy | Unsupported {
-  if (request.sharing === 'raw') return rawPolicy();
-  return request.protocol === 'tcp' ? tcp(request) : udp(request);
+  const { sharing, protocol } = request;
+  if (sharing === 'raw') return rawPolicy(protocol === 'udp' ? UDP_UNDO : []);
+  return protocol === 'tcp' ? tcp(request) : udp(request);
 }
 
 function tcp({ sharing, leftovers, reserve }: PolicyRequest): Policy {
+  const policy = { rounds: 1, undo: [], afterAdoption: [] } as const;
   if (sharing === 'reuse-port') {
     // Both, because leftovers of a socket with one of the two block a newcomer with only the other.
     const both: Attempt = { beforeBind: [ON, ['SO_REUSEPORT', true]], beforeListen: [] };
-    return { attempts: [both], rounds: 1, beforeAdoption: [], exclusivity: 'partial', caveat: SAME_USER };
+    return { ...policy, attempts: [both], exclusivity: 'partial', caveat: SAME_USER };
   }
   if (reserve && sharing === 'reuse-address') {
-    return {
-      attempts: [{ beforeBind: [ON], beforeListen: [] }],
-      rounds: 1,
-      beforeAdoption: [],
-      exclusivity: 'partial',
-      caveat: 'a socket bound with SO_REUSEADDR that does not listen yet can be bound over by any other with SO_REUSEADDR',
-    };
+    const caveat =
+      'a socket bound with SO_REUSEADDR that does not listen yet can be bound over by any other with SO_REUSEADDR';
+    return { ...policy, attempts: [{ beforeBind: [ON], beforeListen: [] }], exclusivity: 'partial', caveat };
   }
   if (reserve) {
-    // Never SO_REUSEADDR here, not even for a moment: whoever slipped in would leave a port on which neither can listen.
-    return { attempts: [{ ...PLAIN, beforeListen: [] }], rounds: 1, beforeAdoption: [ON], exclusivity: 'full' };
+    // Never SO_REUSEADDR before listen(), not even for a moment: an intruder that also sets it could bind in between,
+    // and listen first. Set afterwards it opens nothing.
+    return { ...policy, attempts: [{ ...PLAIN, beforeListen: [] }], afterAdoption: [ON], exclusivity: 'full' };
   }
   const attempts = leftovers === 'reuse' ? [PLAIN, OVER_LEFTOVERS] : [PLAIN];
-  return { attempts, rounds: ROUNDS, beforeAdoption: [], exclusivity: 'full' };
+  return { ...policy, attempts, rounds: ROUNDS, exclusivity: 'full' };
 }
 
-// Every libuv handle sets SO_REUSEADDR on the UDP socket it opens, and with it on both sides any user can take the
-// datagrams: the option is cleared explicitly, after the handle has opened the socket and before bind().
 function udp({ sharing }: PolicyRequest): Policy {
-  const policy = { rounds: 1, beforeAdoption: [] } as const;
+  const policy = { rounds: 1, undo: UDP_UNDO, afterAdoption: [] } as const;
   if (sharing === 'reuse-port') {
-    const port: Attempt = { beforeBind: [OFF, ['SO_REUSEPORT', true]], beforeListen: [] };
+    const port: Attempt = { beforeBind: [['SO_REUSEPORT', true]], beforeListen: [] };
     return { ...policy, attempts: [port], exclusivity: 'partial', caveat: SAME_USER };
   }
   if (sharing === 'reuse-address') {
     const caveat = 'any process, of any user, that sets SO_REUSEADDR can bind the port and take the datagrams';
     return { ...policy, attempts: [{ beforeBind: [ON], beforeListen: [] }], exclusivity: 'partial', caveat };
   }
-  return { ...policy, attempts: [{ outcome: 'clean', beforeBind: [OFF], beforeListen: [] }], exclusivity: 'full' };
+  return { ...policy, attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }], exclusivity: 'full' };
 }

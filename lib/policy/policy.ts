@@ -36,8 +36,10 @@ export interface Policy {
   readonly attempts: readonly Attempt[];
   /** How often everything starts again when listen() says EADDRINUSE. */
   readonly rounds: number;
-  /** Set when a reservation is adopted, at once before listen(). */
-  readonly beforeAdoption: readonly Setting[];
+  /** What libuv has set on a socket that it opened (UDP): undone before anything else. */
+  readonly undo: readonly Setting[];
+  /** Set when a reservation is adopted, right after listen(), and on connections that were quicker. */
+  readonly afterAdoption: readonly Setting[];
   readonly exclusivity: 'full' | 'partial';
   /** The hole that the system leaves, in a sentence. */
   readonly caveat?: string;
@@ -54,11 +56,12 @@ export interface Unsupported {
 }
 
 /** Sets exactly what the caller listed, on every system alike. */
-export function rawPolicy(): Policy {
+export function rawPolicy(undo: readonly Setting[]): Policy {
   return {
     attempts: [{ beforeBind: [], beforeListen: [] }],
     rounds: 1,
-    beforeAdoption: [],
+    undo,
+    afterAdoption: [],
     exclusivity: 'partial',
     caveat: "sharing: 'raw' sets exactly the options it was given and promises nothing",
   };

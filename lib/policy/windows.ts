@@ -3,11 +3,13 @@ import { type Policy, type PolicyRequest, rawPolicy, type Unsupported } from './
 
 export function windowsPolicy(request: PolicyRequest): Policy | Unsupported {
   const { sharing, protocol, address, family } = request;
-  if (sharing === 'raw') return rawPolicy();
+  if (sharing === 'raw') return rawPolicy([]);
   if (sharing === 'reuse-address') {
     return {
       unsupported: 'SO_REUSEADDR',
-      reason: 'on Windows it takes a port away from the socket that holds it; leftovers do not need it there',
+      reason:
+        'on Windows it lets sockets of any user hold one address, and which of them gets a connection is undefined; ' +
+        'leftovers do not need it there',
     };
   }
   if (sharing === 'reuse-port') return { unsupported: 'SO_REUSEPORT', reason: 'Windows has no such option' };
@@ -15,7 +17,8 @@ export function windowsPolicy(request: PolicyRequest): Policy | Unsupported {
   const policy = {
     attempts: [{ outcome: 'clean', beforeBind: [['SO_EXCLUSIVEADDRUSE', true]], beforeListen: [] }],
     rounds: 1,
-    beforeAdoption: [],
+    undo: [],
+    afterAdoption: [],
   } as const;
   if (address === 'specific') {
     // An exclusive bind of a specific address succeeds silently over somebody's wildcard: a socket without options
@@ -27,7 +30,9 @@ export function windowsPolicy(request: PolicyRequest): Policy | Unsupported {
   return {
     ...policy,
     exclusivity: 'partial',
-    caveat: 'Windows may let 0.0.0.0 and a dual-stack :: hold one port; bind :: instead, which serves IPv4 too',
+    caveat:
+      'it is not established that Windows refuses a dual-stack :: on the port of an 0.0.0.0; bind :: instead, which ' +
+      'serves IPv4 too',
     ...(protocol === 'tcp' ? { rivals: ['0.0.0.0'] } : {}),
   };
 }

@@ -19,7 +19,11 @@ const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 // XNU counts SO_LINGER in clock ticks (hz = 100) and keeps them in a short.
 const DARWIN_HZ = 100;
-const LONGEST_LINGER: Record<System, number> = { linux: 2 ** 31 - 1, darwin: Math.floor(32767 / DARWIN_HZ), windows: 65535 };
+const LONGEST_LINGER: Record<System, number> = {
+  linux: 2 ** 31 - 1,
+  darwin: Math.floor(32767 / DARWIN_HZ),
+  windows: 65535,
+};
 
 function integer(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
@@ -62,6 +66,19 @@ function number(low: number, high: number): Codec {
   };
 }
 
+function networkIndex(isHostOrder: (when: { system: System; reads: boolean }) => boolean): Codec {
+  return {
+    length: 4,
+    encode(name, value, system) {
+      const bytes = new Uint8Array(4);
+      const index = integer(name, value, 0, 2 ** 24 - 1);
+      new DataView(bytes.buffer).setUint32(0, index, LITTLE && isHostOrder({ system, reads: false }));
+      return bytes;
+    },
+    decode: (bytes, system) => bytes.getUint32(0, LITTLE && isHostOrder({ system, reads: true })),
+  };
+}
+
 const text = (length: number): Codec => ({
   length,
   encode(name, value) {
@@ -93,17 +110,10 @@ const CODECS: Record<ValueType, Codec> = {
   int: number(-(2 ** 31), 2 ** 31 - 1),
   uint32: number(0, 2 ** 32 - 1),
   ifindex: number(0, 2 ** 31 - 1),
-  // In network byte order on Linux and Windows (IP_UNICAST_IF).
-  ifindex_be: {
-    length: 4,
-    encode(name, value) {
-      const bytes = new Uint8Array(4);
-      new DataView(bytes.buffer).setUint32(0, integer(name, value, 0, 2 ** 24 - 1));
-      return bytes;
-    },
-    // Windows takes network order and answers in host order.
-    decode: (bytes, system) => bytes.getUint32(0, system === 'windows' && LITTLE),
-  },
+  // IP_UNICAST_IF: in network byte order on Linux and Windows, though Windows answers in host order.
+  ifindex_be: networkIndex(({ system, reads }) => system === 'windows' && reads),
+  // IPV6_UNICAST_IF: in network byte order on Linux alone.
+  ifindex_be6: networkIndex(({ system }) => system === 'windows'),
   uint64: {
     length: 8,
     encode(name, value) {

@@ -76,7 +76,7 @@ export const OPTIONS = {
   IPV6_DONTFRAG: { level: 'IPPROTO_IPV6', type: 'bool', get: true, os: ['linux', 'darwin', 'windows'] },
   IPV6_FREEBIND: { level: 'IPPROTO_IPV6', type: 'bool', get: true, os: ['linux'] },
   IPV6_TRANSPARENT: { level: 'IPPROTO_IPV6', type: 'bool', get: true, os: ['linux'] },
-  IPV6_UNICAST_IF: { level: 'IPPROTO_IPV6', type: 'ifindex_be', get: true, os: ['linux', 'windows'] },
+  IPV6_UNICAST_IF: { level: 'IPPROTO_IPV6', type: 'ifindex_be6', get: true, os: ['linux', 'windows'] },
   IPV6_BOUND_IF: { level: 'IPPROTO_IPV6', type: 'ifindex', get: true, os: ['darwin'] },
   IPV6_MINHOPCOUNT: { level: 'IPPROTO_IPV6', type: 'int', get: true, os: ['linux'] },
   IPV6_MULTICAST_HOPS: { level: 'IPPROTO_IPV6', type: 'int', get: true, os: ['linux', 'darwin', 'windows'] },

@@ -37,6 +37,7 @@ export interface ValueTypes {
   ifname: string;
   ifindex: number;
   ifindex_be: number;
+  ifindex_be6: number;
   port_range: PortRange;
   in_addr: string;
   ip_mreq: Membership;

@@ -7,7 +7,10 @@ const local = { port: 0, host: '127.0.0.1', ...quiet } as const;
 
 describe('socketOptions', () => {
   it('holds on every system', () => {
-    using bound = new BoundSocket({ ...local, socketOptions: { SO_KEEPALIVE: true, SO_LINGER: { onoff: true, linger: 7 } } });
+    using bound = new BoundSocket({
+      ...local,
+      socketOptions: { SO_KEEPALIVE: true, SO_LINGER: { onoff: true, linger: 7 } },
+    });
     expect(bound.getOption('SO_KEEPALIVE')).toBe(true);
     expect(bound.getOption('SO_LINGER')).toEqual({ onoff: true, linger: 7 });
     bound.setOption('SO_KEEPALIVE', false);
@@ -74,8 +77,12 @@ describe.runIf(isLinux)('the sharing modes on Linux', () => {
     using bound = new BoundSocket(local);
     const attempt = () => bound.setOption('SO_REUSEPORT', true);
     expect(attempt).toThrow(expect.objectContaining({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' }));
-    expect(() => bound.setOption('SO_EXCLUSIVEADDRUSE', true)).toThrow(expect.objectContaining({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' }));
-    expect(() => bound.getOption('IP_ADD_MEMBERSHIP' as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
+    expect(() => bound.setOption('SO_EXCLUSIVEADDRUSE', true)).toThrow(
+      expect.objectContaining({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' }),
+    );
+    expect(() => bound.getOption('IP_ADD_MEMBERSHIP' as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
+    );
   });
 });
 
@@ -84,7 +91,9 @@ describe('the backlog', () => {
     const { createServer } = await import('node:net');
     const { execFileSync } = await import('node:child_process');
     const queue = (port: number) => {
-      const [line = ''] = execFileSync('ss', ['-Hltn', `sport = :${port}`], { encoding: 'utf8' }).trim().split('\n');
+      const [line = ''] = execFileSync('ss', ['-Hltn', `sport = :${port}`], { encoding: 'utf8' })
+        .trim()
+        .split('\n');
       return Number(line.split(/\s+/)[2]);
     };
     const measure = (backlog: number | undefined, positional?: number) => {

@@ -149,12 +149,34 @@ describe('listen()', () => {
     expect((made.address() as AddressInfo).port).toBe(port);
   });
 
-  it('rejects when the server is closed before it is listening', async () => {
+  it('rejects when the server is closed before it is listening: at once, during the lookup, or by its listener', async () => {
+    const refusal = { code: 'ERR_SERVER_NOT_RUNNING' };
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const made = server();
+      const listening = listen(made, { port: 0, host });
+      made.close();
+      await expect(listening).rejects.toMatchObject(refusal);
+      expect(made.listening).toBe(false);
+    }
     const made = server();
-    const listening = listen(made, local);
-    await expect(Promise.all([listening, Promise.resolve().then(() => made.close())])).rejects.toMatchObject({
-      code: 'ERR_SERVER_NOT_RUNNING',
-    });
+    made.on('listening', () => made.close());
+    await expect(listen(made, local)).rejects.toMatchObject(refusal);
+  });
+
+  it('takes a BoundSocket, which stays the caller’s if the server does not take it', async () => {
+    const made = server();
+    const bound = new BoundSocket(local);
+    const { port } = bound.address();
+    expect(await listen(made, bound)).toMatchObject({ port });
+    const other = new BoundSocket(local);
+    await expect(listen(made, other)).rejects.toMatchObject({ code: 'ERR_SERVER_ALREADY_LISTEN' });
+    expect(other.address().port).toBeGreaterThan(0);
+    other.close();
+  });
+
+  it('refuses a host as a third argument, which would be lost', async () => {
+    const attempt = (listen as (...args: unknown[]) => Promise<unknown>)(server(), 0, '127.0.0.1');
+    await expect(attempt).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   });
 });
 
@@ -176,7 +198,10 @@ describe('an AbortSignal', () => {
       const made = server();
       const listening = listen(made, { port: 0, host, signal: controller.signal });
       controller.abort(new Error('enough'));
-      await expect(listening).rejects.toMatchObject({ ...aborted, cause: expect.objectContaining({ message: 'enough' }) });
+      await expect(listening).rejects.toMatchObject({
+        ...aborted,
+        cause: expect.objectContaining({ message: 'enough' }),
+      });
       expect(made.listening).toBe(false);
     }
   });

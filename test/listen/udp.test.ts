@@ -72,7 +72,72 @@ describe('bindUdp()', () => {
     controller.abort();
     await once(socket, 'close');
     new BoundSocket({ ...local, port, protocol: 'udp' }).close();
-    await expect(bindUdp(udp(), { ...local, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORT_ERR' });
+    await expect(bindUdp(udp(), { ...local, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'ABORT_ERR',
+    });
+  });
+});
+
+describe('the options of a dgram.Socket', () => {
+  const socketOf = (options: Parameters<typeof dgram.createSocket>[0]) => {
+    const made = dgram.createSocket(options);
+    sockets.push(made);
+    return made;
+  };
+
+  it('hold: ipv6Only is kept, reuseAddr contradicts exclusive', async (context) => {
+    const reusing = socketOf({ type: 'udp4', reuseAddr: true });
+    await expect(bindUdp(reusing, local)).rejects.toMatchObject({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' });
+    if (!hasIpv6) return context.skip('this machine has no IPv6');
+    const { port } = await bindUdp(socketOf({ type: 'udp6', ipv6Only: true }), 0);
+    expect(await bindUdp(udp(), { port })).toMatchObject({ port });
+  });
+
+  it('hold: a BoundSocket of the other family is refused and stays the caller’s', async (context) => {
+    if (!hasIpv6) return context.skip('this machine has no IPv6');
+    using bound = new BoundSocket({ port: 0, protocol: 'udp', acceptPartial: true });
+    await expect(bindUdp(udp(), bound)).rejects.toMatchObject({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' });
+    expect(bound.address().family).toBe('IPv6');
+  });
+});
+
+describe('a listener of a dgram.Socket', () => {
+  it('that throws on listening has one owner of the handle: dgram', async () => {
+    const socket = udp();
+    socket.once('listening', () => {
+      throw new Error('thrown by the listener');
+    });
+    const bound = new BoundSocket({ ...local, protocol: 'udp' });
+    await expect(bindUdp(socket, bound)).rejects.toThrow('thrown by the listener');
+    expect(() => bound.close()).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_HANDLE_ADOPTED' }));
+    expect(socket.address().port).toBeGreaterThan(0);
+  });
+
+  it('that aborts on listening makes the promise reject; an abort after close() is ignored', async () => {
+    const controller = new AbortController();
+    const socket = dgram.createSocket('udp4');
+    socket.once('listening', () => controller.abort());
+    await expect(bindUdp(socket, { ...local, signal: controller.signal })).rejects.toMatchObject({ code: 'ABORT_ERR' });
+    const later = new AbortController();
+    const other = dgram.createSocket('udp4');
+    await bindUdp(other, { ...local, signal: later.signal });
+    other.close();
+    later.abort();
+    await once(other, 'close');
+  });
+});
+
+describe.runIf(isLinux)("sharing: 'raw' for UDP", () => {
+  it('undoes what libuv has set', () => {
+    using bound = new BoundSocket({ ...local, protocol: 'udp', sharing: 'raw' });
+    expect(bound.getOption('SO_REUSEADDR')).toBe(false);
+    using shared = new BoundSocket({
+      ...local,
+      protocol: 'udp',
+      sharing: 'raw',
+      socketOptions: { SO_REUSEADDR: true },
+    });
+    expect(shared.getOption('SO_REUSEADDR')).toBe(true);
   });
 });
 

@@ -35,7 +35,7 @@ describe('open()', () => {
     expect(() => addon.open(words, '127.0.0.1', 0)).toThrow(TypeError);
   });
 
-  it.each(['', 'localhost', '1.2.3', '::1%', '::1%nowhere', '1'.repeat(1000), '127.0.0.1\0'])('throws at the address %j', (host) => {
+  it.each(['', 'localhost', '1.2.3', '1'.repeat(1000), '127.0.0.1\0'])('throws at the address %j', (host) => {
     expect(() => addon.open(PLAIN, host, 0)).toThrow(TypeError);
   });
 
@@ -46,7 +46,7 @@ describe('open()', () => {
     ['open', [PLAIN, 5, 0]],
     ['bind', [1, plan(0), undefined, 0]],
     ['set', [1, 'settings']],
-    ['listen', [1, plan(1, 2), 5]],
+    ['set', [1, plan(1, 2)]],
   ] as const)('%s(%o) throws', (name, args) => {
     expect(() => (addon[name] as (...args: unknown[]) => unknown)(...args)).toThrow(TypeError);
   });

@@ -12,16 +12,21 @@ const NAMES = ['BoundSocket', 'bindUdp', 'listen'];
 
 describe('the package', () => {
   it('exports the same names to import and to require()', () => {
-    const print = 'console.log(Object.keys(m).filter((k) => k !== "__esModule" && k !== "module.exports").sort().join())';
+    const print =
+      'console.log(Object.keys(m).filter((k) => k !== "__esModule" && k !== "module.exports").sort().join())';
     expect(run('--input-type=module', '-e', `import * as m from 'exactbind'; ${print}`)).toBe(NAMES.join());
     expect(run('-e', `const m = require('exactbind'); ${print}`)).toBe(NAMES.join());
   });
 
   it('has no top-level await, and warns of nothing', () => {
-    const { stderr, status } = spawnSync(process.execPath, ['--require', 'exactbind/register', '-e', "require('exactbind')"], {
-      cwd: root,
-      encoding: 'utf8',
-    });
+    const { stderr, status } = spawnSync(
+      process.execPath,
+      ['--require', 'exactbind/register', '-e', "require('exactbind')"],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   });
 
@@ -38,9 +43,14 @@ describe('the package', () => {
     for (const { all, linux, darwin, windows } of [JSON.parse(readFileSync(`${root}native/sources.json`, 'utf8'))]) {
       expect(paths).toEqual(expect.arrayContaining([...all, ...linux, ...darwin, ...windows]));
     }
-    expect(paths).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'binding.gyp']));
+    expect(paths).toEqual(
+      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'binding.gyp']),
+    );
     const unexpected = paths.filter(
-      (path) => !/^(dist|native|prebuilds)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|CMakeLists\.txt)$/.test(path),
+      (path) =>
+        !/^(dist|native|prebuilds)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|CMakeLists\.txt)$/.test(
+          path,
+        ),
     );
     expect(unexpected).toEqual([]);
   });
@@ -55,6 +65,7 @@ describe('the package', () => {
       try { require('exactbind'); } catch (error) { console.log(JSON.stringify({ code: error.code, message: error.message })); }`;
     const { code, message } = JSON.parse(run('-e', script));
     expect(code).toBe('ERR_EXACTBIND_NO_BINARY');
-    for (const word of [process.platform, process.arch, 'prebuilds', 'npm rebuild exactbind']) expect(message).toContain(word);
+    for (const word of [process.platform, process.arch, 'prebuilds', 'npm rebuild exactbind'])
+      expect(message).toContain(word);
   });
 });

@@ -30,13 +30,25 @@ describe('encode()', () => {
     expect(bytes('linger', linger, 'linux')).toEqual(int(1, 5));
     expect(bytes('linger', linger, 'darwin')).toEqual(int(1, 500));
     expect(bytes('linger', linger, 'windows')).toEqual([1, 0, 5, 0]);
-    for (const [system, most] of [['darwin', 327], ['windows', 65535]] as const) {
+    for (const [system, most] of [
+      ['darwin', 327],
+      ['windows', 65535],
+    ] as const) {
       expect(() => bytes('linger', { onoff: true, linger: most + 1 }, system)).toThrow(RangeError);
       expect(decode('linger', new Uint8Array(bytes('linger', { onoff: true, linger: most }, system)), system)).toEqual({
         onoff: true,
         linger: most,
       });
     }
+  });
+
+  it('orders the bytes of an interface index as each system does', () => {
+    const [network, host] = [[0, 0, 0, 1], int(1)];
+    expect(bytes('ifindex_be', 1, 'windows')).toEqual(network);
+    expect(decode('ifindex_be', new Uint8Array(host), 'windows')).toBe(1);
+    expect(bytes('ifindex_be6', 1, 'linux')).toEqual(network);
+    expect(bytes('ifindex_be6', 1, 'windows')).toEqual(host);
+    expect(decode('ifindex_be6', new Uint8Array(host), 'windows')).toBe(1);
   });
 
   it('orders a source membership as each system does', () => {

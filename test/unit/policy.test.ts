@@ -30,7 +30,8 @@ describe('linux', () => {
         { outcome: 'over-leftovers', beforeBind: [ADDRESS_ON], beforeListen: [] },
       ],
       rounds: 3,
-      beforeAdoption: [],
+      undo: [],
+      afterAdoption: [],
       exclusivity: 'full',
     });
     expect(linuxPolicy({ ...asked, sharing: 'reuse-address' })).toEqual(linuxPolicy(asked));
@@ -47,10 +48,13 @@ describe('linux', () => {
     expect(linuxPolicy({ ...asked, reserve: true })).toEqual({
       attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }],
       rounds: 1,
-      beforeAdoption: [ADDRESS_ON],
+      undo: [],
+      afterAdoption: [ADDRESS_ON],
       exclusivity: 'full',
     });
-    expect(linuxPolicy({ ...asked, reserve: true, sharing: 'reuse-address' })).toMatchObject({ exclusivity: 'partial' });
+    expect(linuxPolicy({ ...asked, reserve: true, sharing: 'reuse-address' })).toMatchObject({
+      exclusivity: 'partial',
+    });
   });
 
   it('shares a TCP port with both options, a UDP port with one', () => {
@@ -61,13 +65,14 @@ describe('linux', () => {
       ...expected,
     });
     expect(linuxPolicy({ ...udp, ...shared })).toMatchObject({
-      attempts: [{ beforeBind: [ADDRESS_OFF, PORT_ON], beforeListen: [] }],
+      attempts: [{ beforeBind: [PORT_ON], beforeListen: [] }],
       ...expected,
     });
   });
 
   it('clears what libuv sets on UDP', () => {
-    expect(linuxPolicy(udp)).toMatchObject({ attempts: [{ beforeBind: [ADDRESS_OFF] }], exclusivity: 'full' });
+    expect(linuxPolicy(udp)).toMatchObject({ undo: [ADDRESS_OFF], exclusivity: 'full' });
+    expect(linuxPolicy({ ...udp, sharing: 'raw' })).toMatchObject({ undo: [ADDRESS_OFF] });
   });
 });
 
@@ -88,9 +93,18 @@ describe('darwin', () => {
     expect(darwinPolicy(specific)).not.toHaveProperty('guard');
   });
 
+  it('owns up to the hole of a specific address for UDP', () => {
+    expect(darwinPolicy({ ...udp, address: 'specific' })).toMatchObject({
+      exclusivity: 'partial',
+      caveat: expect.stringContaining('connect()'),
+    });
+  });
+
   it('clears what libuv sets on UDP', () => {
     const cleared = [ADDRESS_OFF, ['SO_REUSEPORT', false]];
-    expect(darwinPolicy(udp)).toMatchObject({ attempts: [{ beforeBind: cleared }] });
+    for (const sharing of ['exclusive', 'reuse-address', 'raw'] as const) {
+      expect(darwinPolicy({ ...udp, sharing })).toMatchObject({ undo: cleared });
+    }
   });
 
   it('has no reuse-port that spreads connections', () => {

@@ -1,0 +1,67 @@
+// Checks what a machine can check about the sources: format, lint, types, generated tables and C++.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const require = createRequire(import.meta.url);
+
+// Started through node itself: on Windows the commands in node_modules/.bin are scripts of a shell.
+function tool(name, command) {
+  const manifest = require.resolve(`${name}/package.json`);
+  const { bin } = require(manifest);
+  return [process.execPath, join(dirname(manifest), typeof bin === 'string' ? bin : bin[command])];
+}
+
+function isInstalled(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function run([file, ...args], stdio = 'inherit') {
+  const options = { cwd: root, stdio, encoding: 'utf8', maxBuffer: 2 ** 26 };
+  const { status, error, stdout, stderr } = spawnSync(file, args, options);
+  if (error !== undefined) console.error(error.message);
+  if (status !== 0 && stdio === 'pipe') console.error(`${stdout}${stderr}`);
+  return status === 0;
+}
+
+const cpp = readdirSync(join(root, 'native'), { recursive: true })
+  .filter((path) => /\.(h|cpp)$/.test(path))
+  .map((path) => join('native', path));
+
+const { all, [{ darwin: 'darwin', win32: 'windows' }[process.platform] ?? 'linux']: own } = JSON.parse(
+  readFileSync(join(root, 'native/sources.json'), 'utf8'),
+);
+
+// clang-tidy reads how each file is compiled from CMake; only the sources of this system are.
+function tidy() {
+  const configured = run([...tool('cmake-js', 'cmake-js'), 'configure', '--out', 'build-tidy'], 'pipe');
+  return configured && run(['clang-tidy', '--quiet', '-p', 'build-tidy', ...all, ...own], 'pipe');
+}
+
+// Tests see the types in dist/, as everybody does.
+const types = (project) => run([...tool('typescript', 'tsc'), '-p', project]);
+
+// Left to itself Biome colours what goes into a file too.
+const colors = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
+
+const checks = [
+  { name: 'biome', run: () => run([...tool('@biomejs/biome', 'biome'), 'ci', '--error-on-warnings', colors]) },
+  { name: 'tsc', run: () => run([process.execPath, 'scripts/build.mjs']) && types('tsconfig.json') },
+  { name: 'generate-options', run: () => run([process.execPath, 'scripts/generate-options.mjs', '--check']) },
+  { name: 'clang-format', run: () => run(['clang-format', '--dry-run', '-Werror', ...cpp]), needs: ['clang-format'] },
+  { name: 'clang-tidy', run: tidy, needs: ['clang-tidy', 'cmake'] },
+];
+
+for (const { name, run: check, needs = [] } of checks) {
+  const missing = needs.filter((command) => !isInstalled(command));
+  const started = performance.now();
+  let result = 'ok';
+  if (missing.length === 0) result = check() ? 'ok' : 'FAILED';
+  // CI installs everything, so there a missing tool is a fault.
+  else result = `${process.env.CI ? 'FAILED' : 'skipped'}: not installed: ${missing.join(', ')}`;
+  if (result.startsWith('FAILED')) process.exitCode = 1;
+  console.log(`${name.padEnd(18)}${result} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+}

@@ -1,0 +1,20 @@
+// Runs the suite on every version of Node that the package promises to run on.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CACHE, NODE_VERSIONS, nodeBinary } from './node-binaries.mjs';
+import { readReport, reportTo, summarize } from './test-results.mjs';
+
+const test = fileURLToPath(new URL('test.mjs', import.meta.url));
+
+const runs = NODE_VERSIONS.map((wanted) => {
+  const { path, version } = nodeBinary(wanted);
+  console.log(`\nNode ${version}`);
+  const report = join(CACHE, 'results', `node-${wanted}.json`);
+  const { status } = spawnSync(process.execPath, [test, ...reportTo(report), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, EXACTBIND_TEST_NODE: path },
+  });
+  return { name: `Node ${version}`, ...readReport(report, status) };
+});
+summarize(runs);

@@ -1,0 +1,231 @@
+// exactbind/register: a program that does not know it binds exactly, and sees nothing of it.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { Actor } from '../fixtures/actor.ts';
+import { hasIpv6, isLinux } from '../fixtures/facts.ts';
+import { ownPort } from '../fixtures/ports.ts';
+import { fixture, lines, REQUIRED, run, runCommand } from '../fixtures/register/run.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'exactbind-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const PROGRAM = fixture('register/program.cjs');
+const PORTS = 12;
+const ENOUGH = 100;
+
+interface Way {
+  node: string[];
+  env?: NodeJS.ProcessEnv;
+}
+
+/** What the program prints; the folder and the ports are its arguments, and print as labels. */
+async function printed({ node, env }: Way): Promise<string[]> {
+  const own = await mkdtemp(join(folder, 'run-'));
+  const ports = Array.from({ length: PORTS }, () => String(ownPort()));
+  const { code, stdout, stderr } = await run([...node, own, ...ports], env);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout.split('\n');
+}
+
+async function expectSame(one: Way, other: Way): Promise<void> {
+  const [plain, hooked] = await Promise.all([printed(one), printed(other)]);
+  expect(plain.length).toBeGreaterThan(ENOUGH);
+  expect(hooked).toEqual(plain);
+}
+
+describe.runIf(isLinux && hasIpv6)('an unmodified program prints the same, byte for byte,', () => {
+  const plain: Way = { node: [PROGRAM] };
+
+  it('with --require exactbind/register', () => expectSame(plain, { node: [...REQUIRED, PROGRAM] }));
+
+  it('with exactbind/register imported first', () => expectSame(plain, { node: [fixture('register/imported.mjs')] }));
+
+  it('with NODE_OPTIONS', () =>
+    expectSame(plain, { node: [PROGRAM], env: { NODE_OPTIONS: '--require exactbind/register' } }));
+
+  it('with the hook loaded twice', () => expectSame(plain, { node: [...REQUIRED, fixture('register/imported.mjs')] }));
+});
+
+/** A library that takes IPv6 away from whatever it is preloaded into. */
+async function withoutIpv6(context: TestContext): Promise<NodeJS.ProcessEnv> {
+  const library = join(folder, 'without-ipv6.so');
+  const { code } = await runCommand('cc', [
+    '-shared',
+    '-fPIC',
+    '-o',
+    library,
+    fixture('register/without-ipv6.c'),
+    '-ldl',
+  ]);
+  if (code === 'ENOENT') return context.skip('this machine has no C compiler');
+  expect(code).toBe(0);
+  return { LD_PRELOAD: library };
+}
+
+describe.runIf(isLinux)('without IPv6', () => {
+  it('a hooked program prints the same, byte for byte', async (context) => {
+    const env = await withoutIpv6(context);
+    await expectSame({ node: [PROGRAM], env }, { node: [...REQUIRED, PROGRAM], env });
+  });
+
+  it('listens on 0.0.0.0', async (context) => {
+    const env = await withoutIpv6(context);
+    const node = [...REQUIRED, fixture('register/restart.cjs'), '0'];
+    expect(await lines(node, env)).toMatchObject([{ address: '0.0.0.0', family: 'IPv4' }]);
+  });
+});
+
+interface Line {
+  step?: string;
+  bound?: string;
+  opened?: boolean;
+}
+
+/** The address that each step of the program bound natively; where a system looks at another one first, the last. */
+async function nativeBinds(hook: string[], env?: NodeJS.ProcessEnv): Promise<Record<string, string[]>> {
+  const spy = ['--require', fixture('register/spy.cjs')];
+  const binds: Record<string, string[]> = {};
+  let step = '';
+  for (const line of await lines<Line>(
+    [...hook, ...spy, fixture('register/kinds.cjs'), folder, String(ownPort())],
+    env,
+  )) {
+    if (line.step !== undefined) step = line.step;
+    binds[step] = line.bound === undefined ? [] : [line.bound];
+  }
+  return binds;
+}
+
+const MAJOR = Number(process.versions.node.split('.')[0]);
+
+describe('the hook', () => {
+  it('binds natively whatever listens by port, in every kind of server and thread, and nothing else', async () => {
+    const one = ['127.0.0.1'];
+    expect(await nativeBinds(REQUIRED)).toEqual({
+      net: one,
+      'no host': [hasIpv6 ? '::' : expect.anything()],
+      localhost: [expect.stringMatching(/^(127\.0\.0\.1|::1)$/)],
+      'exclusive: true': one,
+      tls: one,
+      http: one,
+      https: one,
+      http2: one,
+      'http2 secure': one,
+      'worker thread': one,
+      'evaluated worker thread': one,
+      path: [],
+      fd: [],
+      handle: [],
+      ...(MAJOR === 20 ? {} : { reusePort: [] }),
+    });
+  });
+
+  it('is not there without being asked for', async () => {
+    expect(Object.values(await nativeBinds([])).flat()).toEqual([]);
+  });
+
+  it('reaches child processes through NODE_OPTIONS', async () => {
+    const listen = "require('net').createServer().listen(0, '127.0.0.1', function () { this.close(); })";
+    const child = `require('child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(listen)}], { stdio: 'inherit' })`;
+    const preloads = ['exactbind/register', JSON.stringify(fixture('register/spy.cjs'))];
+    const env = { NODE_OPTIONS: preloads.map((name) => `--require ${name}`).join(' ') };
+    expect(await lines(['-e', child], env)).toMatchObject([{ bound: '127.0.0.1', opened: true }]);
+  });
+});
+
+/** The calls on the listening socket, in order: `bind`, `listen 512`, `SO_REUSEADDR 1`. */
+function callsOn(trace: string, port: number): string[] {
+  const calls = [...trace.matchAll(/(setsockopt|bind|listen)\((\d+), (.*)\) += 0/g)];
+  const socket = calls.find(([, name, , rest]) => name === 'bind' && rest?.includes(`htons(${port})`))?.[2];
+  return calls
+    .filter(([, , fd]) => fd === socket)
+    .map(([, name, , rest = '']) => {
+      if (name !== 'setsockopt') return name === 'listen' ? `listen ${rest}` : 'bind';
+      const [, option, value] = /^\w+, (\w+), \[(\d+)\]/.exec(rest) ?? [];
+      return `${option} ${value}`;
+    });
+}
+
+async function traced(context: TestContext, hook: string[], port: number): Promise<string[]> {
+  const script = `require('net').createServer().listen(${port}, '127.0.0.1', 64, function () { this.close(); })`;
+  const output = join(folder, `trace-${port}`);
+  const strace = ['-f', '-e', 'trace=setsockopt,bind,listen', '-o', output, process.execPath];
+  const { code, stderr } = await runCommand('strace', [...strace, ...hook, '-e', script]);
+  if (code === 'ENOENT') return context.skip('this machine has no strace');
+  if (/ptrace|PTRACE/.test(stderr)) return context.skip('this machine allows no tracing');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return callsOn(await readFile(output, 'utf8'), port);
+}
+
+describe.runIf(isLinux)('a hooked listen on Linux', () => {
+  it('binds without SO_REUSEADDR, which Node sets before', async (context) => {
+    const plain = await traced(context, [], ownPort());
+    expect(plain).toEqual(['SO_REUSEADDR 1', 'bind', 'listen 64']);
+    const hooked = await traced(context, REQUIRED, ownPort());
+    // The second listen() is Node's own.
+    expect(hooked).toEqual(['bind', 'SO_REUSEADDR 1', 'listen 64', 'listen 64']);
+  });
+
+  it('restarts over its own leftovers in the first attempt', async () => {
+    const port = ownPort();
+    const other = new Actor();
+    for (let start = 0; start < 5; start++) {
+      const served = await lines([...REQUIRED, fixture('register/restart.cjs'), String(port)]);
+      expect(served).toMatchObject([{ port }]);
+      expect(await other.open({ host: '0.0.0.0', port }), 'there are leftovers').toMatchObject({ error: 'EADDRINUSE' });
+    }
+    await other.end();
+  });
+
+  it('never falls back to 0.0.0.0 where somebody holds :: for IPv6 alone', async (context) => {
+    if (!hasIpv6) return context.skip('this machine has no IPv6');
+    const port = ownPort();
+    const other = new Actor();
+    await other.open({ host: '::', port, ipv6Only: true, listen: true });
+    const script = `require('net').createServer().listen(${port}).on('error', (e) => console.log(JSON.stringify(e)))`;
+    const errors = await lines([...REQUIRED, '-e', script]);
+    expect(errors).toMatchObject([{ code: 'EADDRINUSE', syscall: 'listen', address: '::', port }]);
+    await other.end();
+  });
+});
+
+describe('under the permission model', () => {
+  const script = fixture('register/permission.cjs');
+  const flags = ['--allow-addons', '--allow-fs-read=*', '--no-warnings'];
+  const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
+  const hasScope = process.allowedNodeEnvironmentFlags.has('--allow-net');
+
+  interface Shape {
+    name?: string;
+    thrown?: { class: string; message: string; values: { resource?: string } };
+  }
+
+  it('is refused without --allow-net, as Node refuses it', async (context) => {
+    if (!hasScope) return context.skip(`Node ${process.version} has no permission for the network`);
+    const plain = await lines<Shape>([flag, ...flags, script]);
+    expect(plain).toHaveLength(3);
+    const denied = { code: 'ERR_ACCESS_DENIED', permission: 'Net' };
+    expect(plain[0]).toMatchObject({ name: 'no host', thrown: { values: denied } });
+    // The spy would print a bind that went past the permission.
+    const spy = ['--require', fixture('register/spy.cjs')];
+    expect(await lines([flag, ...flags, ...REQUIRED, ...spy, script])).toEqual(plain);
+
+    const all = await lines<Shape>([flag, ...flags, script, 'bound']);
+    const bound = all.find(({ name }) => name === 'BoundSocket');
+    const { values, ...rest } = plain[0]?.thrown ?? {};
+    expect(bound?.thrown).toEqual({ ...rest, values: { ...values, resource: '127.0.0.1' } });
+    expect(Object.keys(bound?.thrown?.values ?? {})).toEqual(Object.keys(values ?? {}));
+  });
+
+  it('listens where nothing forbids it', async () => {
+    const allowed = hasScope ? ['--allow-net'] : [];
+    const seen = await lines<Shape>([flag, ...flags, ...allowed, '--allow-worker', ...REQUIRED, script, 'bound']);
+    expect(seen.filter((line) => 'listening' in line)).toHaveLength(3);
+    expect(seen).toHaveLength(3);
+  });
+});

@@ -1,0 +1,58 @@
+// What a reservation's server and its first connections have of SO_REUSEADDR, read from the sockets themselves.
+import { once } from 'node:events';
+import net, { createServer, type Server, type Socket } from 'node:net';
+import { BoundSocket } from 'exactbind';
+import { describe, expect, it } from 'vitest';
+import { addon } from '../../lib/addon.ts';
+import { isLinux } from '../fixtures/facts.ts';
+import { closed } from '../fixtures/servers.ts';
+
+const { SOL_SOCKET = 0, SO_REUSEADDR = 0 } = addon.constants;
+
+const descriptorOf = (owner: Server | Socket) => (owner as unknown as { _handle: { fd: number } })._handle.fd;
+const reuses = (owner: Server | Socket) => {
+  const value = addon.get(descriptorOf(owner), SOL_SOCKET, SO_REUSEADDR, 4);
+  return typeof value !== 'number' && value[0] === 1;
+};
+
+async function accept(server: Server): Promise<Socket> {
+  const { port } = server.address() as net.AddressInfo;
+  const client = net.connect(port, '127.0.0.1');
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  client.destroy();
+  return socket;
+}
+
+describe.runIf(isLinux)('an adopted reservation', () => {
+  it('listens with SO_REUSEADDR, which it did not have before', async () => {
+    const bound = new BoundSocket({ port: 0, host: '127.0.0.1', reserve: true });
+    expect(bound.getOption('SO_REUSEADDR')).toBe(false);
+    const server = createServer().listen(bound);
+    expect(reuses(server)).toBe(true);
+    const socket = await accept(server);
+    expect(reuses(socket)).toBe(true);
+    socket.destroy();
+    await closed(server);
+  });
+
+  it('sets it on connections that were quicker than the call that set it on the listener', async () => {
+    const server = createServer().listen(new BoundSocket({ port: 0, host: '127.0.0.1', reserve: true }));
+    // As in the moment between listen() and setsockopt(): a connection inherits what the listener has then.
+    addon.set(descriptorOf(server), new Int32Array([1, SOL_SOCKET, SO_REUSEADDR, 4, 0]));
+    for (let round = 0; round < 3; round++) {
+      const socket = await accept(server);
+      expect(reuses(socket)).toBe(true);
+      socket.destroy();
+    }
+    await closed(server);
+  });
+
+  it('leaves the connections of a plain listener alone', async () => {
+    const server = createServer().listen(new BoundSocket({ port: 0, host: '127.0.0.1' }));
+    addon.set(descriptorOf(server), new Int32Array([1, SOL_SOCKET, SO_REUSEADDR, 4, 0]));
+    const socket = await accept(server);
+    expect(reuses(socket)).toBe(false);
+    socket.destroy();
+    await closed(server);
+  });
+});
