@@ -1,6 +1,9 @@
 // Numeric addresses: text to sockaddr and back.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "system.h"
 
 namespace exactbind {

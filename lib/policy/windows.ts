@@ -21,10 +21,12 @@ export function windowsPolicy(request: PolicyRequest): Policy | Unsupported {
     afterAdoption: [],
   } as const;
   if (address === 'specific') {
-    // An exclusive bind of a specific address succeeds silently over somebody's wildcard: a socket without options
-    // must be able to hold the wildcard, and the owner table, which alone lists a dual-stack :: under IPv4, must be empty.
+    // An exclusive bind of a specific address succeeds silently over somebody's wildcard. The owner table lists whoever
+    // listens there, a dual-stack :: under IPv4 too, and whoever has bound a UDP port. It does not list a TCP socket that
+    // is merely bound: a socket without options must be able to hold the wildcard meanwhile.
     const wildcard = family === 6 ? '::' : '0.0.0.0';
-    return { ...policy, exclusivity: 'full', guard: wildcard, rivals: [wildcard] };
+    const guard = protocol === 'tcp' ? { guard: wildcard } : {};
+    return { ...policy, ...guard, exclusivity: 'full', rivals: [wildcard] };
   }
   if (family === 6) return { ...policy, exclusivity: 'full' };
   return {

@@ -1,4 +1,5 @@
 // Cluster workers: what they share stays shared, what they bring themselves stays theirs, and no message is lost.
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { isLinux } from '../fixtures/facts.ts';
 import { ownPort } from '../fixtures/ports.ts';
@@ -79,6 +80,6 @@ describe('a message sent at once after the fork', () => {
 
   it('is lost on Node 20 under --import, which is why the hook is CommonJS', async (context) => {
     if (!process.version.startsWith('v20.')) return context.skip(`Node ${process.version} loses none`);
-    expect(await received(['--import', fixture('cluster/empty.mjs')])).toContainEqual(['last']);
+    expect(await received(['--import', pathToFileURL(fixture('cluster/empty.mjs')).href])).toContainEqual(['last']);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { Actor } from '../fixtures/actor.ts';
-import { hasIpv6, isLinux } from '../fixtures/facts.ts';
+import { hasIpv6, isLinux, isWindows } from '../fixtures/facts.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { fixture, lines, REQUIRED, run, runCommand } from '../fixtures/register/run.ts';
 
@@ -120,7 +120,7 @@ describe('the hook', () => {
       'evaluated worker thread': one,
       path: [],
       fd: [],
-      handle: [],
+      ...(isWindows ? {} : { handle: [] }),
       ...(MAJOR === 20 ? {} : { reusePort: [] }),
     });
   });

@@ -18,7 +18,8 @@ describe.runIf(hasIpv6)('a wildcard', () => {
   it('may be an IPv4-mapped one, which promises what 0.0.0.0 does', () => {
     using plain = new BoundSocket({ port: 0, host: '0.0.0.0', acceptPartial: true });
     using mapped = new BoundSocket({ port: 0, host: '::ffff:0.0.0.0', acceptPartial: true });
-    expect(mapped.address().address).toBe('::ffff:0.0.0.0');
+    // Wine writes the last groups in hexadecimal.
+    expect(mapped.address().address).toMatch(/^::ffff:(0\.0\.0\.0|0:0)$/);
     expect([mapped.exclusivity, mapped.caveat]).toEqual([plain.exclusivity, plain.caveat]);
   });
 });

@@ -125,6 +125,9 @@ describe('windows', () => {
   it('looks for the holder of the wildcard behind a specific address', () => {
     expect(windowsPolicy({ ...specific, family: 4 })).toMatchObject({ guard: '0.0.0.0', rivals: ['0.0.0.0'] });
     expect(windowsPolicy(specific)).toMatchObject({ guard: '::', rivals: ['::'] });
+    // Bound UDP sockets are in the table.
+    expect(windowsPolicy({ ...udp, address: 'specific' })).toMatchObject({ rivals: ['::'] });
+    expect(windowsPolicy({ ...udp, address: 'specific' })).not.toHaveProperty('guard');
   });
 
   it('says that 0.0.0.0 leaves a hole', () => {

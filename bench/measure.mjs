@@ -1,0 +1,95 @@
+// Runs variants side by side in many short rounds and sums them up as ratios to a baseline.
+
+/** A fixed sequence, so that the order of variants is as unrelated to garbage collections on each run alike. */
+function generator() {
+  let state = 0x9e3779b9;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+function shuffle(list, random) {
+  const result = [...list];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = random(i + 1);
+    [result[i], result[j]] = [result[j], result[i]];
+  }
+  return result;
+}
+
+/**
+ * Runs each variant once per round, in an order that changes. A variant is `{ name, run }`; `run(cycles)` returns, or
+ * promises, what one cycle took. The samples of a round belong together.
+ */
+export async function sideBySide(variants, { rounds, cycles, warmUp }) {
+  const random = generator();
+  const samples = Object.fromEntries(variants.map(({ name }) => [name, []]));
+  for (let round = -warmUp; round < rounds; round++) {
+    for (const { name, run } of shuffle(variants, random)) {
+      const took = await run(cycles);
+      if (round >= 0) samples[name].push(took);
+    }
+  }
+  return samples;
+}
+
+/** Cycles before the clock starts in each round: what ran before has left the caches to itself. */
+const UNTIMED = 5;
+
+/** Times a synchronous cycle. */
+export function synchronous(cycle) {
+  return (cycles) => {
+    for (let left = UNTIMED; left > 0; left--) cycle();
+    const start = process.hrtime.bigint();
+    for (let left = cycles; left > 0; left--) cycle();
+    return Number(process.hrtime.bigint() - start) / cycles;
+  };
+}
+
+/** Times a cycle that calls back when it is over. */
+export function calledBack(cycle) {
+  return (cycles) =>
+    new Promise((resolve) => {
+      let left = cycles + UNTIMED;
+      let start = 0n;
+      const next = () => {
+        if (left === cycles) start = process.hrtime.bigint();
+        if (left-- > 0) cycle(next);
+        else resolve(Number(process.hrtime.bigint() - start) / cycles);
+      };
+      next();
+    });
+}
+
+function sorted(list) {
+  return Float64Array.from(list).sort();
+}
+
+export function quantile(list, share) {
+  const all = sorted(list);
+  const at = (all.length - 1) * share;
+  const low = all[Math.floor(at)];
+  return low + (all[Math.ceil(at)] - low) * (at - Math.floor(at));
+}
+
+export const median = (list) => quantile(list, 0.5);
+
+/** The 95 % confidence interval of a median, from the ranks alone: nothing is assumed about the distribution. */
+export function confidence(list) {
+  const all = sorted(list);
+  const half = 0.98 * Math.sqrt(all.length);
+  const at = (rank) => all[Math.min(all.length - 1, Math.max(0, Math.round(rank)))];
+  return [at(all.length / 2 - half - 0.5), at(all.length / 2 + half - 0.5)];
+}
+
+export function spread(list) {
+  return { median: median(list), p10: quantile(list, 0.1), p90: quantile(list, 0.9) };
+}
+
+/** One variant against its baseline, pairwise by round. `ofMeans` counts every outlier, collections of garbage too. */
+export function compare(list, baseline, combine = (ours, theirs) => ours / theirs) {
+  const pairs = list.map((ours, round) => combine(ours, baseline[round]));
+  const mean = (numbers) => numbers.reduce((total, number) => total + number, 0) / numbers.length;
+  return { ...spread(pairs), confidence: confidence(pairs), ofMeans: combine(mean(list), mean(baseline)) };
+}

@@ -1,0 +1,58 @@
+// The cycles that are traced for their system calls; as a program it runs one of them between two marks.
+import { accessSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+/** A path that nothing else touches. */
+export const MARK = '/exactbind-bench-mark';
+export const REGISTER = createRequire(import.meta.url).resolve('exactbind/register');
+
+const LOOPBACK = { port: 0, host: '127.0.0.1' };
+// Loaded only by the process that is traced, and not where register must be alone.
+const ours = () => import('exactbind');
+
+const serving = (open) => () =>
+  new Promise((resolve) => {
+    const server = net.createServer();
+    server.on('close', resolve).on('listening', () => server.close());
+    open(server);
+  });
+const plain = (where) => async () => serving((server) => server.listen({ ...where, exclusive: true }));
+const adopted = (where) => async () => {
+  const { BoundSocket } = await ours();
+  return serving((server) => server.listen(new BoundSocket(where)));
+};
+const alone = (where) => async () => {
+  const { BoundSocket } = await ours();
+  return () => new BoundSocket(where).close();
+};
+const core = (where) => async () => serving((server) => server.listen(new net.BoundSocket(where)));
+
+export const CASES = {
+  'server.listen, 127.0.0.1': plain(LOOPBACK),
+  'server.listen(new BoundSocket), 127.0.0.1': adopted(LOOPBACK),
+  'server.listen under register, 127.0.0.1': plain(LOOPBACK),
+  ...(net.BoundSocket ? { 'server.listen(new net.BoundSocket), 127.0.0.1': core(LOOPBACK) } : {}),
+  'new BoundSocket, close, 127.0.0.1': alone(LOOPBACK),
+  'server.listen, default host': plain({ port: 0 }),
+  'server.listen(new BoundSocket), default host': adopted({ port: 0 }),
+  'server.listen under register, default host': plain({ port: 0 }),
+  'new BoundSocket, close, default host': alone({ port: 0 }),
+};
+
+function mark() {
+  try {
+    accessSync(MARK);
+  } catch {}
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [name, cycles] = process.argv.slice(2);
+  const cycle = await CASES[name]();
+  for (const count of [50, Number(cycles)]) {
+    mark();
+    for (let left = count; left > 0; left--) await cycle();
+  }
+  mark();
+}

@@ -1,0 +1,38 @@
+// The folder that the tests run in under Windows: the package, its tests, and their dependencies as Windows has them.
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CACHE, run } from '../node-binaries.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const FILES = ['package.json', 'tsconfig.json', 'vitest.config.ts', 'binding.gyp', 'CMakeLists.txt'];
+const FOLDERS = ['lib', 'dist', 'native', 'scripts', 'test', 'bench'];
+
+const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+
+/** Fills the folder, with the addon where node-gyp-build finds prebuilt ones, and returns its path. */
+export function stage(addon) {
+  const folder = join(CACHE, 'windows-x64', 'package');
+  const lock = 'package-lock.json';
+  // Written last: npm install may complete the copy of the lock file, so that one cannot tell.
+  const installed = join(folder, 'installed.json');
+  if (read(installed) !== read(join(root, lock))) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    for (const file of ['package.json', lock]) copyFileSync(join(root, file), join(folder, file));
+    // vitest's own native parts, for Windows. Not `npm ci`: a package that is for neither system may be missing from a
+    // registry's mirror, and is not needed here.
+    run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--os=win32', '--cpu=x64', '--force'], {
+      cwd: folder,
+    });
+    copyFileSync(join(root, lock), installed);
+  }
+  for (const name of [...FILES, ...FOLDERS]) {
+    rmSync(join(folder, name), { recursive: true, force: true });
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  const prebuilds = join(folder, 'prebuilds', 'win32-x64');
+  mkdirSync(prebuilds, { recursive: true });
+  copyFileSync(addon, join(prebuilds, 'exactbind.node'));
+  return folder;
+}

@@ -1,0 +1,166 @@
+// Nothing stays open: not after any failure, and not after the thread that opened it.
+import { closeSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { type BindOptions, BoundSocket } from 'exactbind';
+import { describe, expect, it } from 'vitest';
+import { openSockets } from '../fixtures/descriptors.ts';
+import { isLinux, isRoot } from '../fixtures/facts.ts';
+
+const local = { port: 0, host: '127.0.0.1' } as const;
+
+/** How often each code was thrown. */
+function codes(times: number, attempt: () => unknown): Record<string, number> {
+  const counted: Record<string, number> = {};
+  for (let i = 0; i < times; i++) {
+    let code = 'none';
+    try {
+      attempt();
+    } catch (error) {
+      code = (error as { code: string }).code;
+    }
+    counted[code] = (counted[code] ?? 0) + 1;
+  }
+  return counted;
+}
+
+function asNobody<T>(run: () => T): T {
+  process.seteuid?.(65534);
+  try {
+    return run();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+const descriptors = () => readdirSync('/proc/self/fd').length;
+
+/** Runs it, and expects as many descriptors and the same sockets as before. */
+function leavesNothing(run: () => unknown): void {
+  const before = [descriptors(), openSockets()];
+  run();
+  expect([descriptors(), openSockets()]).toEqual(before);
+}
+
+describe.runIf(isLinux)('descriptors', () => {
+  it('are as many as before after 100,000 failed binds', () => {
+    using holder = new BoundSocket(local);
+    const taken = { ...local, port: holder.address().port };
+    leavesNothing(() => expect(codes(100_000, () => new BoundSocket(taken))).toEqual({ EADDRINUSE: 100_000 }));
+  });
+
+  it.each<[name: string, code: string, options: BindOptions]>([
+    ['a reservation of a taken port', 'EADDRINUSE', { reserve: true }],
+    ['a taken UDP port', 'EADDRINUSE', { protocol: 'udp' }],
+    ['an address of no interface', 'EADDRNOTAVAIL', { host: '192.0.2.1' }],
+    ['an option that is refused', 'ENOENT', { socketOptions: { TCP_CONGESTION: 'none-such' } }],
+  ])('are as many as before after %s', async (_, code, options) => {
+    using tcp = new BoundSocket(local);
+    const taken = { ...local, port: tcp.address().port };
+    using udp = new BoundSocket({ ...taken, protocol: 'udp' });
+    expect(udp.address().port).toBe(taken.port);
+    const before = [descriptors(), openSockets()];
+    expect(codes(5000, () => new BoundSocket({ ...taken, ...options }))).toEqual({ [code]: 5000 });
+    // A UDP handle of Node's closes at the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([descriptors(), openSockets()]).toEqual(before);
+  });
+
+  it.for<[name: string, code: string, options: BindOptions]>([
+    ['a privileged port', 'EACCES', { port: 80 }],
+    ['an option for the administrator', 'EPERM', { socketOptions: { SO_MARK: 1 } }],
+  ])('are as many as before after %s', ([, code, options], context) => {
+    if (!isRoot) return context.skip('only root can become another user');
+    const attempt = () => asNobody(() => codes(5000, () => new BoundSocket({ ...local, ...options })));
+    leavesNothing(() => expect(attempt()).toEqual({ [code]: 5000 }));
+  });
+
+  it('are as many as before after adoptions that failed', async () => {
+    const before = [descriptors(), openSockets()];
+    const closedUnderneath = () => {
+      using bound = new BoundSocket(local);
+      closeSync(bound.fd());
+      createServer().listen(bound);
+    };
+    expect(codes(1000, closedUnderneath)).toEqual({ EBADF: 1000 });
+    const server = createServer().listen(new BoundSocket(local));
+    const listeningAlready = () => {
+      using bound = new BoundSocket(local);
+      server.listen(bound);
+    };
+    expect(codes(1000, listeningAlready)).toEqual({ ERR_SERVER_ALREADY_LISTEN: 1000 });
+    await new Promise((resolve) => server.close(resolve));
+    expect([descriptors(), openSockets()]).toEqual(before);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('a detached descriptor', () => {
+  it('serves, and its BoundSocket refuses everything and closes nothing', async () => {
+    const bound = new BoundSocket(local);
+    const address = bound.address();
+    const fd = bound.detach();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen({ fd }, resolve));
+    expect(server.address()).toEqual(address);
+    for (const member of ['address', 'fd', 'detach', 'close', '_handle'] as const) {
+      const use = () => (typeof bound[member] === 'function' ? bound[member]() : undefined);
+      expect(use, member).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_HANDLE_ADOPTED' }));
+    }
+    bound[Symbol.dispose]();
+    expect(() => new BoundSocket({ ...local, port: address.port })).toThrow(
+      expect.objectContaining({ code: 'EADDRINUSE' }),
+    );
+    await new Promise((resolve) => server.close(resolve));
+    new BoundSocket({ ...local, port: address.port }).close();
+  });
+
+  it('listens if it was a reservation', async () => {
+    const bound = new BoundSocket({ ...local, reserve: true });
+    const { port } = bound.address();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen({ fd: bound.detach() }, resolve));
+    expect(server.address()).toMatchObject({ port });
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+describe('a worker thread that ended', () => {
+  const WORKERS = Number(process.env.EXACTBIND_WORKERS ?? 1000);
+  const AT_ONCE = 4;
+  // Three sockets that nobody adopts; the thread ends with the script.
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData).then(({ BoundSocket }) => {
+      const options = [{}, { reserve: true }, { protocol: 'udp' }];
+      const bound = options.map((more) => new BoundSocket({ port: 0, host: '127.0.0.1', ...more }));
+      parentPort.postMessage(bound.map((socket) => socket.address().port));
+      globalThis.kept = bound;
+    });`;
+  const workerData = new URL('../../dist/index.js', import.meta.url).href;
+
+  async function portsOfWorker(): Promise<number[]> {
+    const worker = new Worker(script, { eval: true, workerData });
+    let ports: number[] = [];
+    worker.on('message', (sent) => {
+      ports = sent;
+    });
+    await new Promise((resolve, reject) => worker.on('exit', resolve).on('error', reject));
+    return ports;
+  }
+
+  it(`leaves nothing bound, ${WORKERS} times`, { timeout: 240_000 }, async () => {
+    const before = isLinux ? [descriptors(), openSockets()] : [];
+    const ports: number[][] = [];
+    let left = WORKERS;
+    const run = async () => {
+      while (left-- > 0) ports.push(await portsOfWorker());
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, run));
+    if (isLinux) expect([descriptors(), openSockets()]).toEqual(before);
+    // Only now, for the system may give a port that one thread has left to the next.
+    for (const [listened, reserved, udp] of ports) {
+      for (const port of [listened, reserved]) new BoundSocket({ ...local, port }).close();
+      new BoundSocket({ ...local, port: udp, protocol: 'udp' }).close();
+    }
+  });
+});

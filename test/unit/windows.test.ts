@@ -1,0 +1,143 @@
+// How Windows' answers become verdicts, with an addon that plays what neither this machine nor Wine can be brought to do.
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Addon, TableRow } from '../../lib/addon.ts';
+import { checkBindOptions } from '../../lib/options.ts';
+
+const WSAEACCES = 10013;
+const WSAEADDRINUSE = 10048;
+const WSAEADDRNOTAVAIL = 10049;
+const WSAEAFNOSUPPORT = 10047;
+
+/** What happened, in order, and what the system answers to each bind. */
+const played = vi.hoisted(() => ({
+  calls: [] as string[],
+  refusals: new Map<string, number>(),
+  table: [] as { address: string; pid: number }[] | number,
+}));
+
+vi.mock('../../lib/platform.ts', () => ({ system: 'windows' }));
+vi.mock('../../lib/addon.ts', () => {
+  const constants = {
+    ...{
+      AF_INET: 2,
+      AF_INET6: 23,
+      SOCK_STREAM: 1,
+      SOCK_DGRAM: 2,
+      SOL_SOCKET: 0xffff,
+      IPPROTO_IPV6: 41,
+      IPV6_V6ONLY: 27,
+    },
+    ...{ SO_EXCLUSIVEADDRUSE: -5, SO_REUSEADDR: 4, EADDRINUSE: 10048 },
+  };
+  const status = new Int32Array(5);
+  let handles = 100;
+  let bound = 0;
+  const addon: Partial<Addon> = {
+    constants,
+    status,
+    open(plan, host, port) {
+      const exclusive = plan.includes(constants.SO_EXCLUSIVEADDRUSE) ? 'exclusive' : 'plain';
+      // What the system chooses for port 0.
+      bound = port || 4000;
+      const error = played.refusals.get(`${exclusive} ${host}`) ?? 0;
+      played.calls.push(`open ${exclusive} ${host}:${port}`);
+      status.set([error, error === 0 ? 0 : 3, 0, 0, 0]);
+      return error === 0 ? handles++ : -1;
+    },
+    close(handle) {
+      played.calls.push(`close ${handle}`);
+      return 0;
+    },
+    localAddress: () => ({ address: '0.0.0.0', family: 4, port: bound }),
+    holders: () => played.table as TableRow[],
+  };
+  return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+});
+
+const { compiledFor, isWithoutIpv6, openTcp, placesOf } = await import('../../lib/open.ts');
+
+function open(host: string, port: number, protocol: 'tcp' | 'udp' = 'tcp') {
+  const request = checkBindOptions({ host, port, protocol });
+  const [place] = placesOf(request);
+  return openTcp(request, place, compiledFor(request, place));
+}
+
+beforeEach(() => {
+  played.calls.length = 0;
+  played.refusals.clear();
+  played.table = [];
+});
+
+describe('a specific address on Windows', () => {
+  it('is opened while a plain socket holds the wildcard, which is then let go', () => {
+    const opened = open('127.0.0.1', 3000);
+    expect(opened).toMatchObject({ outcome: 'clean' });
+    const [guard, own, closed] = played.calls;
+    expect([guard, own]).toEqual(['open plain 0.0.0.0:3000', 'open exclusive 127.0.0.1:3000']);
+    // The guard was opened first.
+    expect(closed).toBe(`close ${(opened as { handle: number }).handle - 1}`);
+    expect(played.calls).toHaveLength(3);
+  });
+
+  it('takes the port that the guard was given', () => {
+    open('127.0.0.1', 0);
+    expect(played.calls.slice(0, 2)).toEqual(['open plain 0.0.0.0:0', 'open exclusive 127.0.0.1:4000']);
+  });
+
+  it('is a conflict if the wildcard is held, by either of Windows’ names for it', () => {
+    for (const error of [WSAEADDRINUSE, WSAEACCES]) {
+      played.calls.length = 0;
+      played.refusals.set('plain 0.0.0.0', error);
+      expect(open('127.0.0.1', 3000)).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+      // Nothing was opened that would have to be closed.
+      expect(played.calls).toEqual(['open plain 0.0.0.0:3000']);
+    }
+  });
+
+  it('is a conflict if the table lists the wildcard, without any bind', () => {
+    played.table = [{ address: '0.0.0.0', pid: 4711 }];
+    expect(open('127.0.0.1', 3000)).toEqual({ code: 'EADDRINUSE', syscall: 'bind' });
+    expect(played.calls).toEqual([]);
+  });
+
+  it('closes the guard when the address itself is refused', () => {
+    played.refusals.set('exclusive 127.0.0.1', WSAEADDRNOTAVAIL);
+    expect(open('127.0.0.1', 3000)).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'bind' });
+    expect(played.calls.at(-1)).toMatch(/^close/);
+  });
+
+  it('goes on without a guard whose family the machine lacks', () => {
+    played.refusals.set('plain ::', WSAEAFNOSUPPORT);
+    expect(open('::1', 3000)).toMatchObject({ outcome: 'clean' });
+    expect(played.calls).toEqual(['open plain :::3000', 'open exclusive ::1:3000']);
+  });
+});
+
+describe('WSAEACCES', () => {
+  const EXCLUDED = 'an excluded port range, or a bound socket that no table lists';
+
+  it.each([
+    ['the same address', '::', [{ address: '::', pid: 1 }]],
+    ['a specific address under our wildcard', '::', [{ address: '192.0.2.1', pid: 1 }]],
+  ])('is EADDRINUSE if the table lists %s', (_, host, table) => {
+    played.table = table;
+    played.refusals.set(`exclusive ${host}`, WSAEACCES);
+    expect(open(host, 3000)).toEqual({ code: 'EADDRINUSE', syscall: 'bind' });
+  });
+
+  it('is EACCES with the reasons there can be if the table lists nobody, or others only', () => {
+    for (const table of [[], [{ address: '192.0.2.1', pid: 1 }]]) {
+      played.table = table;
+      played.refusals.set('exclusive 127.0.0.1', WSAEACCES);
+      expect(open('127.0.0.1', 3000)).toEqual({ code: 'EACCES', syscall: 'bind', remark: EXCLUDED });
+    }
+  });
+
+  it('stays EACCES where the table cannot be read, and never leads to 0.0.0.0 alone', () => {
+    played.table = 5;
+    played.refusals.set('exclusive ::', WSAEACCES);
+    const refused = open('::', 3000);
+    expect(refused).toEqual({ code: 'EACCES', syscall: 'bind' });
+    expect(isWithoutIpv6(refused as { code: string; syscall: string })).toBe(false);
+  });
+});
