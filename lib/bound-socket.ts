@@ -171,8 +171,9 @@ export class BoundSocket {
     if (this.#bound.udp !== undefined)
       throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
-    const late = this.#request.reserve ? this.#bound.how.afterAdoption : undefined;
-    const handle = adoptTcp(this.#bound.socket, this.#request.backlog, late);
+    const { socket, how } = this.#bound;
+    const isLate = this.#request.reserve && how.policy.afterAdoption.length > 0;
+    const handle = adoptTcp(socket, this.#request.backlog, isLate ? how.afterAdoption : undefined);
     this.#isOurs = false;
     return handle;
   }
