@@ -216,11 +216,15 @@ export function bindGuarded<T extends object>(
 
 /** Opens, binds and (unless it is a reservation) listens, in one native call. */
 export function openTcp(request: BindRequest, place: Place, how: Compiled): Opened | Refusal {
-  const { plan, policy } = how;
-  plan[BACKLOG_WORD] = request.reserve ? DO_NOT_LISTEN : (request.backlog ?? DEFAULT_BACKLOG);
-  return bindGuarded(request, place, how, (port) => {
-    const handle = addon.open(plan, place.host, port);
-    if (handle === -1) return lastRefusal(request, place, port);
-    return { handle, outcome: policy.attempts[addon.status[2] as number]?.outcome };
-  });
+  how.plan[BACKLOG_WORD] = request.reserve ? DO_NOT_LISTEN : (request.backlog ?? DEFAULT_BACKLOG);
+  const { guard, rivals } = how.policy;
+  // Linux needs neither, and a closure costs.
+  if (guard === undefined && rivals === undefined) return openOn(request, place, how, request.port);
+  return bindGuarded(request, place, how, (port) => openOn(request, place, how, port));
+}
+
+function openOn(request: BindRequest, place: Place, { plan, policy }: Compiled, port: number): Opened | Refusal {
+  const handle = addon.open(plan, place.host, port);
+  if (handle === -1) return lastRefusal(request, place, port);
+  return { handle, outcome: policy.attempts[addon.status[2] as number]?.outcome };
 }

@@ -85,7 +85,7 @@ describe.runIf(isLinux)('outcome', () => {
 
   it.each(ENDINGS)('is over-leftovers after a server that %s', async (_, ending, leaves) => {
     const port = ownPort();
-    await run([port], 1, clients(), { ending });
+    await run([port], 10, clients(), { ending });
     await expect.poll(() => statesOn(port)).toEqual([leaves]);
     using bound = new BoundSocket({ port });
     expect(bound.outcome).toBe('over-leftovers');
@@ -93,7 +93,7 @@ describe.runIf(isLinux)('outcome', () => {
 
   it.each(ENDINGS)("is EADDRINUSE with leftovers: 'refuse' after a server that %s", async (_, ending, leaves) => {
     const port = ownPort();
-    await run([port], 1, clients(), { ending });
+    await run([port], 10, clients(), { ending });
     await expect.poll(() => statesOn(port)).toEqual([leaves]);
     const refused = expect.objectContaining({ code: 'EADDRINUSE', syscall: 'bind', port });
     expect(() => new BoundSocket({ port, leftovers: 'refuse' })).toThrow(refused);
@@ -164,16 +164,15 @@ describe.runIf(isLinux)(`a server starts again in its first attempt, ${RESTARTS}
       const ports = Array.from({ length: RESTARTS }, ownPort);
       const first = await run(ports, CONNECTIONS / RESTARTS, clients(), { options, ending, start: underClients });
       expect(first).toEqual(all('clean'));
-      const again = server(
-        ports.map((port) => ({ port })),
-        0,
-      );
-      const outcomes = await again.outcomes();
-      expect(outcomes).toHaveLength(RESTARTS);
-      // A port whose clients have all reset their connections is clean.
-      const over = outcomes.filter((outcome) => outcome !== 'clean');
-      expect(over).toEqual(Array(over.length).fill('over-leftovers'));
-      expect(over.length).toBeGreaterThan(RESTARTS * 0.8);
+      // An ACK that overtakes a FIN lets a reset end TIME_WAIT at once (RFC 1337): such a port is clean again.
+      const expected = ports.map((port) => (statesOn(port).length > 0 ? 'over-leftovers' : 'clean'));
+      expect(expected.filter((outcome) => outcome === 'clean').length).toBeLessThan(RESTARTS / 5);
+      expect(
+        await server(
+          ports.map((port) => ({ port })),
+          0,
+        ).outcomes(),
+      ).toEqual(expected);
     });
   });
 });
