@@ -39,7 +39,8 @@ function warnOnce(caveat: string): void {
  */
 export class BoundSocket {
   /**
-   * `'clean'` if nothing was on the address, `'over-leftovers'` if TIME_WAIT or other remains of an earlier run were.
+   * `'clean'` if nothing was on the address, `'over-leftovers'` if TIME_WAIT or other remains of an earlier run were, or a
+   * rival that bound in the same instant and lost.
    * Absent where the system does not tell: `sharing` `'reuse-port'`, `'raw'`, and `'reuse-address'` where it is not exclusive.
    */
   readonly outcome: BindOutcome | undefined;
@@ -206,14 +207,17 @@ export class BoundSocket {
   }
 
   // libuv listens on a random port if it is handed an unbound socket, and a descriptor that was closed underneath may be
-  // another socket by now: what is handed over must be what was bound. A reservation starts to listen here.
+  // another file by now: what is handed over must be what was bound, and what is not is not ours to close either. A
+  // reservation starts to listen here.
   #prepareForAdoption(): void {
     const { place, how, socket } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
     const port = addon.localPort(socket);
-    if (port < 0) throw systemError({ code: codeOf(-port), syscall: 'getsockname' });
-    if (port === 0 || (expected !== 0 && port !== expected)) {
-      throw systemError({ code: 'EBADF', syscall: 'getsockname' }, { address: place.host, port: expected });
+    if (port <= 0 || (expected !== 0 && port !== expected)) {
+      addon.release(socket);
+      this.#isOurs = false;
+      const code = port < 0 ? codeOf(-port) : 'EBADF';
+      throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
     if (!this.#request.reserve) return;
     const error = addon.listen(socket, how.afterAdoption, this.#request.backlog ?? DEFAULT_BACKLOG);

@@ -1,6 +1,6 @@
 // Bad input: a clear error with a code for each, and nothing left open.
 import dgram from 'node:dgram';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
@@ -197,13 +197,15 @@ describe.runIf(isLinux)('a descriptor that was closed underneath', () => {
     return fd;
   };
 
-  it('is EBADF for every use, and close() closes nothing of somebody else', () => {
+  const gone = { code: 'ERR_SOCKET_HANDLE_ADOPTED' };
+
+  it('is EBADF for every use, and given up when that shows at the hand-over', () => {
     const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
     reopened(bound);
-    expect(() => createServer().listen(bound)).toThrow(expect.objectContaining({ code: 'EBADF' }));
     expect(() => bound.address()).toThrow(expect.objectContaining({ code: 'EBADF' }));
     expect(() => bound.getOption('SO_RCVBUF')).toThrow(expect.objectContaining({ code: 'EBADF' }));
-    bound.close();
+    expect(() => createServer().listen(bound)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(() => bound.close()).toThrow(expect.objectContaining(gone));
   });
 
   it('is not handed over as the file that has its number now', () => {
@@ -212,7 +214,10 @@ describe.runIf(isLinux)('a descriptor that was closed underneath', () => {
     const file = openSync('/dev/null', 'r');
     expect(file).toBe(fd);
     expect(() => createServer().listen(bound)).toThrow(expect.objectContaining({ code: 'ENOTSOCK' }));
-    bound.close();
+    expect(() => bound.close()).toThrow(expect.objectContaining(gone));
+    // Nor is it closed as if it were ours.
+    expect(fstatSync(file).isCharacterDevice()).toBe(true);
+    closeSync(file);
   });
 
   it('is not handed over as the unbound socket that has its number now: Node would listen on a random port', () => {
