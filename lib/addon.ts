@@ -22,13 +22,23 @@ export interface Addon {
   /** Runs a plan (native/plan.h). -1 on failure, and `status` says why; a failure leaves nothing open. */
   open(plan: Int32Array, host: string, port: number): Handle;
   /** Opens a socket without binding it. -1 on failure, and `status` says why. */
-  socket(family: number, type: number): Handle;
+  socket(family: number, type: number, protocol?: number): Handle;
   set(handle: Handle, settings: Int32Array): number;
   /** Sets the options, then binds. */
   bind(handle: Handle, settings: Int32Array, host: string, port: number): number;
   /** Listens, then sets the options. */
   listen(handle: Handle, settings: Int32Array, backlog: number): number;
   get(handle: Handle, level: number, option: number, length: number): Uint8Array | number;
+  /** The four bytes of an option as a signed number; an error is 2 ** 32 and more. */
+  getInt(handle: Handle, level: number, option: number): number;
+  setInt(handle: Handle, level: number, option: number, value: number): number;
+  setBytes(handle: Handle, level: number, option: number, value: Uint8Array): number;
+  /** Sets an option whose value is a classic BPF program. */
+  attachFilter(handle: Handle, option: number, instructions: Uint8Array): number;
+  /** WSAIoctl(). */
+  control(handle: Handle, code: number, input: Uint8Array, length: number): Uint8Array | number;
+  /** On Windows, the sockets of this environment's event loop: each one's number, then whether it is referenced. */
+  loopSockets(): Float64Array | number;
   localAddress(handle: Handle): LocalAddress | number | null;
   /** The port that a socket is bound to, 0 if it is not bound; or the error, negative. */
   localPort(handle: Handle): number;

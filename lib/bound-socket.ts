@@ -1,5 +1,5 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
-import { addon, type LocalAddress } from './addon.ts';
+import { addon, type Handle, type LocalAddress } from './addon.ts';
 import type { TcpHandle, UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp } from './adopt/tcp.ts';
@@ -9,9 +9,8 @@ import { DEFAULT_BACKLOG, lastRefusal } from './open.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './options.ts';
 import { system } from './platform.ts';
 import type { BindOutcome } from './policy/policy.ts';
-import { decode, lengthOf } from './socket-options/encode.ts';
-import { optionNamed, settingsWords } from './socket-options/lookup.ts';
-import type { GettableName, OptionName, OptionValues } from './socket-options/values.ts';
+import { readOption, writeOption } from './socket-options/access.ts';
+import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 
 const warned = new Set<string>();
 
@@ -139,13 +138,7 @@ export class BoundSocket {
    */
   getOption<Name extends GettableName>(name: Name): OptionValues[Name] {
     this.#requireOwnership();
-    const option = optionNamed(name);
-    if (!option.get) throw wrongValue('option', name, 'can only be set');
-    const value = addon.get(this.#bound.socket, option.level, option.number, lengthOf(option.type));
-    if (typeof value === 'number') {
-      throw systemError({ code: codeOf(value), syscall: 'getsockopt', option: name });
-    }
-    return decode(option.type, value, system) as OptionValues[Name];
+    return readOption(this.#bound.socket, name);
   }
 
   /**
@@ -154,12 +147,10 @@ export class BoundSocket {
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
    * @throws Error `ENOTSUP`, `ENOPROTOOPT`, `EPERM`, …; `ERR_SOCKET_HANDLE_ADOPTED`
    */
-  setOption<Name extends OptionName>(name: Name, value: OptionValues[Name]): void {
+  setOption<Name extends SettableName>(name: Name, value: OptionValues[Name]): void {
     this.#requireOwnership();
     checkBindOptions({ sharing: this.#request.sharing, socketOptions: { [name]: value } });
-    const words = settingsWords([[name, value]]);
-    const error = addon.set(this.#bound.socket, new Int32Array(words));
-    if (error !== 0) throw systemError({ code: codeOf(error), syscall: 'setsockopt', option: name });
+    writeOption(this.#bound.socket, name, value);
   }
 
   /**
@@ -190,6 +181,15 @@ export class BoundSocket {
     adopt(udp, () => {
       this.#isOurs = false;
     });
+  }
+
+  /**
+   * The socket's own number, also where fd() has none to show.
+   * @internal
+   */
+  socket(): Handle {
+    this.#requireOwnership();
+    return this.#bound.socket;
   }
 
   #requireOwnership(): void {

@@ -100,8 +100,8 @@ export function asListenError(cause: SystemError): SystemError {
 }
 
 /** The operating system has no means for what was asked: `ENOTSUP`, naming the option that is missing. */
-export function notSupported(option: string, reason: string): SystemError {
-  return systemError({ code: 'ENOTSUP', syscall: 'setsockopt', option, remark: reason });
+export function notSupported(option: string, reason: string, syscall = 'setsockopt'): SystemError {
+  return systemError({ code: 'ENOTSUP', syscall, option, remark: reason });
 }
 
 function coded<E extends Error>(error: E, code: string): E {
@@ -151,6 +151,11 @@ export function alreadyAdopted(): Error {
 
 export function alreadyListening(): Error {
   return coded(new Error('Listen method has been called more than once without closing.'), 'ERR_SERVER_ALREADY_LISTEN');
+}
+
+/** A socket that Node has not opened yet, or has closed, or whose handle it keeps to itself. */
+export function noHandle(reason: string): Error {
+  return coded(new Error(`The socket has no handle: ${reason}`), 'ERR_SOCKET_NO_HANDLE');
 }
 
 export function notRunning(): Error {

@@ -3,16 +3,33 @@ export { BoundSocket } from './bound-socket.ts';
 export type { SystemError } from './errors.ts';
 export { listen } from './listen.ts';
 export type { BindOptions, ListenOptions } from './options.ts';
+export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export type { BindOutcome, Leftovers, Protocol, Sharing } from './policy/policy.ts';
+export { type AnySocket, getOption, getRawOption, setOption, setRawOption } from './raw-options.ts';
+export { constants, isSupported } from './socket-options/support.ts';
 export type {
+  ConstantName,
   GettableName,
+  GroupMembership,
+  GroupSourceMembership,
+  InitialRto,
   Ipv6Membership,
+  KeepAliveValues,
   Linger,
   Membership,
+  MemInfo,
+  MtuDiscovery,
   OptionName,
   OptionValues,
+  PathMtu,
   PortRange,
+  RawFields,
+  SettableName,
+  SocketAddress,
   SocketOptions,
   SourceMembership,
+  Ucred,
+  Xucred,
 } from './socket-options/values.ts';
+export { getTcpInfo, type TcpInfo, type TcpState } from './tcp-info.ts';
 export { bindUdp } from './udp.ts';

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -14,7 +13,6 @@ namespace exactbind {
 namespace {
 
 constexpr size_t kStatusWords = 5;
-constexpr size_t kLongestOption = 64 * 1024;
 constexpr size_t kMostHolders = 64;
 
 // One environment: the sockets it opened and nobody has taken over, and the words in which failures are told.
@@ -72,13 +70,7 @@ int32_t int32At(const Napi::CallbackInfo& info, size_t index) {
   return value;
 }
 
-// Whatever is no handle becomes one that nobody has, and never 0.
-Handle handleAt(const Napi::CallbackInfo& info, size_t index) {
-  double value = -1;
-  napi_get_value_double(info.Env(), info[index], &value);
-  bool fits = value >= 0 && value <= std::numeric_limits<uint32_t>::max();
-  return fits ? static_cast<Handle>(static_cast<uint32_t>(value)) : kNoHandle;
-}
+Handle handleAt(const Napi::CallbackInfo& info, size_t index) { return handleFrom(info.Env(), info[index]); }
 
 Napi::Number handleValue(const Napi::CallbackInfo& info, Handle handle) {
   return Napi::Number::New(info.Env(), static_cast<double>(static_cast<int64_t>(handle)));
@@ -123,10 +115,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   return handleValue(info, outcome.handle);
 }
 
-// socket(family, type): handle of an unbound socket, or -1 and `status` says why
+// socket(family, type, protocol): handle of an unbound socket, or -1 and `status` says why
 Napi::Value socket(const Napi::CallbackInfo& info) {
   Outcome outcome;
-  outcome.error = os::open(int32At(info, 0), int32At(info, 1), &outcome.handle);
+  outcome.error = os::open(int32At(info, 0), int32At(info, 1), int32At(info, 2), &outcome.handle);
   outcome.step = outcome.error == 0 ? kStepNone : kStepSocket;
   Environment& environment = environmentOf(info);
   environment.tell(outcome);
@@ -178,20 +170,6 @@ Napi::Value listen(const Napi::CallbackInfo& info) {
   fail(&outcome, kStepListen, os::listen(handleAt(info, 0), int32At(info, 2)));
   if (!configure(info, &outcome)) return throwBadCall(info, "settings");
   return told(info, outcome);
-}
-
-// get(handle, level, option, length): Uint8Array of what the system wrote, or an error
-Napi::Value get(const Napi::CallbackInfo& info) {
-  int32_t wanted = int32At(info, 3);
-  size_t length = wanted < 0 ? 0 : std::min(static_cast<size_t>(wanted), kLongestOption);
-  std::vector<uint8_t> value(length);
-  int error = os::getOption(handleAt(info, 0), int32At(info, 1), int32At(info, 2), value.data(), &length);
-  if (error != 0) return Napi::Number::New(info.Env(), error);
-  // Some options answer with a count of something else than bytes.
-  value.resize(std::min(length, value.size()));
-  auto bytes = Napi::Uint8Array::New(info.Env(), value.size());
-  std::copy(value.begin(), value.end(), bytes.Data());
-  return bytes;
 }
 
 Napi::Value addressValue(Napi::Env env, const sockaddr_storage& storage) {
@@ -282,13 +260,13 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("set", Napi::Function::New<set>(env, "set"));
   exports.Set("bind", Napi::Function::New<bind>(env, "bind"));
   exports.Set("listen", Napi::Function::New<listen>(env, "listen"));
-  exports.Set("get", Napi::Function::New<get>(env, "get"));
   exports.Set("localAddress", Napi::Function::New<localAddress>(env, "localAddress"));
   exports.Set("localPort", Napi::Function::New<localPort>(env, "localPort"));
   exports.Set("holders", Napi::Function::New<holders>(env, "holders"));
   exports.Set("close", Napi::Function::New<close>(env, "close"));
   exports.Set("release", Napi::Function::New<release>(env, "release"));
   exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));
+  registerOptionCalls(env, exports);
   exports.Set("constants", constants(env));
   return exports;
 }

@@ -13,13 +13,32 @@ namespace exactbind::os {
 // Makes sockets usable in this process (WSAStartup on Windows).
 int start();
 
-// Opens a socket that no child process inherits and that never blocks (overlapped on Windows).
-int open(int family, int type, Handle* handle);
+// Opens a socket that no child process inherits and that never blocks (overlapped on Windows). `protocol` 0
+// is that of the type.
+int open(int family, int type, int protocol, Handle* handle);
 
 int setOption(Handle handle, int level, int option, const void* value, size_t length);
 
 // `length` holds the size of `value` and receives the length that the system wrote.
 int getOption(Handle handle, int level, int option, void* value, size_t* length);
+
+// How many bytes one of the units is in which getOption() counts the length of this option.
+size_t lengthUnit(int level, int option);
+
+// Sets an option whose value is a classic BPF program: its instructions, of 8 bytes each.
+int attachFilter(Handle handle, int option, const void* instructions, size_t length);
+
+// WSAIoctl(). `length` holds the size of `output` and receives the length that the system wrote.
+int control(Handle handle, uint32_t code, const void* input, size_t inputLength, void* output, size_t* length);
+
+// A TCP or UDP socket of an event loop, and whether the handle that it belongs to keeps the loop alive.
+struct LoopSocket {
+  Handle handle;
+  bool hasReference;
+};
+
+// Writes up to `capacity` sockets of a libuv loop, and the number there are. Only where Node hides them (Windows).
+int loopSockets(void* loop, LoopSocket* list, size_t capacity, size_t* count);
 
 int bind(Handle handle, const sockaddr* address, socklen_t length);
 

@@ -76,7 +76,7 @@ bool check(Reader reader) {
 void runRound(Reader reader, const Header& header, const Address& address, Outcome* outcome) {
   *outcome = Outcome();
   Handle handle = kNoHandle;
-  outcome->error = os::open(address.storage.ss_family, header.type, &handle);
+  outcome->error = os::open(address.storage.ss_family, header.type, 0, &handle);
   if (outcome->error != 0) {
     outcome->step = kStepSocket;
     return;

@@ -2,7 +2,23 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { outOfRange, wrongType, wrongValue } from '../errors.ts';
 import type { System } from '../platform.ts';
-import type { Ipv6Membership, Linger, PortRange, SourceMembership, ValueTypes } from './values.ts';
+import { CONNECTION_INFO, readFields, TCP_INFO, TCP_INFO_V2 } from './fields.ts';
+import type {
+  GroupSourceMembership,
+  InitialRto,
+  Ipv6Membership,
+  KeepAliveValues,
+  Linger,
+  MemInfo,
+  MtuDiscovery,
+  PathMtu,
+  PortRange,
+  SocketAddress,
+  SourceMembership,
+  Ucred,
+  ValueTypes,
+  Xucred,
+} from './values.ts';
 
 export type ValueType = keyof ValueTypes;
 
@@ -10,7 +26,8 @@ interface Codec {
   /** Bytes to ask getsockopt() for. */
   readonly length: number;
   encode(name: string, value: unknown, system: System): Uint8Array;
-  decode(bytes: DataView, system: System): unknown;
+  /** `given` is the length that the system wrote; what follows reads as zeros. */
+  decode(bytes: DataView, system: System, given: number): unknown;
 }
 
 // All systems that Node-API binaries are built for here are little-endian in their socket structures' host-order fields
@@ -19,6 +36,11 @@ const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 // XNU counts SO_LINGER in clock ticks (hz = 100) and keeps them in a short.
 const DARWIN_HZ = 100;
+const AF_INET = 2;
+const AF_INET6: Record<System, number> = { linux: 10, darwin: 30, windows: 23 };
+
+const IS_64_BIT = !['arm', 'ia32', 'mips', 'mipsel', 'ppc', 's390'].includes(process.arch);
+
 const LONGEST_LINGER: Record<System, number> = {
   linux: 2 ** 31 - 1,
   darwin: Math.floor(32767 / DARWIN_HZ),
@@ -66,6 +88,102 @@ function number(low: number, high: number): Codec {
   };
 }
 
+// Without a decoder, what the system wrote is what was set.
+const setOnly = { decode: neverRead };
+const readOnly = { encode: neverSet };
+
+function short(bytes: 1 | 2): Codec {
+  return {
+    length: bytes,
+    encode: (name, value) => words(integer(name, value, 0, 256 ** bytes - 1)).slice(0, bytes),
+    decode: (view) => (bytes === 1 ? view.getUint8(0) : view.getUint16(0, LITTLE)),
+  };
+}
+
+/** The address of an IPv4 or IPv6 literal as a sockaddr_storage of `system`. */
+function storage(name: string, value: unknown, system: System): Uint8Array {
+  const isV6 = typeof value === 'string' && isIPv6(value);
+  const bytes = new Uint8Array(128);
+  const view = new DataView(bytes.buffer);
+  const family = isV6 ? AF_INET6[system] : AF_INET;
+  if (system === 'darwin') bytes.set([isV6 ? 28 : 16, family]);
+  else view.setUint16(0, family, LITTLE);
+  if (isV6) bytes.set(ipv6(name, value), 8);
+  else bytes.set(ipv4(name, value), 4);
+  return bytes;
+}
+
+function addressAt(bytes: DataView, at: number, system: System): SocketAddress {
+  const family = system === 'darwin' ? bytes.getUint8(at + 1) : bytes.getUint16(at, LITTLE);
+  const port = bytes.getUint16(at + 2);
+  if (family !== AF_INET6[system]) return { address: dotted(bytes, at + 4), family: 'IPv4', port };
+  const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((offset) => bytes.getUint16(at + 8 + offset).toString(16));
+  return { address: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), family: 'IPv6', port };
+}
+
+function dotted(bytes: DataView, at: number): string {
+  return [0, 1, 2, 3].map((offset) => bytes.getUint8(at + offset)).join('.');
+}
+
+// struct group_req: an index, then one or two addresses, aligned as each system does.
+function group(name: string, index: unknown, system: System, ...addresses: Uint8Array[]): Uint8Array {
+  const from = system === 'windows' || (system === 'linux' && IS_64_BIT) ? 8 : 4;
+  const bytes = new Uint8Array(from + addresses.length * 128);
+  bytes.set(words(integer(`${name}.interface`, index, 0, 2 ** 31 - 1)));
+  for (const [at, address] of addresses.entries()) bytes.set(address, from + at * 128);
+  return bytes;
+}
+
+function lingerOf(perSecond: Record<System, number>): Codec {
+  return {
+    length: 8,
+    encode(name, value, system) {
+      const { onoff, linger } = record(name, value, '{ onoff, linger }');
+      if (typeof onoff !== 'boolean') throw wrongType(`${name}.onoff`, 'of type boolean', onoff);
+      const seconds = integer(`${name}.linger`, linger, 0, LONGEST_LINGER[system]);
+      if (system === 'windows') return new Uint8Array(new Uint16Array([onoff ? 1 : 0, seconds]).buffer);
+      return words(onoff ? 1 : 0, seconds * perSecond[system]);
+    },
+    decode(bytes, system): Linger {
+      if (system === 'windows') return { onoff: bytes.getUint16(0, LITTLE) !== 0, linger: bytes.getUint16(2, LITTLE) };
+      return { onoff: bytes.getInt32(0, LITTLE) !== 0, linger: bytes.getInt32(4, LITTLE) / perSecond[system] };
+    },
+  };
+}
+
+// Milliseconds: a struct timeval, and a DWORD on Windows.
+function timeout(isWide: boolean): Codec {
+  return {
+    length: 16,
+    encode(name, value, system) {
+      if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
+      const most = 2 ** 31 - 1;
+      if (!(value >= 0 && value <= most)) throw outOfRange(name, `>= 0 and <= ${most}`, value);
+      if (system === 'windows') return words(integer(name, value, 0, most));
+      const micros = Math.round(value * 1000);
+      if (micros / 1000 !== value) throw outOfRange(name, 'a number of whole microseconds', value);
+      const parts = [Math.floor(micros / 1e6), micros % 1e6];
+      return isWide ? new Uint8Array(new BigInt64Array(parts.map(BigInt)).buffer) : words(...parts);
+    },
+    decode(bytes, system) {
+      if (system === 'windows') return bytes.getUint32(0, LITTLE);
+      if (!isWide) return bytes.getInt32(0, LITTLE) * 1000 + bytes.getInt32(4, LITTLE) / 1000;
+      // The second half of macOS's is 32 bits and padding.
+      return Number(bytes.getBigInt64(0, LITTLE)) * 1000 + bytes.getInt32(LITTLE ? 8 : 12, LITTLE) / 1000;
+    },
+  };
+}
+
+function listOf(view: DataView, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => view.getUint32(index * 4, LITTLE));
+}
+
+const fieldsOf = (fields: string, length: number): Codec => ({
+  length,
+  ...readOnly,
+  decode: (bytes, _, given) => readFields(fields, bytes, given, LITTLE),
+});
+
 function networkIndex(isHostOrder: (when: { system: System; reads: boolean }) => boolean): Codec {
   return {
     length: 4,
@@ -78,6 +196,12 @@ function networkIndex(isHostOrder: (when: { system: System; reads: boolean }) =>
     decode: (bytes, system) => bytes.getUint32(0, LITTLE && isHostOrder({ system, reads: true })),
   };
 }
+
+// By their numbers.
+const MTU_DISCOVERY: Record<'linux' | 'windows', readonly MtuDiscovery[]> = {
+  linux: ['dont', 'want', 'do', 'probe', 'interface', 'omit'],
+  windows: ['not-set', 'do', 'dont', 'probe'],
+};
 
 const text = (length: number): Codec => ({
   length,
@@ -123,23 +247,66 @@ const CODECS: Record<ValueType, Codec> = {
     },
     decode: (bytes) => bytes.getBigUint64(0, LITTLE),
   },
-  linger: {
-    length: 8,
-    encode(name, value, system) {
-      const { onoff, linger } = record(name, value, '{ onoff, linger }');
-      if (typeof onoff !== 'boolean') throw wrongType(`${name}.onoff`, 'of type boolean', onoff);
-      const seconds = integer(`${name}.linger`, linger, 0, LONGEST_LINGER[system]);
-      if (system === 'windows') return new Uint8Array(new Uint16Array([onoff ? 1 : 0, seconds]).buffer);
-      return words(onoff ? 1 : 0, system === 'darwin' ? seconds * DARWIN_HZ : seconds);
-    },
-    decode(bytes, system): Linger {
-      if (system === 'windows') return { onoff: bytes.getUint16(0, LITTLE) !== 0, linger: bytes.getUint16(2, LITTLE) };
-      const linger = bytes.getInt32(4, LITTLE);
-      return { onoff: bytes.getInt32(0, LITTLE) !== 0, linger: system === 'darwin' ? linger / DARWIN_HZ : linger };
+  linger: lingerOf({ linux: 1, darwin: DARWIN_HZ, windows: 1 }),
+  linger_sec: lingerOf({ linux: 1, darwin: 1, windows: 1 }),
+  uint8: short(1),
+  uint16: short(2),
+  pid: number(-(2 ** 31), 2 ** 31 - 1),
+  timeval: timeout(IS_64_BIT),
+  timeval64: timeout(true),
+  // Even where nothing is read, the kernel wants an int.
+  void: {
+    length: 0,
+    ...setOnly,
+    encode(name, value) {
+      if (value !== undefined) throw wrongType(name, 'undefined: the option has no value', value);
+      return words(0);
     },
   },
   string: text(16),
   ifname: text(16),
+  label: text(4096),
+  uuid: {
+    length: 16,
+    ...readOnly,
+    decode(bytes) {
+      const digits = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
+      return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    },
+  },
+  uint32_list: { length: 65536 - 4, ...readOnly, decode: (bytes, _, given) => listOf(bytes, given >> 2) },
+  meminfo: {
+    length: 36,
+    ...readOnly,
+    decode(bytes): MemInfo {
+      const [rmemAlloc, rcvbuf, wmemAlloc, sndbuf, fwdAlloc, wmemQueued, optmem, backlog, drops] = listOf(bytes, 9) as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      return { rmemAlloc, rcvbuf, wmemAlloc, sndbuf, fwdAlloc, wmemQueued, optmem, backlog, drops };
+    },
+  },
+  mtu_discover: {
+    length: 4,
+    encode(name, value, system) {
+      if (typeof value !== 'string') return words(integer(name, value, -(2 ** 31), 2 ** 31 - 1));
+      const known = MTU_DISCOVERY[system === 'windows' ? 'windows' : 'linux'];
+      const found = known.indexOf(value as MtuDiscovery);
+      if (found < 0) throw wrongValue(name, value, `must be a number or one of: '${known.join("', '")}'`);
+      return words(found);
+    },
+    decode(bytes, system) {
+      const found = bytes.getInt32(0, LITTLE);
+      return MTU_DISCOVERY[system === 'windows' ? 'windows' : 'linux'][found] ?? found;
+    },
+  },
   // One word: the low port in the lower half (ip(7), IP_LOCAL_PORT_RANGE).
   port_range: {
     length: 4,
@@ -155,7 +322,7 @@ const CODECS: Record<ValueType, Codec> = {
   in_addr: {
     length: 4,
     encode: (name, value) => new Uint8Array(ipv4(name, value)),
-    decode: (bytes) => [0, 1, 2, 3].map((at) => bytes.getUint8(at)).join('.'),
+    decode: (bytes) => dotted(bytes, 0),
   },
   ip_mreq: {
     length: 8,
@@ -163,7 +330,7 @@ const CODECS: Record<ValueType, Codec> = {
       const { group, interface: at = '0.0.0.0' } = record(name, value, '{ group, interface? }');
       return new Uint8Array([...ipv4(`${name}.group`, group), ...ipv4(`${name}.interface`, at)]);
     },
-    decode: neverRead,
+    ...setOnly,
   },
   ip_mreq_source: {
     length: 12,
@@ -174,7 +341,7 @@ const CODECS: Record<ValueType, Codec> = {
       const at = ipv4(`${name}.interface`, membership.interface ?? '0.0.0.0');
       return new Uint8Array(system === 'linux' ? [...group, ...at, ...source] : [...group, ...source, ...at]);
     },
-    decode: neverRead,
+    ...setOnly,
   },
   ipv6_mreq: {
     length: 20,
@@ -183,13 +350,103 @@ const CODECS: Record<ValueType, Codec> = {
       const index = integer(`${name}.interface`, at, 0, 2 ** 31 - 1);
       return new Uint8Array([...ipv6(`${name}.group`, group), ...words(index)]);
     },
-    decode: neverRead,
+    ...setOnly,
   },
+  group_req: {
+    length: 0,
+    encode(name, value, system) {
+      const { group: at, interface: index = 0 } = record(
+        name,
+        value,
+        '{ group, interface? }',
+      ) as Partial<Ipv6Membership>;
+      return group(name, index, system, storage(`${name}.group`, at, system));
+    },
+    ...setOnly,
+  },
+  group_source_req: {
+    length: 0,
+    encode(name, value, system) {
+      const shape = '{ group, source, interface? }';
+      const { group: at, source, interface: index = 0 } = record(name, value, shape) as Partial<GroupSourceMembership>;
+      const [first, second] = [storage(`${name}.group`, at, system), storage(`${name}.source`, source, system)];
+      return group(name, index, system, first, second);
+    },
+    ...setOnly,
+  },
+  sockaddr: { length: 128, ...readOnly, decode: (bytes, system): SocketAddress => addressAt(bytes, 0, system) },
+  mtuinfo: {
+    length: 32,
+    ...readOnly,
+    decode: (bytes, system): PathMtu => ({
+      address: addressAt(bytes, 0, system).address,
+      mtu: bytes.getUint32(28, LITTLE),
+    }),
+  },
+  ucred: {
+    length: 12,
+    ...readOnly,
+    // What a socket without such a peer answers.
+    decode(bytes): Ucred | null {
+      const [pid = 0, uid = 0, gid = 0] = listOf(bytes, 3);
+      return pid === 0 && uid === 2 ** 32 - 1 ? null : { pid, uid, gid };
+    },
+  },
+  // struct xucred: version, uid, a short count, and as many groups.
+  xucred: {
+    length: 76,
+    ...readOnly,
+    decode(bytes): Xucred {
+      const count = Math.min(16, Math.max(0, bytes.getInt16(8, LITTLE)));
+      return { uid: bytes.getUint32(4, LITTLE), groups: listOf(bytes, 3 + count).slice(3) };
+    },
+  },
+  tcp_info: fieldsOf(TCP_INFO, 512),
+  tcp_connection_info: fieldsOf(CONNECTION_INFO, 512),
+  tcp_info_v1: fieldsOf(TCP_INFO_V2, 152),
+  tcp_keepalive: {
+    length: 0,
+    encode(name, value) {
+      const { onoff, time, interval } = record(name, value, '{ onoff, time, interval }') as Partial<KeepAliveValues>;
+      if (typeof onoff !== 'boolean') throw wrongType(`${name}.onoff`, 'of type boolean', onoff);
+      const most = 2 ** 32 - 1;
+      const times = [integer(`${name}.time`, time, 0, most), integer(`${name}.interval`, interval, 0, most)];
+      return words(onoff ? 1 : 0, ...times);
+    },
+    ...setOnly,
+  },
+  tcp_initial_rto: {
+    length: 0,
+    encode(name, value) {
+      const { rtt, retransmissions } = record(name, value, '{ rtt, retransmissions }') as Partial<InitialRto>;
+      const times = integer(`${name}.rtt`, rtt, 0, 65535);
+      return words(times | (integer(`${name}.retransmissions`, retransmissions, 0, 255) << 16));
+    },
+    ...setOnly,
+  },
+  bytes: buffer(4096),
+  // Only ever set: its getter is SO_GET_FILTER.
+  program: { ...buffer(0), ...setOnly },
 };
 
-// The table has no getter for memberships, so the types keep callers away from here.
+// The table says what is read and what is set, and access.ts keeps to it.
 function neverRead(): never {
   throw new TypeError('this value is only ever set');
+}
+
+function neverSet(): never {
+  throw new TypeError('this value is only ever read');
+}
+
+function buffer(length: number): Codec {
+  return {
+    length,
+    encode(name, value) {
+      if (!(value instanceof Uint8Array)) throw wrongType(name, 'an instance of Buffer or Uint8Array', value);
+      return value;
+    },
+    decode: (bytes, _, given) => Buffer.from(bytes.buffer, bytes.byteOffset, given),
+  };
 }
 
 /**
@@ -206,7 +463,7 @@ export function decode(type: ValueType, bytes: Uint8Array, system: System): unkn
   const { length } = CODECS[type];
   const whole = new Uint8Array(Math.max(length, bytes.length));
   whole.set(bytes);
-  return CODECS[type].decode(new DataView(whole.buffer, 0, type === 'bool' ? bytes.length : whole.length), system);
+  return CODECS[type].decode(new DataView(whole.buffer), system, bytes.length);
 }
 
 /** Bytes to ask getsockopt() for. */

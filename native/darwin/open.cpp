@@ -5,8 +5,8 @@ namespace exactbind::os {
 
 // XNU has no SOCK_CLOEXEC: a fork() of another thread between socket() and fcntl() inherits the descriptor.
 // posix_spawn() of libuv does not: it asks for POSIX_SPAWN_CLOEXEC_DEFAULT.
-int open(int family, int type, Handle* handle) {
-  *handle = ::socket(family, type, 0);
+int open(int family, int type, int protocol, Handle* handle) {
+  *handle = ::socket(family, type, protocol);
   if (*handle < 0) return errno;
 
   int flags = ::fcntl(*handle, F_GETFL);

@@ -3,8 +3,8 @@
 
 namespace exactbind::os {
 
-int open(int family, int type, Handle* handle) {
-  *handle = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+int open(int family, int type, int protocol, Handle* handle) {
+  *handle = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
   return *handle >= 0 ? 0 : errno;
 }
 

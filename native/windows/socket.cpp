@@ -3,19 +3,30 @@
 
 namespace exactbind::os {
 
+namespace {
+
+// The level of what is no option here, but a code of WSAIoctl().
+constexpr int kControl = -1;
+
+}  // namespace
+
 int start() {
   WSADATA data;
   return WSAStartup(MAKEWORD(2, 2), &data);
 }
 
-int open(int family, int type, Handle* handle) {
+int open(int family, int type, int protocol, Handle* handle) {
   // Overlapped, because libuv attaches the socket to its completion port; not inherited, because an address stays
   // bound until the last handle of it is closed.
-  *handle = WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  *handle = WSASocketW(family, type, protocol, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   return *handle != INVALID_SOCKET ? 0 : WSAGetLastError();
 }
 
 int setOption(Handle handle, int level, int option, const void* value, size_t length) {
+  if (level == kControl) {
+    size_t none = 0;
+    return control(handle, static_cast<uint32_t>(option), value, length, nullptr, &none);
+  }
   return ::setsockopt(handle, level, option, static_cast<const char*>(value), static_cast<int>(length)) == 0
              ? 0
              : WSAGetLastError();

@@ -31,7 +31,8 @@ const sources = JSON.parse(read('native/sources.json')) as { napiVersion: number
 const ARROWS: Record<string, string[]> = {
   'addon.cpp': ['calls.h'],
   'calls.cpp': ['calls.h', 'plan.h'],
-  'calls.h': [],
+  'calls.h': ['system.h'],
+  'options.cpp': ['calls.h', 'os.h'],
   'plan.cpp': ['plan.h'],
   'plan.h': ['address.h', 'os.h'],
   'address.cpp': ['address.h'],
@@ -57,13 +58,13 @@ describe('native/', () => {
     expect(own).toEqual(seam.map((path) => [path, '"../os.h']));
   });
 
-  it('knows Node only in addon.cpp and calls.*', () => {
+  it('knows Node only in addon.cpp, calls.* and options.cpp', () => {
     const knowing = native.filter((path) =>
       includesOf(path).some((name) => /napi|node_api|node\.h|uv\.h|v8/.test(name)),
     );
     expect(knowing).toEqual(['native/calls.h']);
     const reached = native.filter((path) => includesOf(path).includes('"calls.h'));
-    expect(reached).toEqual(['native/addon.cpp', 'native/calls.cpp']);
+    expect(reached).toEqual(['native/addon.cpp', 'native/calls.cpp', 'native/options.cpp']);
   });
 
   it('has conditions in system.h and the generated fallback only', () => {
@@ -92,11 +93,11 @@ describe('native/', () => {
   });
 
   it('has every folder of the seam implement the same functions', () => {
-    const declared = [...read('native/os.h').matchAll(/^int (\w+)\(/gm)].map(([, name]) => name).sort();
+    const declared = [...read('native/os.h').matchAll(/^(?:int|size_t) (\w+)\(/gm)].map(([, name]) => name).sort();
     for (const system of ['linux', 'darwin', 'windows']) {
       const text = (sources[system] as string[]).map(read).join('\n');
       const shared = text.replace(/^namespace \{[\s\S]*?^\} {2}\/\/ namespace$/gm, '');
-      const defined = [...shared.matchAll(/^int (\w+)\(/gm)].map(([, name]) => name).sort();
+      const defined = [...shared.matchAll(/^(?:int|size_t) (\w+)\(/gm)].map(([, name]) => name).sort();
       expect(defined, system).toEqual(declared);
     }
   });

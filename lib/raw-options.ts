@@ -1,0 +1,100 @@
+// getOption() and its kin: the options of any socket that Node has.
+import net from 'node:net';
+import { addon, type Handle } from './addon.ts';
+import { remember } from './adopt/node-cache.ts';
+import { type NodeSocket, numberOfSocket } from './adopt/socket-number.ts';
+import { BoundSocket } from './bound-socket.ts';
+import { codeOf, outOfRange, systemError, wrongType } from './errors.ts';
+import { bytesOf, readOption, writeOption } from './socket-options/access.ts';
+import { nameOf } from './socket-options/lookup.ts';
+import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
+
+/**
+ * A socket whose options can be read and set: a `net.Socket` or `tls.TLSSocket`, a server (net, tls, http, https, http2), a
+ * `dgram.Socket`, a BoundSocket, or a descriptor (a SOCKET on Windows).
+ */
+export type AnySocket = NodeSocket | BoundSocket | number;
+
+/** The longest value that is read: the kernels' own limit is lower. */
+const LONGEST = 65536;
+
+export function handleOf(socket: AnySocket): Handle {
+  return socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket);
+}
+
+/**
+ * Reads a socket option by the kernel's name (getsockopt). docs/options.md lists the names, types and units.
+ *
+ * The number that the running system gives to the option is used, and units are the same everywhere: `SO_LINGER` in
+ * seconds, `SO_RCVTIMEO` in milliseconds, interface indices in host order.
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name, or one that can only be set; `ERR_INVALID_ARG_TYPE`
+ * @throws Error `ENOTSUP` for an option of other systems, and where the socket's family does not have it; `ENOPROTOOPT`,
+ * `ENOTCONN`, … as the system answers; `EBADF`, `ENOTSOCK` for a descriptor that is no socket; `ERR_SOCKET_NO_HANDLE`
+ */
+export function getOption<Name extends GettableName>(socket: AnySocket, name: Name): OptionValues[Name] {
+  return readOption(handleOf(socket), name);
+}
+
+/**
+ * Sets a socket option by the kernel's name (setsockopt). What is set on a listener is inherited by the connections it
+ * accepts, with the exceptions in docs/options.md.
+ *
+ * A value that the kernel would change without a word is out of range. `setNoDelay()`, `setKeepAlive()` and
+ * `setTypeOfService()` of Node skip the call where they believe that nothing changes; they are told what was set on this
+ * very object.
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name, or one that can only be read; `ERR_INVALID_ARG_TYPE`;
+ * RangeError `ERR_OUT_OF_RANGE`
+ * @throws Error `ENOTSUP` for an option of other systems; `ENOPROTOOPT`, `EPERM`, `EINVAL`, … as the system answers;
+ * `EBADF`, `ENOTSOCK`; `ERR_SOCKET_NO_HANDLE`; with a BoundSocket what its own `setOption()` throws
+ */
+export function setOption<Name extends SettableName>(socket: AnySocket, name: Name, value: OptionValues[Name]): void {
+  if (socket instanceof BoundSocket) {
+    socket.setOption(name, value);
+    return;
+  }
+  writeOption(numberOfSocket(socket), name, value);
+  if (socket instanceof net.Socket) remember(socket, name, value);
+}
+
+function checkNumbers(numbers: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
+    if ((value | 0) !== value) throw outOfRange(name, 'a 32-bit integer', value);
+  }
+}
+
+/**
+ * Reads an option by its numbers (`constants` has them): the bytes that the system wrote, at most `length`.
+ *
+ * The system finds zeros in the buffer. Those few options that take a question from there, and would write to where it
+ * says, answer nothing.
+ * @param length - 0 to 65536 bytes
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`
+ * @throws Error the system's code; `ERR_SOCKET_NO_HANDLE`
+ */
+export function getRawOption(socket: AnySocket, level: number, option: number, length: number): Buffer {
+  checkNumbers({ level, option, length });
+  if (length < 0 || length > LONGEST) throw outOfRange('length', `>= 0 and <= ${LONGEST}`, length);
+  const { buffer, byteOffset, length: given } = bytesOf(handleOf(socket), level, option, length, undefined);
+  return Buffer.from(buffer, byteOffset, given);
+}
+
+/**
+ * Sets an option by its numbers (`constants` has them): to the bytes of a Buffer as they are, or to a number as a C int.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`
+ * @throws Error the system's code; `ERR_SOCKET_NO_HANDLE`
+ */
+export function setRawOption(socket: AnySocket, level: number, option: number, value: Uint8Array | number): void {
+  checkNumbers({ level, option, ...(typeof value === 'number' ? { value } : {}) });
+  if (typeof value !== 'number' && !(value instanceof Uint8Array)) {
+    throw wrongType('value', 'a number or an instance of Buffer or Uint8Array', value);
+  }
+  const handle = handleOf(socket);
+  const error =
+    typeof value === 'number'
+      ? addon.setInt(handle, level, option, value)
+      : addon.setBytes(handle, level, option, value);
+  if (error !== 0) {
+    throw systemError({ code: codeOf(error), syscall: 'setsockopt', option: nameOf(level, option) });
+  }
+}
