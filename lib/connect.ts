@@ -1,16 +1,128 @@
 // connect(): opens a connection whose socket has its options before the first packet is sent.
-import net, { isIPv6, type NetConnectOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { openBeforeConnect } from './adopt/connection.ts';
-import { wrongType, wrongValue } from './errors.ts';
+import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { addon } from './addon.ts';
+import { OutgoingSocket } from './adopt/outgoing-socket.ts';
+import { requireNetPermission } from './adopt/permission.ts';
+import { notSupported, wrongType, wrongValue } from './errors.ts';
+import { checkPort } from './options.ts';
+import { system } from './platform.ts';
 import { settingsWords } from './socket-options/lookup.ts';
 import type { SocketOptions } from './socket-options/values.ts';
 
-/** What `connect()` takes: whatever `net.connect()` takes for TCP, and options for the socket. */
+/** What `connect()` takes: whatever `net.connect()` takes for TCP, and what the socket is made with. */
 export interface ConnectOptions extends Omit<TcpNetConnectOpts, 'port'> {
-  /** 0 to 65535, also as text. */
   port: number | string;
   /** Options to set before connect, by the kernel's name: `{ TCP_USER_TIMEOUT: 5000, SO_MARK: 7 }`. */
   socketOptions?: SocketOptions | undefined;
-  /** `'mptcp'` for Multipath TCP, which Linux alone has. @defaultValue `'tcp'` */
-  protocol?: 'tcp' | 'mptcp' | undefined;
+  /** Multipath TCP, which Linux alone has. @defaultValue false */
+  mptcp?: boolean | undefined;
+}
+
+function protocolOf(mptcp: unknown): number {
+  if (mptcp === undefined || mptcp === false) return 0;
+  if (mptcp !== true) throw wrongType('options.mptcp', 'of type boolean', mptcp);
+  const number = addon.constants['IPPROTO_MPTCP'];
+  if (number === undefined) throw notSupported('IPPROTO_MPTCP', `there is none on ${system}`, 'socket');
+  return number;
+}
+
+function entriesOf(options: unknown): [string, unknown][] {
+  if (options === undefined) return [];
+  if (typeof options !== 'object' || options === null || Symbol.iterator in options) {
+    throw wrongType('options.socketOptions', 'an object with the names of options', options);
+  }
+  return Object.entries(options).filter(([, value]) => value !== undefined);
+}
+
+/**
+ * Opens a TCP connection whose socket has `socketOptions` before it is bound and connected, and returns the `net.Socket`
+ * as `net.connect()` does. Every address that Node tries for a name gets a socket of its own with the same options.
+ *
+ * An option that is refused keeps the attempt from being made: nothing is sent without it. The socket then emits 'error'
+ * with `syscall` `'setsockopt'` and `option`; where several addresses were tried, an AggregateError of these.
+ *
+ * `localAddress` and `localPort` are bound after the options and, unlike with `net.connect()`, without SO_REUSEADDR. It
+ * can be the `createConnection` of an http request or agent.
+ * @example connect({ host: 'example.org', port: 80, socketOptions: { TCP_USER_TIMEOUT: 5000 } })
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_PORT`
+ * @throws Error `ENOTSUP` naming the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission`
+ * without `--allow-net`
+ */
+export function connect(options: ConnectOptions, connectListener?: () => void): Socket {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  const { socketOptions, mptcp, localAddress, localPort = 0, ...rest } = options;
+  const { path } = rest as { path?: string | null };
+  if (path !== undefined && path !== null) throw wrongValue('options.path', path, 'is for net.connect()');
+  if (localAddress !== undefined && isIP(localAddress) === 0) {
+    throw wrongValue('options.localAddress', localAddress, 'must be an IP address');
+  }
+  const entries = entriesOf(socketOptions);
+  const outgoing = {
+    protocol: protocolOf(mptcp),
+    options: entries,
+    settings: new Int32Array(settingsWords(entries)),
+    localAddress,
+    localPort: checkPort(localPort),
+  };
+  requireNetPermission(rest.host ?? '');
+  const socket = new OutgoingSocket(rest, outgoing);
+  if (rest.timeout !== undefined) socket.setTimeout(rest.timeout);
+  // As Node does with a local address: it fits one family only.
+  const single = localAddress === undefined ? {} : { autoSelectFamily: false };
+  return socket.connect({ ...rest, ...single, port: checkPort(rest.port) }, connectListener);
+}
+
+/** Where an agent wants to be connected to. */
+export interface ConnectorTarget extends Omit<ConnectionOptions, 'host' | 'port'> {
+  protocol?: string | null | undefined;
+  host?: string | null | undefined;
+  hostname?: string | undefined;
+  port?: number | string | null | undefined;
+}
+
+export type ConnectorCallback = (error: Error | null, socket?: Socket | TLSSocket) => void;
+
+const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
+
+/**
+ * Makes what agents call to be connected, with the same options each time, and TLS where the target's protocol is
+ * `https:`: the `connect` of an undici Agent, or the `createConnection` of an http or https Agent.
+ * @example new Agent({ connect: connector({ socketOptions: { TCP_USER_TIMEOUT: 5000 } }) })
+ */
+export function connector(
+  options: Omit<ConnectOptions, 'port' | 'host'>,
+): (this: unknown, target: ConnectorTarget, callback: ConnectorCallback) => void {
+  return function (this: unknown, target, callback) {
+    const protocol = target.protocol ?? (this as { protocol?: string } | undefined)?.protocol ?? 'http:';
+    const host = target.hostname ?? target.host ?? 'localhost';
+    // An empty one is the protocol's own.
+    const port = target.port || DEFAULT_PORTS[protocol] || '';
+    let socket: Socket;
+    let isFinished = false;
+    // Both of an encrypted connection's sockets tell of an error.
+    const finish: ConnectorCallback = (error, made) => {
+      socket.off('error', finish);
+      if (!isFinished) callback(error, made);
+      isFinished = true;
+    };
+    socket = connect({ ...options, host: host.replace(/^\[|\]$/g, ''), port }, () => {
+      if (protocol !== 'https:') finish(null, socket);
+      else secure(socket, host, target, finish);
+    });
+    socket.once('error', finish);
+  };
+}
+
+// Not before it is connected: Node may have tried several addresses, each with a handle of its own.
+function secure(socket: Socket, host: string, target: ConnectorTarget, finish: ConnectorCallback): void {
+  const { servername = isIP(host) === 0 ? host : undefined } = target;
+  const tls = process.getBuiltinModule('node:tls');
+  const encrypted = tls.connect({ ...(target as ConnectionOptions), ...(servername ? { servername } : {}), socket });
+  const onError = (error: Error) => finish(error);
+  encrypted.once('error', onError);
+  encrypted.once('secureConnect', () => {
+    encrypted.off('error', onError);
+    finish(null, encrypted);
+  });
 }

@@ -1,5 +1,6 @@
 // The public names of the package.
 export { BoundSocket } from './bound-socket.ts';
+export { type ConnectOptions, type ConnectorCallback, type ConnectorTarget, connect, connector } from './connect.ts';
 export type { SystemError } from './errors.ts';
 export { listen } from './listen.ts';
 export type { BindOptions, ListenOptions } from './options.ts';
