@@ -45,10 +45,13 @@ function systemErrors(): Map<number, [string, string]> {
   return known;
 }
 
+// The system's own names, of which libuv lacks a few (EDOM).
+const ownNumbers = (): Record<string, number> => process.getBuiltinModule('node:os').constants.errno;
+
 /** The number that Node gives to an error name on this system (negative). */
 export function errnoOf(code: string): number {
   numbers ??= new Map(Array.from(systemErrors(), ([errno, [name]]) => [name, errno]));
-  return numbers.get(code) ?? -1;
+  return numbers.get(code) ?? -(ownNumbers()[code] ?? 1);
 }
 
 /** The name of a number that Node's own handles return (negative). */
@@ -59,7 +62,9 @@ export function nameOfErrno(errno: number): string {
 /** The name of an operating system's own error number. */
 export function codeOf(error: number): string {
   if (system === 'windows') return WINSOCK[error] ?? 'UNKNOWN';
-  return nameOfErrno(-error);
+  const named = systemErrors().get(-error);
+  if (named !== undefined) return named[0];
+  return Object.entries(ownNumbers()).find(([, number]) => number === error)?.[0] ?? 'UNKNOWN';
 }
 
 /** What a failed system call left behind. */

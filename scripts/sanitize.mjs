@@ -1,4 +1,5 @@
-// Runs the native tests against an addon built with AddressSanitizer and UndefinedBehaviorSanitizer, and looks for leaks.
+// Runs the native tests and random calls against an addon built with AddressSanitizer and UndefinedBehaviorSanitizer, and
+// looks for leaks.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +16,7 @@ const reports = join(folder, 'reports');
 const script = fileURLToPath(import.meta.url);
 
 // Those whose other processes only hold ports: a race between processes says nothing at a sanitizer's pace.
-const LISTEN_TESTS = ['bad-input', 'exclusive', 'options', 'servers', 'udp'];
+const LISTEN_TESTS = ['bad-input', 'connect', 'exclusive', 'options', 'raw-options', 'servers', 'udp'];
 
 const PROBES = {
   // What runs the tests must be the sanitized addon, and the run-time library must have come first.
@@ -109,6 +110,39 @@ function checkLeaks(preload) {
   return outcome('leaks', fault === '' ? undefined : fault);
 }
 
+// As nobody, in a network and among processes of its own. What it prints holds the seed of a failure.
+const SEPARATE = ['--net', '--pid', '--fork', '--kill-child', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+const NOBODY = [
+  'setpriv',
+  '--reuid=65534',
+  '--regid=65534',
+  '--clear-groups',
+  '--inh-caps=-all',
+  '--bounding-set=-all',
+];
+
+function fuzz(preload, calls) {
+  const name = `${calls} random calls`;
+  if (process.getuid() !== 0) return { name, passed: 0, failed: 0, skipped: 1, remark: 'becoming nobody needs root' };
+  const seed = process.env.EXACTBIND_SEED ?? String(Date.now() % 2 ** 31);
+  const program = [process.execPath, join(root, 'scripts/fuzz.mjs'), String(calls), seed];
+  // Nobody can write to the folder of reports.
+  const env = {
+    ...environment(preload, 'fuzz', false),
+    ASAN_OPTIONS: 'detect_leaks=0',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  };
+  const { status, signal, stdout, stderr } = spawnSync('unshare', [...SEPARATE, ...NOBODY, ...program], {
+    cwd: root,
+    encoding: 'utf8',
+    env,
+  });
+  console.log(stdout);
+  if (status === 0) return outcome(name, undefined);
+  console.error(stderr);
+  return outcome(name, `ended with ${signal ?? status}`);
+}
+
 function runTests(preload) {
   const files = LISTEN_TESTS.map((name) => `test/listen/${name}.test.ts`);
   const gone = files.filter((path) => !existsSync(join(root, path)));
@@ -125,8 +159,11 @@ function runTests(preload) {
   ];
 }
 
+/** `npm run test:fuzz`: nothing but the random calls, and more of them. */
+const FUZZ = '--fuzz';
+
 const wanted = process.argv[2];
-if (wanted !== undefined) {
+if (wanted !== undefined && wanted !== FUZZ) {
   await PROBES[wanted]();
 } else {
   const preload = process.platform === 'linux' ? runtimeLibraries() : undefined;
@@ -137,6 +174,7 @@ if (wanted !== undefined) {
     rmSync(reports, { recursive: true, force: true });
     mkdirSync(reports, { recursive: true });
     build();
-    summarize([checkLoaded(preload), checkLeaks(preload), ...runTests(preload)]);
+    if (wanted === FUZZ) summarize([checkLoaded(preload), fuzz(preload, 1_000_000)]);
+    else summarize([checkLoaded(preload), checkLeaks(preload), fuzz(preload, 50_000), ...runTests(preload)]);
   }
 }

@@ -1,6 +1,23 @@
 // What TypeScript must accept and refuse.
-import { createServer } from 'node:net';
-import { type BoundSocket as Bound, BoundSocket, listen, type SocketOptions } from 'exactbind';
+
+import type { Socket as DatagramSocket } from 'node:dgram';
+import type { Http2SecureServer } from 'node:http2';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import {
+  type BoundSocket as Bound,
+  BoundSocket,
+  connect,
+  constants,
+  getOption,
+  getPeerCredentials,
+  getRawOption,
+  getTcpInfo,
+  listen,
+  type SocketOptions,
+  setOption,
+  setRawOption,
+} from 'exactbind';
 import { describe, expectTypeOf, it } from 'vitest';
 
 declare const bound: Bound;
@@ -28,6 +45,69 @@ describe('options by name', () => {
     new BoundSocket({ sharing: 'shared' });
     // @ts-expect-error: listen() takes it
     new BoundSocket({ signal: AbortSignal.abort() });
+  });
+});
+
+declare const socket: Socket;
+
+describe('options of any socket', () => {
+  it('infer their value from their name', () => {
+    expectTypeOf(getOption(socket, 'TCP_NODELAY')).toEqualTypeOf<boolean>();
+    expectTypeOf(getOption(socket, 'TCP_USER_TIMEOUT')).toEqualTypeOf<number>();
+    expectTypeOf(getOption(socket, 'SO_RCVTIMEO')).toEqualTypeOf<number>();
+    expectTypeOf(getOption(socket, 'SO_COOKIE')).toEqualTypeOf<bigint>();
+    expectTypeOf(getOption(socket, 'TCP_FASTOPEN_KEY')).toEqualTypeOf<Buffer>();
+    expectTypeOf(getOption(socket, 'SO_PEERGROUPS')).toEqualTypeOf<number[]>();
+    expectTypeOf(getOption(socket, 'SO_PEERCRED')).toEqualTypeOf<{ pid: number; uid: number; gid: number } | null>();
+    expectTypeOf(getOption(socket, 'SO_LINGER')).toEqualTypeOf<{ onoff: boolean; linger: number }>();
+    setOption(socket, 'MCAST_JOIN_GROUP', { group: 'ff02::1', interface: 2 });
+    setOption(socket, 'IP_MTU_DISCOVER', 'do');
+    setOption(socket, 'SO_DETACH_FILTER', undefined);
+  });
+
+  it('take every kind of socket, and nothing else', () => {
+    expectTypeOf(getOption).parameter(0).toEqualTypeOf<Socket | Server | DatagramSocket | Bound | number>();
+    expectTypeOf<TLSSocket>().toExtend<Parameters<typeof getOption>[0]>();
+    expectTypeOf<Http2SecureServer>().toExtend<Parameters<typeof getOption>[0]>();
+    // @ts-expect-error: no socket
+    getOption('3', 'TCP_NODELAY');
+  });
+
+  it('refuse unknown names, wrong values and the wrong direction', () => {
+    // @ts-expect-error: no such option
+    getOption(socket, 'TCP_NO_DELAY');
+    // @ts-expect-error: a constant only
+    getOption(socket, 'IP_RECVTTL');
+    // @ts-expect-error: set only
+    getOption(socket, 'IP_ADD_MEMBERSHIP');
+    // @ts-expect-error: get only
+    setOption(socket, 'SO_TYPE', 1);
+    // @ts-expect-error: get only
+    connect({ port: 1, socketOptions: { SO_TYPE: 1 } });
+    // @ts-expect-error: a boolean
+    setOption(socket, 'TCP_NODELAY', 1);
+    // @ts-expect-error: a bigint
+    setOption(socket, 'SO_MAX_PACING_RATE', 1);
+    // @ts-expect-error: seconds are missing
+    setOption(socket, 'SO_LINGER', { onoff: true });
+    // @ts-expect-error: no such word
+    setOption(socket, 'IP_MTU_DISCOVER', 'never');
+    // @ts-expect-error: neither bytes nor a number
+    setRawOption(socket, 1, 2, '3');
+  });
+
+  it('have numbers that may be missing', () => {
+    expectTypeOf(constants.TCP_NODELAY).toEqualTypeOf<number | undefined>();
+    expectTypeOf(constants.IP_RECVTTL).toEqualTypeOf<number | undefined>();
+    expectTypeOf(getRawOption(socket, 1, 2, 4)).toEqualTypeOf<Buffer>();
+    // @ts-expect-error: no such name
+    constants.IP_RECV_TTL;
+  });
+
+  it('have summaries that say what may be missing', () => {
+    expectTypeOf(getTcpInfo(socket).rtt).toEqualTypeOf<number | null>();
+    expectTypeOf(getPeerCredentials(socket)?.pid).toEqualTypeOf<number | undefined>();
+    expectTypeOf(connect({ port: 80 })).toEqualTypeOf<Socket>();
   });
 });
 
