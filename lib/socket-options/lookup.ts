@@ -88,7 +88,7 @@ export function encoded(
   const bytes = encode(name, type, value, system);
   if (range !== undefined && typeof value === 'number') checkRange(name, value, range);
   // The options that join groups of either family are at the level of the group's.
-  const isOther = name.startsWith('MCAST_') && (value as { group: string }).group.includes(':');
+  const isOther = type.startsWith('group_') && (value as { group: string }).group.includes(':');
   return { level: isOther ? (addon.constants['IPPROTO_IPV6'] as number) : level, bytes };
 }
 
