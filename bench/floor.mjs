@@ -1,4 +1,4 @@
-// Builds and drives bench/floor.c, so that its batches can alternate with those of the JavaScript variants.
+// Builds and drives bench/floor.c and options.c, so that their batches can alternate with those of the JavaScript variants.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,9 @@ import { fileURLToPath } from 'node:url';
 const NODE_THREADS = 6;
 
 /** Compiles the floor; returns its path and a way to remove it. */
-export function buildFloor() {
+export function buildFloor(source = fileURLToPath(new URL('floor.c', import.meta.url))) {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-floor-'));
   const program = join(folder, 'floor');
-  const source = fileURLToPath(new URL('floor.c', import.meta.url));
   execFileSync(process.env.CC ?? 'cc', ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-pthread', '-o', program, source]);
   return { program, remove: () => rmSync(folder, { recursive: true }) };
 }
@@ -23,9 +22,9 @@ export function startFloor(program, { threads = false } = {}) {
   const child = spawn(program, threads ? [String(NODE_THREADS)] : [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
-    /** Runs cycles and returns the nanoseconds of one. */
-    async run(family, cycles) {
-      child.stdin.write(`${family} ${cycles}\n`);
+    /** Runs cycles of what the program has a word for, and returns the nanoseconds of one. */
+    async run(word, cycles) {
+      child.stdin.write(`${word} ${cycles}\n`);
       const { value, done } = await answers.next();
       const took = done ? Number.NaN : Number(value);
       if (Number.isNaN(took)) throw new Error(`the floor failed in ${value ?? 'its start'}`);

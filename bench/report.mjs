@@ -9,6 +9,7 @@ const TITLES = {
   refused: 'A port that is taken',
   import: 'Import',
   register: '`exactbind/register`',
+  options: 'One option',
   syscalls: 'System calls of one cycle',
 };
 
@@ -22,6 +23,9 @@ const NOTES = {
     'neither a cause nor the exact call.',
   import: 'Fresh processes that import `node:net`, then perhaps this package, and end.',
   register: 'An unmodified `server.listen()`, in two processes that differ in `--require exactbind/register` alone.',
+  options:
+    '`TCP_NODELAY` of a connection, by name, against bench/options.c, which makes the same system call in a loop. Node skips ' +
+    '`setNoDelay()` with the value it remembers, so that one gets another value each time.',
   syscalls: 'On the main thread, by strace, per cycle; what happens in fewer than one of ten cycles is left out.',
 };
 

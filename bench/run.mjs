@@ -4,10 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { groups as timed } from './micro.mjs';
+import { groups as single } from './options.mjs';
 import { linesOf, writeReport } from './report.mjs';
 import { groups as counted } from './syscalls.mjs';
 
-const groups = { ...timed, ...counted };
+const groups = { ...timed, ...single, ...counted };
 const quick = process.argv.includes('--quick');
 const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const unknown = asked.find((name) => !(name in groups));

@@ -18,7 +18,9 @@ export type AnySocket = NodeSocket | BoundSocket | number;
 /** The longest value that is read: the kernels' own limit is lower. */
 const LONGEST = 65536;
 
-export function handleOf(socket: AnySocket): Handle {
+function handleOf(socket: AnySocket): Handle {
+  // The likeliest first: each test takes a while of what a system call does.
+  if (socket instanceof net.Socket) return numberOfSocket(socket);
   return socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket);
 }
 
@@ -48,12 +50,14 @@ export function getOption<Name extends GettableName>(socket: AnySocket, name: Na
  * `EBADF`, `ENOTSOCK`; `ERR_SOCKET_NO_HANDLE`; with a BoundSocket what its own `setOption()` throws
  */
 export function setOption<Name extends SettableName>(socket: AnySocket, name: Name, value: OptionValues[Name]): void {
-  if (socket instanceof BoundSocket) {
+  if (socket instanceof net.Socket) {
+    writeOption(numberOfSocket(socket), name, value);
+    remember(socket, name, value);
+  } else if (socket instanceof BoundSocket) {
     socket.setOption(name, value);
-    return;
+  } else {
+    writeOption(numberOfSocket(socket), name, value);
   }
-  writeOption(numberOfSocket(socket), name, value);
-  if (socket instanceof net.Socket) remember(socket, name, value);
 }
 
 function checkNumbers(numbers: Record<string, unknown>): void {

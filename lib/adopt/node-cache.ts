@@ -4,35 +4,29 @@ import type net from 'node:net';
 type Remembered = Record<symbol, unknown>;
 
 // net.Socket skips the system call of setNoDelay(), setKeepAlive() and setTypeOfService() when what it remembers, under
-// symbols of these names, is what it is asked for.
-const NAMES: Record<string, string> = {
-  TCP_NODELAY: 'kSetNoDelay',
-  SO_KEEPALIVE: 'kSetKeepAlive',
-  IP_TOS: 'kSetTOS',
-  IPV6_TCLASS: 'kSetTOS',
+// symbols of these names, is what it is asked for. The times of setKeepAlive() are forgotten: it sets all three of them, to
+// values of its own where it is given none, and must not be skipped.
+const REMEMBERED: Record<string, { name: string; isForgotten?: true; symbol?: symbol | null }> = {
+  TCP_NODELAY: { name: 'kSetNoDelay' },
+  SO_KEEPALIVE: { name: 'kSetKeepAlive' },
+  TCP_KEEPIDLE: { name: 'kSetKeepAliveInitialDelay', isForgotten: true },
+  TCP_KEEPALIVE: { name: 'kSetKeepAliveInitialDelay', isForgotten: true },
+  TCP_KEEPINTVL: { name: 'kSetKeepAliveInitialDelay', isForgotten: true },
+  TCP_KEEPCNT: { name: 'kSetKeepAliveInitialDelay', isForgotten: true },
+  IP_TOS: { name: 'kSetTOS' },
+  IPV6_TCLASS: { name: 'kSetTOS' },
 };
-
-// setKeepAlive() sets all three, to values of its own where it is given none: it must not be skipped.
-const FORGOTTEN = ['TCP_KEEPIDLE', 'TCP_KEEPALIVE', 'TCP_KEEPINTVL', 'TCP_KEEPCNT'];
-
-const symbols = new Map<string, symbol | undefined>();
-
-// Every socket has the same symbols, and looking for one takes longer than setting an option.
-function symbolNamed(name: string, socket: net.Socket): symbol | undefined {
-  if (!symbols.has(name)) {
-    symbols.set(
-      name,
-      Object.getOwnPropertySymbols(socket).find(({ description }) => description === name),
-    );
-  }
-  return symbols.get(name);
-}
 
 /** Tells a socket what one of its options is now; nothing happens where the runtime does not remember it. */
 export function remember(socket: net.Socket, option: string, value: unknown): void {
-  const isForgotten = FORGOTTEN.includes(option);
-  const name = isForgotten ? 'kSetKeepAliveInitialDelay' : NAMES[option];
-  if (name === undefined) return;
-  const symbol = symbolNamed(name, socket);
-  if (symbol !== undefined) (socket as unknown as Remembered)[symbol] = isForgotten ? undefined : value;
+  const remembered = REMEMBERED[option];
+  if (remembered === undefined) return;
+  // Every socket has the same symbols, and looking for one takes longer than setting an option.
+  if (remembered.symbol === undefined) remembered.symbol = symbolNamed(remembered.name, socket);
+  const { symbol, isForgotten } = remembered;
+  if (symbol !== null) (socket as unknown as Remembered)[symbol] = isForgotten ? undefined : value;
+}
+
+function symbolNamed(name: string, socket: net.Socket): symbol | null {
+  return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name) ?? null;
 }

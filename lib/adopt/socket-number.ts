@@ -67,12 +67,22 @@ const BEFORE_BIND = 'it opens when it is bound; bindUdp(socket, { port, socketOp
 const WORKER = 'the primary of this cluster holds it; listen() of this package gives a worker a socket of its own';
 const PIPE = 'a named pipe of Windows has no socket';
 
-function numberOf(handle: NumberedHandle | null | undefined, unopened: string): Handle {
-  if (handle === null || handle === undefined) throw noHandle(unopened);
-  const number = system === 'windows' ? numberOnWindows(handle) : handle.fd;
-  if (number !== undefined && number >= 0) return number;
-  if (handle.constructor.name === 'Pipe') throw noHandle(system === 'windows' ? PIPE : unopened);
-  throw noHandle(typeof handle.fd === 'number' ? unopened : WORKER);
+function unreachable(handle: NumberedHandle | null | undefined, unopened: string): Error {
+  if (handle === null || handle === undefined || handle.constructor.name !== 'Pipe') {
+    return noHandle(handle && typeof handle.fd !== 'number' ? WORKER : unopened);
+  }
+  return noHandle(system === 'windows' ? PIPE : unopened);
+}
+
+function unopened(socket: NodeSocket): string {
+  if (socket instanceof net.Socket) return socket.destroyed ? 'it is destroyed' : BEFORE_CONNECT;
+  return socket instanceof net.Server ? BEFORE_LISTEN : BEFORE_BIND;
+}
+
+function handleOf(socket: NodeSocket): NumberedHandle | null | undefined {
+  if (socket instanceof net.Socket || socket instanceof net.Server) return (socket as HandleOwner)._handle;
+  if (isDatagram(socket)) return dgramState(socket).handle as NumberedHandle | undefined;
+  throw wrongType('socket', 'a net.Socket, net.Server, dgram.Socket, BoundSocket or descriptor', socket);
 }
 
 /**
@@ -80,16 +90,13 @@ function numberOf(handle: NumberedHandle | null | undefined, unopened: string): 
  * @throws Error `ERR_SOCKET_NO_HANDLE` for a socket that is not open yet, or no more, or that another process holds
  */
 export function numberOfSocket(socket: NodeSocket | number): Handle {
-  if (typeof socket === 'number') {
-    if (Number.isInteger(socket) && socket >= 0) return socket;
-  } else if (socket instanceof net.Socket) {
-    return numberOf((socket as HandleOwner)._handle, socket.destroyed ? 'it is destroyed' : BEFORE_CONNECT);
-  } else if (socket instanceof net.Server) {
-    return numberOf((socket as HandleOwner)._handle, BEFORE_LISTEN);
-  } else if (isDatagram(socket)) {
-    return numberOf(dgramState(socket).handle as NumberedHandle | undefined, BEFORE_BIND);
+  if (typeof socket === 'number' && Number.isInteger(socket) && socket >= 0) return socket;
+  const handle = handleOf(socket as NodeSocket);
+  if (handle !== null && handle !== undefined) {
+    const number = system === 'windows' ? numberOnWindows(handle) : handle.fd;
+    if (number !== undefined && number >= 0) return number;
   }
-  throw wrongType('socket', 'a net.Socket, net.Server, dgram.Socket, BoundSocket or descriptor', socket);
+  throw unreachable(handle, unopened(socket as NodeSocket));
 }
 
 function isDatagram(value: unknown): value is dgram.Socket {

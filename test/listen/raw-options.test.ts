@@ -249,6 +249,24 @@ describe('an option', () => {
     expect(() => setRawOption(socket, SOL_SOCKET, 0x7ffe, 4)).toThrow(refused('ENOPROTOOPT'));
   });
 
+  it.runIf(isLinux)('that counts in instructions takes and gives as many bytes as they have', async () => {
+    const { socket } = await open('udp4');
+    // Accepts everything: ten times the same.
+    const accept = Buffer.from([6, 0, 0, 0, 0xff, 0xff, 0, 0]);
+    const program = Buffer.concat(Array.from({ length: 10 }, () => accept));
+    setOption(socket, 'SO_ATTACH_FILTER', program);
+    expect(getOption(socket, 'SO_GET_FILTER')).toEqual(program);
+    const { SO_GET_FILTER = 0 } = constants;
+    expect(getRawOption(socket, SOL_SOCKET, SO_GET_FILTER, 80)).toEqual(program);
+    // The kernel takes 10 for ten instructions, and would write 80 bytes.
+    for (const length of [10, 79]) {
+      expect(() => getRawOption(socket, SOL_SOCKET, SO_GET_FILTER, length)).toThrow(refused('EINVAL'));
+    }
+    setOption(socket, 'SO_DETACH_FILTER', undefined);
+    expect(getOption(socket, 'SO_GET_FILTER')).toHaveLength(0);
+    expect(() => setOption(socket, 'SO_ATTACH_FILTER', program.subarray(1))).toThrow(refused('EINVAL'));
+  });
+
   it.each<[string, unknown[]]>([
     ['ERR_INVALID_ARG_TYPE', ['SOL_SOCKET', 1, 4]],
     ['ERR_OUT_OF_RANGE', [1, 2 ** 31, 4]],
