@@ -29,9 +29,12 @@ export interface Addon {
   /** Listens, then sets the options. */
   listen(handle: Handle, settings: Int32Array, backlog: number): number;
   get(handle: Handle, level: number, option: number, length: number): Uint8Array | number;
-  /** The four bytes of an option as a signed number; an error is 2 ** 32 and more. */
-  getInt(handle: Handle, level: number, option: number): number;
-  setInt(handle: Handle, level: number, option: number, value: number): number;
+  /** Reads the option that `call` names to where its value is. */
+  getInt(): number;
+  /** Sets the option that `call` names to its value. */
+  setInt(): number;
+  /** Of getInt() and setInt(): handle, level, option, value. Arguments would cost more than the system call allows. */
+  readonly call: Int32Array;
   setBytes(handle: Handle, level: number, option: number, value: Uint8Array): number;
   /** Sets an option whose value is a classic BPF program. */
   attachFilter(handle: Handle, option: number, instructions: Uint8Array): number;

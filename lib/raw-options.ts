@@ -5,7 +5,7 @@ import { remember } from './adopt/node-cache.ts';
 import { type NodeSocket, numberOfSocket } from './adopt/socket-number.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { codeOf, outOfRange, systemError, wrongType } from './errors.ts';
-import { bytesOf, readOption, writeOption } from './socket-options/access.ts';
+import { bytesOf, readOption, setInt, writeOption } from './socket-options/access.ts';
 import { nameOf } from './socket-options/lookup.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 
@@ -95,9 +95,7 @@ export function setRawOption(socket: AnySocket, level: number, option: number, v
   }
   const handle = handleOf(socket);
   const error =
-    typeof value === 'number'
-      ? addon.setInt(handle, level, option, value)
-      : addon.setBytes(handle, level, option, value);
+    typeof value === 'number' ? setInt(handle, level, option, value) : addon.setBytes(handle, level, option, value);
   if (error !== 0) {
     throw systemError({ code: codeOf(error), syscall: 'setsockopt', option: nameOf(level, option) });
   }

@@ -24,6 +24,10 @@ class Environment {
     // The reference keeps the memory behind `status_` alive as long as the environment.
     words_ = Napi::Persistent(words.As<Napi::Object>());
     exports.Set("status", words);
+    auto call = Napi::Int32Array::New(env, kCallWords);
+    call_ = Napi::Persistent(call.As<Napi::Object>());
+    exports.Set("call", call);
+    registerOptionCalls(env, exports, call.Data());
   }
 
   // An environment that ends closes what it still owns: nothing of a finished worker stays bound.
@@ -55,6 +59,7 @@ class Environment {
   std::vector<Handle> owned_;
   int32_t* status_;
   Napi::ObjectReference words_;
+  Napi::ObjectReference call_;
 };
 
 Environment& environmentOf(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<Environment>(); }
@@ -266,7 +271,6 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("close", Napi::Function::New<close>(env, "close"));
   exports.Set("release", Napi::Function::New<release>(env, "release"));
   exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));
-  registerOptionCalls(env, exports);
   exports.Set("constants", constants(env));
   return exports;
 }

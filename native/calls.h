@@ -10,8 +10,10 @@ namespace exactbind {
 // Adds the functions, `status` and `constants` to the exports of one environment (the main thread's or a worker's).
 Napi::Object registerCalls(Napi::Env env, Napi::Object exports);
 
-// Adds those that read and set single options.
-void registerOptionCalls(Napi::Env env, Napi::Object exports);
+constexpr size_t kCallWords = 4;
+
+// Adds those that read and set single options; `call` has kCallWords that live as long as the environment.
+void registerOptionCalls(Napi::Env env, Napi::Object exports, int32_t* call);
 
 // A socket's number; a value that is none becomes a handle that nobody has.
 Handle handleFrom(napi_env env, napi_value value);

@@ -159,10 +159,15 @@ const PUBLIC = [
   (list) => getPeerCredentials(target(list)),
   () => isSupported(random(3) === 0 ? anything() : pick(names)),
 ];
+function called(fd, value) {
+  addon.call.set([typeof fd === 'number' ? fd : -1, level(), number(), value]);
+  return true;
+}
+
 const NATIVE = [
   (fds) => addon.get(fdOf(fds), level(), number(), pick([length(), anything()])),
-  (fds) => addon.getInt(fdOf(fds), level(), number()),
-  (fds) => addon.setInt(fdOf(fds), level(), number(), anything()),
+  (fds) => called(fdOf(fds), 0) && addon.getInt(),
+  (fds) => called(fdOf(fds), anyInt()) && addon.setInt(),
   (fds) => addon.setBytes(fdOf(fds), level(), number(), pick([bytes(), anything()])),
   (fds) => addon.attachFilter(fdOf(fds), number(), pick([bytes(), bytes(8 * random(20)), anything()])),
   (fds) => addon.control(fdOf(fds), anyInt(), pick([bytes(), anything()]), length()),

@@ -90,7 +90,7 @@ function handleOf(socket: NodeSocket): NumberedHandle | null | undefined {
  * @throws Error `ERR_SOCKET_NO_HANDLE` for a socket that is not open yet, or no more, or that another process holds
  */
 export function numberOfSocket(socket: NodeSocket | number): Handle {
-  if (typeof socket === 'number' && Number.isInteger(socket) && socket >= 0) return socket;
+  if (typeof socket === 'number' && Number.isInteger(socket) && socket >= 0 && socket < 2 ** 32) return socket;
   const handle = handleOf(socket as NodeSocket);
   if (handle !== null && handle !== undefined) {
     const number = system === 'windows' ? numberOnWindows(handle) : handle.fd;

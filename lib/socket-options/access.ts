@@ -6,8 +6,16 @@ import { decode, lengthOf } from './encode.ts';
 import { checkRange, encoded, IOCTL, nameOf, type Option, optionNamed, type Syscall } from './lookup.ts';
 import type { GettableName, OptionValues, SettableName } from './values.ts';
 
-/** What native getInt() adds its errors to. */
-const ERRORS = 2 ** 32;
+const { call } = addon;
+
+/** Sets an option of four bytes; the error of the system, or 0. */
+export function setInt(socket: Handle, level: number, number: number, value: number): number {
+  call[0] = socket;
+  call[1] = level;
+  call[2] = number;
+  call[3] = value;
+  return addon.setInt();
+}
 
 function refused(syscall: Syscall, name: string, error: number): Error {
   return systemError({ code: codeOf(error), syscall, option: name });
@@ -50,8 +58,12 @@ export function readOption<Name extends GettableName>(socket: Handle, name: Name
   if (!option.get) throw wrongValue('option', name, 'can only be set');
   // Most options by far, without an array of bytes in between.
   if ((type === 'bool' || type === 'int' || type === 'uint32') && level !== IOCTL) {
-    const answer = addon.getInt(socket, level, number);
-    if (answer >= ERRORS) throw refused('getsockopt', name, answer - ERRORS);
+    call[0] = socket;
+    call[1] = level;
+    call[2] = number;
+    const error = addon.getInt();
+    if (error !== 0) throw refused('getsockopt', name, error);
+    const answer = call[3] as number;
     return (type === 'bool' ? answer !== 0 : type === 'int' ? answer : answer >>> 0) as OptionValues[Name];
   }
   const bytes = level === IOCTL ? byControl(socket, option) : bytesOf(socket, level, number, lengthOf(type), name);
@@ -67,11 +79,11 @@ export function writeOption<Name extends SettableName>(socket: Handle, name: Nam
 function write(socket: Handle, option: Option, value: unknown): number {
   const { type, number } = option;
   if (option.set && type === 'bool' && typeof value === 'boolean') {
-    return addon.setInt(socket, option.level, number, value ? 1 : 0);
+    return setInt(socket, option.level, number, value ? 1 : 0);
   }
   if (option.set && type === 'int' && typeof value === 'number' && (value | 0) === value) {
     if (option.range !== undefined) checkRange(option.name, value, option.range);
-    return addon.setInt(socket, option.level, number, value);
+    return setInt(socket, option.level, number, value);
   }
   const { level, bytes } = encoded(option, value);
   if (type === 'program') return addon.attachFilter(socket, number, bytes);

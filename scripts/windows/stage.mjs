@@ -29,7 +29,8 @@ export function stage(addon) {
   }
   for (const name of [...FILES, ...FOLDERS]) {
     rmSync(join(folder, name), { recursive: true, force: true });
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
+    const filter = (path) => !path.endsWith('node_modules');
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true, filter });
   }
   const prebuilds = join(folder, 'prebuilds', 'win32-x64');
   mkdirSync(prebuilds, { recursive: true });

@@ -1,4 +1,5 @@
 // getOption() and its kin on every socket that Node has, and what they say where there is none.
+import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -6,6 +7,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import {
   type AnySocket,
@@ -157,6 +159,16 @@ describe('no socket', () => {
     await once(socket.bind(0, '127.0.0.1'), 'listening');
     socket.close();
     expect(reading(socket)).toThrow(refused('ERR_SOCKET_NO_HANDLE'));
+  });
+
+  it('is in a cluster worker for what its primary holds', () => {
+    const program = fileURLToPath(new URL('../fixtures/cluster/options.mjs', import.meta.url));
+    const [shared, own] = JSON.parse(execFileSync(process.execPath, [program], { encoding: 'utf8' }));
+    expect(shared).toMatchObject({
+      code: 'ERR_SOCKET_NO_HANDLE',
+      message: expect.stringContaining('the primary of this cluster holds it'),
+    });
+    expect(own).toBeGreaterThan(0);
   });
 
   it.runIf(isWindows)('is behind a named pipe', async () => {

@@ -12,7 +12,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 function filesIn(folder: string, pattern: RegExp): string[] {
   if (!existsSync(join(root, folder))) return [];
   return (readdirSync(join(root, folder), { recursive: true }) as string[])
-    .filter((path) => pattern.test(path))
+    .filter((path) => pattern.test(path) && !path.includes('node_modules'))
     .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
     .sort();
 }
