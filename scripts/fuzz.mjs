@@ -1,6 +1,7 @@
 // Makes random calls of everything that reads and sets options, on sockets of every kind and on what is no socket.
 //
 // `node scripts/fuzz.mjs [calls] [seed]`, in a network of its own and without privileges: scripts/sanitize.mjs sees to that.
+import { once } from 'node:events';
 import {
   closeSync,
   fstatSync,
@@ -90,19 +91,19 @@ const files = [0, 1, 2].map((index) => {
   return fd;
 });
 
-const path = join(folder, 'socket');
-const server = net.createServer((socket) => socket.on('error', () => {}).resume());
-await new Promise((resolve) => server.listen(path, resolve));
-const tcp = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
-await new Promise((resolve) => tcp.once('listening', resolve));
+let round = 0;
 
-const connected = async (options) => {
-  const socket = net.connect(options).on('error', () => {});
-  await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
-  return socket;
-};
+/** A server and a connection to it. */
+async function pair(where) {
+  const server = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(where);
+  await once(server, 'listening');
+  const to = where.path === undefined ? { ...where, port: server.address().port } : where;
+  const client = net.connect(to).on('error', () => {});
+  await once(client, 'connect');
+  return [server, client];
+}
 
-/** New sockets of every kind; the ones before have options that let them do little more. */
+/** New sockets of every kind, since options may leave a socket unable to do anything more. */
 async function sockets() {
   const bound = [
     { host: '127.0.0.1' },
@@ -111,18 +112,22 @@ async function sockets() {
     { host: '::1', protocol: 'udp' },
     { host: '127.0.0.1', reserve: true },
   ].map((options) => new BoundSocket({ port: 0, sharing: 'raw', ...options }));
-  const streams = [await connected({ path }), await connected({ port: tcp.address().port, host: '127.0.0.1' })];
+  const [tcp, stream] = await pair({ port: 0, host: '127.0.0.1' });
+  const [local, unix] = await pair({ path: `\0exactbind-fuzz-${seed}-${round++}` });
   const fds = bound.map((socket) => socket.fd());
   const gone = new BoundSocket();
   const closedFd = gone.fd();
   gone.close();
-  const close = () => [...bound.map((socket) => socket.close()), ...streams.map((socket) => socket.destroy())];
-  return { all: [...bound, ...streams, ...fds], fds: [...fds, closedFd], close };
+  const close = () => {
+    for (const socket of [stream, unix]) socket.destroy();
+    for (const server of [...bound, tcp, local]) server.close();
+  };
+  return { all: [...bound, tcp, stream, local, unix, ...fds], fds: [...fds, closedFd], close };
 }
 
 const gone = new BoundSocket();
 gone.close();
-const others = [server, tcp, new net.Socket(), gone, ...files, 2 ** 31 - 1, -1, 2 ** 53];
+const others = [new net.Socket(), gone, ...files, 2 ** 31 - 1, -1, 2 ** 53];
 /** What can be seen of the descriptors that are no sockets, but for those that come and go. */
 function look() {
   return JSON.stringify(
@@ -200,5 +205,5 @@ for (let done = 0; done < calls; ) {
 }
 if (look() !== before) throw new Error('a file was touched');
 console.log(JSON.stringify(answers));
-server.close();
-tcp.close();
+// A connection may be left that its options keep from ending.
+process.exit();
