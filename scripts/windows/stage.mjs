@@ -6,7 +6,7 @@ import { CACHE, run } from '../node-binaries.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const FILES = ['package.json', 'tsconfig.json', 'vitest.config.ts', 'binding.gyp', 'CMakeLists.txt'];
-const FOLDERS = ['lib', 'dist', 'native', 'scripts', 'test', 'bench'];
+const FOLDERS = ['lib', 'dist', 'docs', 'native', 'scripts', 'test', 'bench'];
 
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
