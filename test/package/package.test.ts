@@ -8,7 +8,21 @@ import { isWine } from '../fixtures/facts.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = (...args: string[]) => execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).trim();
 
-const NAMES = ['BoundSocket', 'bindUdp', 'listen'];
+const NAMES = [
+  'BoundSocket',
+  'bindUdp',
+  'connect',
+  'connector',
+  'constants',
+  'getOption',
+  'getPeerCredentials',
+  'getRawOption',
+  'getTcpInfo',
+  'isSupported',
+  'listen',
+  'setOption',
+  'setRawOption',
+];
 
 describe('the package', () => {
   it('exports the same names to import and to require()', () => {
