@@ -88,7 +88,7 @@ function number(low: number, high: number): Codec {
   };
 }
 
-// Without a decoder, what the system wrote is what was set.
+// The table says what is read and what is set, and access.ts keeps to it.
 const setOnly = { decode: neverRead };
 const readOnly = { encode: neverSet };
 
@@ -429,7 +429,6 @@ const CODECS: Record<ValueType, Codec> = {
   program: { ...buffer(0), ...setOnly },
 };
 
-// The table says what is read and what is set, and access.ts keeps to it.
 function neverRead(): never {
   throw new TypeError('this value is only ever set');
 }

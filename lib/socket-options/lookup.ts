@@ -67,13 +67,21 @@ export function optionNamed(name: string, syscall: Syscall): Option {
   return known.get(name) ?? find(name, syscall);
 }
 
-/** The level and number of an option that is no ioctl, even of one without a type; undefined where there is none. */
-export function numbersOf(name: string): { level: number; number: number; direction: string } | undefined {
+export interface Numbers {
+  readonly levelName: string;
+  readonly level: number;
+  readonly number: number;
+  readonly direction: string;
+}
+
+/** The numbers of an option, even of one without a type; undefined where this system has none. */
+export function numbersOf(name: string): Numbers | undefined {
   const row = typeof name === 'string' && /^\w+$/.test(name) ? rowOf(name) : undefined;
-  const number = row && addon.constants[name];
-  const level = row && (row[1] === 'WSAIoctl' ? IOCTL : addon.constants[row[1]]);
-  if (row === undefined || number === undefined || level === undefined) return undefined;
-  return { level, number, direction: row[3] };
+  if (row === undefined) return undefined;
+  const [, levelName, , direction] = row;
+  const number = addon.constants[name];
+  const level = levelName === 'WSAIoctl' ? IOCTL : addon.constants[levelName];
+  return number === undefined || level === undefined ? undefined : { levelName, level, number, direction };
 }
 
 /**

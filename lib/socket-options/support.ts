@@ -1,7 +1,7 @@
 // Says whether the running system has an option, and all the numbers it has.
 import { addon } from '../addon.ts';
 import { codeOf } from '../errors.ts';
-import { IOCTL, numbersOf } from './lookup.ts';
+import { IOCTL, type Numbers, numbersOf } from './lookup.ts';
 import type { ConstantName } from './values.ts';
 
 const { AF_INET, AF_INET6, AF_UNIX, SOCK_STREAM, SOCK_DGRAM } = addon.constants;
@@ -14,17 +14,22 @@ const KINDS = [
 ];
 
 // These answer for a state that a new socket is not in: their absence there says nothing.
-const OF_A_STATE = new Set(['SOL_TLS', 'SOL_MPTCP', 'SOL_IP', 'SOL_IPV6'].map((level) => addon.constants[level]));
+const OF_A_STATE = ['SOL_TLS', 'SOL_MPTCP', 'SOL_IP', 'SOL_IPV6'];
 
 // The codes by which a kernel says that it has no such option.
 const UNKNOWN = new Set(['ENOPROTOOPT', 'ENOTSUP']);
 
-function isKnownTo(family: number, type: number, level: number, number: number): boolean {
+const ZERO = new Uint8Array(4);
+
+function isKnownTo(family: number, type: number, { level, number, direction }: Numbers): boolean {
   const socket = addon.socket(family, type);
   if (socket === -1) return false;
-  const answer = addon.get(socket, level, number, 256);
+  const answers: (Uint8Array | number)[] = [];
+  if (direction !== 'set') answers.push(addon.get(socket, level, number, 256));
+  // What is refused for its value or its caller is known all the same.
+  if (direction !== 'get') answers.push(addon.setBytes(socket, level, number, ZERO));
   addon.close(socket);
-  return typeof answer !== 'number' || !UNKNOWN.has(codeOf(answer));
+  return answers.some((answer) => typeof answer !== 'number' || answer === 0 || !UNKNOWN.has(codeOf(answer)));
 }
 
 const found = new Map<string, boolean>();
@@ -32,19 +37,16 @@ const found = new Map<string, boolean>();
 function ask(name: string): boolean {
   const numbers = numbersOf(name);
   if (numbers === undefined) return false;
-  const { level, number, direction } = numbers;
-  if (direction === 'set' || level === IOCTL || OF_A_STATE.has(level)) return true;
-  return KINDS.some(
-    ([family, type]) => family !== undefined && type !== undefined && isKnownTo(family, type, level, number),
-  );
+  if (numbers.level === IOCTL || OF_A_STATE.includes(numbers.levelName)) return true;
+  return KINDS.some(([family, type]) => family !== undefined && type !== undefined && isKnownTo(family, type, numbers));
 }
 
 /**
  * Whether this system has an option, so that nobody has to try one and catch the error.
  *
- * An option that can be read is asked of the running kernel, once, on a socket that nobody else sees: a newer one is
- * missing there although its number is known. One that can only be set, or that answers for the state of a connection,
- * counts as present where it has a number. A name that no system knows is just not supported.
+ * The running kernel is asked, once, on sockets that nobody else sees: an older one lacks options whose numbers are known.
+ * What is for the state of a connection (TLS, Multipath TCP, SO_ORIGINAL_DST) or WSAIoctl() counts as present where it has a
+ * number. A name that no system knows is just not supported.
  */
 export function isSupported(name: ConstantName | (string & {})): boolean {
   let known = found.get(name);
