@@ -8,7 +8,7 @@ import { isWine } from '../fixtures/facts.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = (...args: string[]) => execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).trim();
 
-const NAMES = ['BoundSocket', 'bindUdp', 'listen'];
+const NAMES = ['BoundSocket', 'bindUdp', 'inspectPort', 'inspectPortSync', 'listen', 'waitForPort'];
 
 describe('the package', () => {
   it('exports the same names to import and to require()', () => {
@@ -44,7 +44,7 @@ describe('the package', () => {
       expect(paths).toEqual(expect.arrayContaining([...all, ...linux, ...darwin, ...windows]));
     }
     expect(paths).toEqual(
-      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'binding.gyp']),
+      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'dist/cli.js', 'binding.gyp']),
     );
     const unexpected = paths.filter(
       (path) =>
