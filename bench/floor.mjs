@@ -9,11 +9,11 @@ import { fileURLToPath } from 'node:url';
 /** As many as a Node process has beside its main thread (counted in /proc/self/task on Node 20). */
 const NODE_THREADS = 6;
 
-/** Compiles the floor; returns its path and a way to remove it. */
-export function buildFloor() {
+/** Compiles a floor; returns its path and a way to remove it. */
+export function buildFloor(name = 'floor.c') {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-floor-'));
   const program = join(folder, 'floor');
-  const source = fileURLToPath(new URL('floor.c', import.meta.url));
+  const source = fileURLToPath(new URL(name, import.meta.url));
   execFileSync(process.env.CC ?? 'cc', ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-pthread', '-o', program, source]);
   return { program, remove: () => rmSync(folder, { recursive: true }) };
 }
