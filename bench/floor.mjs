@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 /** As many as a Node process has beside its main thread (counted in /proc/self/task on Node 20). */
 const NODE_THREADS = 6;
 
-/** Compiles the floor; returns its path and a way to remove it. */
+/** Compiles a floor; returns its path and a way to remove it. */
 export function buildFloor(source = fileURLToPath(new URL('floor.c', import.meta.url))) {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-floor-'));
   const program = join(folder, 'floor');

@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compare, median, spread } from './measure.mjs';
+import { accuracyLines, lookupLines } from './report-peers.mjs';
+import { figure, table } from './report-table.mjs';
 
 const TITLES = {
   listen: 'Opening and closing a server',
@@ -11,6 +13,9 @@ const TITLES = {
   register: '`exactbind/register`',
   options: 'One option',
   syscalls: 'System calls of one cycle',
+  wake: 'Waiting for a port',
+  accuracy: 'Who is right about a port',
+  lookup: 'Who has the port, and how long it takes to find out',
 };
 
 const NOTES = {
@@ -27,20 +32,21 @@ const NOTES = {
     '`TCP_NODELAY` of a connection, by name, against bench/options.c, which makes the same system call in a loop. Node skips ' +
     '`setNoDelay()` with the value it remembers, so that one gets another value each time.',
   syscalls: 'On the main thread, by strace, per cycle; what happens in fewer than one of ten cycles is left out.',
+  wake:
+    "From the moment before another process closes the port (or kills itself) to the waiter's 'listening'; polling is " +
+    'the same `listen()` tried again after a pause. Then the processor time of a process that waits, and the sockets that ' +
+    'others close meanwhile.',
+  accuracy:
+    'What this package and others say of a port in states that other processes made, each asked in a process of its own, in ' +
+    'a network namespace where nobody else is.',
+  lookup:
+    'The holder of a port is found by everybody in turn, in one run. The command lines are started as a program starts ' +
+    'them, and their output is not parsed.',
 };
 
 const megabytes = (list) => figure(median(list), [1e6, ' MB'], 1);
 
-function figure(value, [unit, suffix], digits = 2) {
-  return `${(value / unit).toFixed(digits)}${suffix}`;
-}
-
-function table(head, rows) {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)));
-  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
-  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rows.map(line)];
-}
+const costs = ([name, { share, perSecond }]) => [name, `${(share * 100).toFixed(3)} %`, perSecond.toFixed(0)];
 
 /** Undecided where the confidence interval contains the target: this run cannot tell. */
 function verdict(target, [low, high], format) {
@@ -50,7 +56,7 @@ function verdict(target, [low, high], format) {
 }
 
 function timings(group) {
-  const { samples, comparisons, rss } = group;
+  const { samples, comparisons, rss, cpu } = group;
   const unit = rss === undefined ? [1e3, ' µs'] : [1e6, ' ms'];
   const rows = Object.entries(samples).map(([name, list]) => {
     const { median: middle, p10, p90 } = spread(list);
@@ -84,6 +90,9 @@ function timings(group) {
             Object.entries(rss).map(([name, list]) => [name, megabytes(list)]),
           ),
         ]),
+    ...(cpu === undefined
+      ? []
+      : ['', ...table(['', 'of a core', 'closes per second'], Object.entries(cpu).map(costs))]),
   ];
 }
 
@@ -101,11 +110,14 @@ function calls({ variants }) {
   return table(['', 'calls', 'which'], rows);
 }
 
+// Every other group is of timings.
+const LINES = { syscalls: calls, accuracy: accuracyLines, lookup: lookupLines };
+
 /** A group as lines of Markdown. */
 export function linesOf(name, group) {
   const title = [`### ${TITLES[name]}`, '', NOTES[name], ''];
   if (group.skipped !== undefined) return [...title, `Skipped: ${group.skipped}.`];
-  return [...title, ...(name === 'syscalls' ? calls(group) : timings(group))];
+  return [...title, ...(LINES[name] ?? timings)(group)];
 }
 
 export function writeReport() {

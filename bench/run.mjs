@@ -5,10 +5,12 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { groups as timed } from './micro.mjs';
 import { groups as single } from './options.mjs';
+import { groups as peers } from './peers.mjs';
 import { linesOf, writeReport } from './report.mjs';
 import { groups as counted } from './syscalls.mjs';
+import { groups as woken } from './wake.mjs';
 
-const groups = { ...timed, ...single, ...counted };
+const groups = { ...timed, ...single, ...counted, ...woken, ...peers };
 const quick = process.argv.includes('--quick');
 const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const unknown = asked.find((name) => !(name in groups));

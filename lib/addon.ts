@@ -5,10 +5,38 @@ import { fileURLToPath } from 'node:url';
 /** A socket as the operating system numbers it: a file descriptor, or a SOCKET on Windows. */
 export type Handle = number;
 
-/** A row of the system's table of sockets that hold a port. */
-export interface TableRow {
+/** A socket that has a port, as the system lists it; what it does not tell is absent. */
+export interface SocketRow {
   address: string;
-  pid: number;
+  family: 4 | 6;
+  /** Linux's number of it on every system: see native/os.h. */
+  state: number;
+  ipv6Only?: boolean;
+  /** False of leftovers: no process has it open. */
+  isOpen: boolean;
+  remoteAddress?: string;
+  remotePort?: number;
+  reuseAddress?: boolean;
+  reusePort?: boolean;
+  uid?: number;
+  user?: string;
+  inode?: number;
+  pid?: number;
+  /** The path of its control group. */
+  cgroup?: string;
+  executable?: string;
+  directory?: string;
+  arguments?: string[];
+  /** Milliseconds until a TIME_WAIT ends. */
+  timeLeft?: number;
+}
+
+export interface SocketList {
+  /** Of the list itself. */
+  error: number;
+  /** Of the search for pids: ETIMEDOUT if the budget was too short. */
+  ownersError: number;
+  sockets: SocketRow[];
 }
 
 export interface LocalAddress {
@@ -45,7 +73,20 @@ export interface Addon {
   localAddress(handle: Handle): LocalAddress | number | null;
   /** The port that a socket is bound to, 0 if it is not bound; or the error, negative. */
   localPort(handle: Handle): number;
-  holders(family: number, type: number, port: number): TableRow[] | number;
+  /**
+   * The sockets on a port whose state's bit is in `states`. `budget` is the milliseconds that the search for pids may
+   * take; below 0, the names of processes, users and control groups are left out.
+   */
+  sockets(type: number, port: number, states: number, budget: number): SocketList;
+  /** The same, off the main thread. */
+  socketsAsync(type: number, port: number, states: number, budget: number): Promise<SocketList>;
+  /**
+   * Calls `wake` when sockets of a type and a local port have gone, and keeps the event loop alive until the function that
+   * it returns is called. The error where the system does not tell, or not this user.
+   */
+  watchPort(type: number, port: number, wake: () => void): (() => void) | number;
+  /** The same of a process that has ended. */
+  watchProcess(pid: number, wake: () => void): (() => void) | number;
   /** Closes a socket that this environment opened and still owns; another is left alone. */
   close(handle: Handle): number;
   /** Gives up ownership; false if the socket was not (or no longer) owned. */

@@ -16,6 +16,7 @@ export interface Bound {
 }
 
 export interface Refused {
+  readonly request: BindRequest;
   readonly refusal: Refusal;
   readonly place: Place;
 }
@@ -24,11 +25,11 @@ function bindAt(request: BindRequest, place: Place): Bound | Refused {
   const how = compiledFor(request, place);
   if (request.protocol === 'udp') {
     const opened = openUdp(request, place, how);
-    if ('code' in opened) return { refusal: opened, place };
+    if ('code' in opened) return { request, refusal: opened, place };
     return { socket: opened.socket, udp: opened.handle, place, how, outcome: how.policy.attempts[0]?.outcome };
   }
   const opened = openTcp(request, place, how);
-  if ('code' in opened) return { refusal: opened, place };
+  if ('code' in opened) return { request, refusal: opened, place };
   return { socket: opened.handle, udp: undefined, place, how, outcome: opened.outcome };
 }
 

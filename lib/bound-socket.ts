@@ -5,6 +5,7 @@ import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp } from './adopt/tcp.ts';
 import { type Bound, bind } from './bind.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
+import { refusedError } from './inspect/refusal.ts';
 import { DEFAULT_BACKLOG, lastRefusal } from './open.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './options.ts';
 import { system } from './platform.ts';
@@ -63,9 +64,7 @@ export class BoundSocket {
     this.#request = checkBindOptions(options);
     requireNetPermission(this.#request.host ?? '');
     const bound = bind(this.#request);
-    if ('refusal' in bound) {
-      throw systemError(bound.refusal, { address: bound.place.host, port: this.#request.port });
-    }
+    if ('refusal' in bound) throw refusedError(bound);
     this.#bound = bound;
     const { exclusivity, caveat } = this.#bound.how.policy;
     this.outcome = this.#bound.outcome;
@@ -222,6 +221,7 @@ export class BoundSocket {
     if (!this.#request.reserve) return;
     const error = addon.listen(socket, how.afterAdoption, this.#request.backlog ?? DEFAULT_BACKLOG);
     if (error === 0) return;
-    throw systemError(lastRefusal(this.#request, place, port), { address: place.host, port });
+    const request = { ...this.#request, port };
+    throw refusedError({ request, place, refusal: lastRefusal(request, place, port) });
   }
 }

@@ -1,4 +1,5 @@
 // Every error this package raises: Node's shape and codes, the exact failing system call in `cause`.
+import type { PortReport } from './inspect/report.ts';
 import { system } from './platform.ts';
 
 // Only what has failed needs it, and importing it takes a millisecond.
@@ -12,6 +13,10 @@ export interface SystemError extends Error {
   address?: string;
   port?: number;
   option?: string;
+  /** Who holds the address, or why nobody can have it: `node (pid 4711, user ada) listening on *:3000`. */
+  heldBy?: string;
+  /** The same in full; not enumerable. */
+  report?: PortReport;
 }
 
 // libuv's translation (src/win/error.c), and the two codes that it leaves UNKNOWN.
@@ -87,7 +92,7 @@ export function systemError(failure: Failure, where?: { address: string; port: n
   const explained = systemErrors().get(errno)?.[1] ?? 'unknown error';
   const place = where === undefined ? '' : ` ${where.address}${where.port > 0 ? `:${where.port}` : ''}`;
   const about = option === undefined ? '' : ` (${option})`;
-  const added = remark === undefined ? '' : ` (${remark})`;
+  const added = remark === undefined ? '' : `: ${remark}`;
   const error = new Error(`${syscall} ${code}: ${explained}${place}${about}${added}`) as SystemError;
   Object.assign(error, { code, errno, syscall });
   if (where !== undefined) {
@@ -101,7 +106,10 @@ export function systemError(failure: Failure, where?: { address: string; port: n
 /** The same refusal as net.Server reports it: `syscall` is 'listen', and the exact call is in `cause`. */
 export function asListenError(cause: SystemError): SystemError {
   const error = new Error(cause.message.replace(/^\S+/, 'listen'), { cause });
-  return Object.assign(error, cause, { syscall: 'listen' });
+  Object.assign(error, cause, { syscall: 'listen' });
+  const report = Object.getOwnPropertyDescriptor(cause, 'report');
+  if (report !== undefined) Object.defineProperty(error, 'report', report);
+  return error as SystemError;
 }
 
 /** The operating system has no means for what was asked: `ENOTSUP`, naming the option that is missing. */
@@ -138,8 +146,8 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   return coded(new RangeError(message), 'ERR_OUT_OF_RANGE');
 }
 
-export function badPort(value: unknown): RangeError {
-  const message = `options.port should be >= 0 and < 65536. Received ${received(value)}.`;
+export function badPort(value: unknown, lowest = 0): RangeError {
+  const message = `options.port should be >= ${lowest} and < 65536. Received ${received(value)}.`;
   return coded(new RangeError(message), 'ERR_SOCKET_BAD_PORT');
 }
 

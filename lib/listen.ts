@@ -1,6 +1,6 @@
 // listen(): resolves the name, binds exactly, hands the socket to the server and waits for 'listening'.
 import { addAbortListener } from 'node:events';
-import net, { type AddressInfo, isIP, type Server } from 'node:net';
+import net, { type AddressInfo, type Server } from 'node:net';
 import { resolveHost } from './adopt/resolve-host.ts';
 import { BoundSocket } from './bound-socket.ts';
 import {
@@ -12,16 +12,32 @@ import {
   wrongType,
   wrongValue,
 } from './errors.ts';
-import { type BindOptions, checkPort, type ListenOptions } from './options.ts';
+import {
+  type BindOptions,
+  checkPort,
+  checkSignal,
+  checkWait,
+  isName,
+  type Limit,
+  type ListenOptions,
+} from './options.ts';
+import { bindWithin } from './wait.ts';
 
-/** Splits what only the hand-over needs from what binds, and takes a bare port. */
-export function splitOptions(options: number | string | ListenOptions): [BindOptions, AbortSignal | undefined] {
-  if (typeof options !== 'object' || options === null) return [{ port: checkPort(options) }, undefined];
-  const { signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrongType('options.signal', 'an instance of AbortSignal', signal);
+/** What only the hand-over needs, apart from what binds. */
+export interface Asked {
+  readonly bind: BindOptions;
+  readonly signal: AbortSignal | undefined;
+  readonly limit: Limit;
+}
+
+/** Splits the options, and takes a bare port. */
+export function splitOptions(options: number | string | ListenOptions): Asked {
+  if (typeof options !== 'object' || options === null) {
+    return { bind: { port: checkPort(options) }, signal: undefined, limit: checkWait(undefined) };
   }
-  return [replacing(options, { signal: undefined }), signal];
+  const signal = checkSignal('options.signal', options.signal);
+  const limit = checkWait(options.wait);
+  return { bind: replacing(options, { signal: undefined, wait: undefined }), signal, limit };
 }
 
 /** The same options but for some. A copy would lose those that a class has as accessors, and listen on a random port. */
@@ -39,9 +55,10 @@ export function replacing(options: BindOptions, others: ListenOptions): BindOpti
  *
  * @returns the address, once the server is listening
  * @throws what `new BoundSocket()` throws; a refusal of the system has `syscall: 'listen'`, as with Node's own listen(),
- * and the exact call in `cause`. It is emitted as 'error' on the server too, if somebody listens for it.
+ * and the exact call in `cause`. It is emitted as 'error' on the server too, if somebody listens for it. With `wait`, it
+ * is the refusal of the last attempt, and its message ends with the time waited.
  * @throws Error `ERR_SERVER_ALREADY_LISTEN`; `ERR_SERVER_NOT_RUNNING` if the server is closed before it is listening;
- * `AbortError` if `signal` is aborted before that
+ * `AbortError` if `signal`, or that of `wait`, is aborted before that
  */
 export async function listen(
   server: Server,
@@ -50,11 +67,13 @@ export async function listen(
 ): Promise<AddressInfo> {
   if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
-  const [bind, signal] = options instanceof BoundSocket ? [options, undefined] : splitOptions(options);
+  const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
+  const signal = asked?.signal;
   if (signal?.aborted) throw aborted(signal.reason);
   if (server.listening) throw alreadyListening();
 
-  const bound = bind instanceof BoundSocket ? bind : open(server, isName(bind.host) ? await named(server, bind) : bind);
+  const opening = asked === undefined ? (options as BoundSocket) : open(server, asked);
+  const bound = opening instanceof BoundSocket ? opening : await opening;
   try {
     if (signal?.aborted) throw aborted(signal.reason);
     await adopt(server, bound, signal);
@@ -67,10 +86,15 @@ export async function listen(
   return address as AddressInfo;
 }
 
-// Without a name there is no moment between the call of listen() and the socket.
-function open(server: Server, bind: BindOptions): BoundSocket {
+// Without a name and a wait there is no moment between the call of listen() and the socket.
+function open(server: Server, asked: Asked): BoundSocket | Promise<BoundSocket> {
+  const { bind, limit } = asked;
   if (bind.protocol === 'udp') throw wrongValue('options.protocol', 'udp', 'is for bindUdp()');
   if (bind.reserve) throw wrongValue('options.reserve', true, 'is for new BoundSocket(): listen() listens');
+  return isName(bind.host) || limit.timeout > 0 ? openLater(server, asked) : openNow(server, bind);
+}
+
+function openNow(server: Server, bind: BindOptions): BoundSocket {
   try {
     return new BoundSocket(bind);
   } catch (error) {
@@ -78,23 +102,16 @@ function open(server: Server, bind: BindOptions): BoundSocket {
   }
 }
 
-/** Whether a host has to be looked up; what is no host at all is left to the check of options. */
-export function isName(host: unknown): host is string {
-  return typeof host === 'string' && host !== '' && isIP(host) === 0;
-}
-
-async function named(server: Server, bind: BindOptions): Promise<BindOptions> {
-  let isClosed = false;
-  const onClose = () => {
-    isClosed = true;
-  };
+async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<BoundSocket> {
+  const closing = new AbortController();
+  const onClose = () => closing.abort();
   server.once('close', onClose);
   try {
-    const host = await resolveHost(bind.host as string);
-    if (isClosed) throw notRunning();
-    return replacing(bind, { host });
+    const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
+    const signals = [closing.signal, signal, limit.signal].filter((one) => one !== undefined);
+    return await bindWithin(replacing(bind, { host }), { ...limit, signal: AbortSignal.any(signals) });
   } catch (error) {
-    throw announced(server, error);
+    throw closing.signal.aborted ? notRunning() : announced(server, error);
   } finally {
     server.off('close', onClose);
   }

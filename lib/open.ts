@@ -1,9 +1,11 @@
 // Carries a policy out: turns it into a native plan, runs it, and says exactly what failed.
-import { addon, type Handle, STEPS, type TableRow } from './addon.ts';
+import { addon, type Handle, STEPS } from './addon.ts';
+import { canonical, isAny, overlap } from './address.ts';
 import { codeOf, type Failure, notSupported } from './errors.ts';
 import type { BindRequest } from './options.ts';
+import { system } from './platform.ts';
 import { policyFor } from './policy/index.ts';
-import type { BindOutcome, Policy, PolicyRequest, Setting, Sharing } from './policy/policy.ts';
+import type { BindOutcome, Policy, PolicyRequest, Protocol, Setting, Sharing } from './policy/policy.ts';
 import { nameOf, settingsWords } from './socket-options/lookup.ts';
 
 /** Node's own: the kernel rounds it up to 512. */
@@ -36,22 +38,21 @@ export interface Compiled {
   /** The options of the first attempt, for a socket that something else has opened. */
   readonly beforeBind: Int32Array;
   readonly afterAdoption: Int32Array;
+  readonly overLeftovers: Compiled | undefined;
 }
 
 const { AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, EADDRINUSE } = addon.constants as Record<string, number>;
 const BACKLOG_WORD = 2;
 const DO_NOT_LISTEN = -1;
+const NO_NAMES = -1;
 
 // With a guard, the port is chosen on one address and may be taken on the other.
 const OTHER_PORTS = 16;
 
-const ANY = new Set(['0.0.0.0', '::']);
 const ANY4: Place = { host: '0.0.0.0', family: 4, address: '0.0.0.0', addressFamily: 4 };
 const ANY6: Place = { host: '::', family: 6, address: '::', addressFamily: 6 };
 const DUAL = [ANY6, ANY4] as const;
 const IPV6_ONLY = [ANY6] as const;
-
-const EXCLUDED = 'an excluded port range, or a bound socket that no table lists';
 
 export function typeOf(request: BindRequest): number {
   return (request.protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) as number;
@@ -68,19 +69,9 @@ export function placesOf(request: BindRequest): readonly [Place, Place?] {
   return request.ipv6Only ? IPV6_ONLY : DUAL;
 }
 
-// isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms; the host has been checked.
 function placeOf(host: string): Place {
-  if (!host.includes(':')) return { host, family: 4, address: host, addressFamily: 4 };
-  const family = 6;
-  const [literal = '', zone] = host.split('%');
-  const address = new URL(`http://[${literal}]`).hostname.slice(1, -1);
-  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address);
-  if (mapped === null)
-    return { host, family, address: zone === undefined ? address : `${address}%${zone}`, addressFamily: 6 };
-  const bytes = [mapped[1], mapped[2]]
-    .map((group) => Number.parseInt(group as string, 16))
-    .flatMap((n) => [n >> 8, n & 255]);
-  return { host, family, address: bytes.join('.'), addressFamily: 4 };
+  const { address, family } = canonical(host);
+  return { host, family: host.includes(':') ? 6 : 4, address, addressFamily: family };
 }
 
 /** Whether a refusal means that this machine has no IPv6, and never that somebody holds the port. */
@@ -106,6 +97,7 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
     plan: new Int32Array([...header, ...always, policy.attempts.length, ...attempts]),
     beforeBind: new Int32Array(settingsWords([...policy.undo, ...wanted, ...first])),
     afterAdoption: new Int32Array(settingsWords(policy.afterAdoption)),
+    overLeftovers: policy.overLeftovers && compile(policy.overLeftovers, request, family),
   };
 }
 
@@ -118,7 +110,7 @@ function keyOf(request: BindRequest, place: Place): number {
     (request.protocol === 'udp' ? 4 : 0) |
     (request.leftovers === 'refuse' ? 8 : 0) |
     (request.reserve ? 16 : 0) |
-    (ANY.has(place.address) ? 32 : 0) |
+    (isAny(place.address) ? 32 : 0) |
     (place.family === 6 ? 64 : 0) |
     (place.addressFamily === 6 ? 128 : 0) |
     (request.ipv6Only ? 256 : 0)
@@ -135,7 +127,7 @@ export function compiledFor(request: BindRequest, place: Place): Compiled {
   if (known !== undefined) return known;
 
   const { family, addressFamily } = place;
-  const address = ANY.has(place.address) ? 'any' : 'specific';
+  const address = isAny(place.address) ? 'any' : 'specific';
   const asked: PolicyRequest = { protocol, sharing, leftovers, reserve, address, family: addressFamily, ipv6Only };
   const policy = policyFor(asked);
   if ('unsupported' in policy) throw notSupported(policy.unsupported, policy.reason);
@@ -154,26 +146,38 @@ function refusal(): Refusal {
 /** What the last native call refused, in the words of the error that is to be raised. */
 export function lastRefusal(request: BindRequest, place: Place, port: number): Refusal {
   const found = refusal();
-  if (found.code !== 'EACCES' || found.syscall !== 'bind') return found;
+  if (system !== 'windows' || found.code !== 'EACCES' || found.syscall !== 'bind') return found;
   // Windows says WSAEACCES for an exclusive holder and for an excluded range alike; only the former is a conflict.
-  const held = tableRows(request, place, port);
-  if (held === null) return found;
-  const overlaps = ({ address }: TableRow) => address === place.address || ANY.has(address) || ANY.has(place.address);
-  return held.some(overlaps) ? { ...found, code: 'EADDRINUSE' } : { ...found, remark: EXCLUDED };
+  const held = heldAddresses(request, place, port);
+  const overlaps = (address: string) => address === place.address || isAny(address) || isAny(place.address);
+  return held?.some(overlaps) ? { ...found, code: 'EADDRINUSE' } : found;
 }
 
-/** Sockets that the system lists on a port, or null where it keeps no such list. */
-function tableRows(request: BindRequest, place: Place, port: number): TableRow[] | null {
-  const family = (place.addressFamily === 6 ? AF_INET6 : AF_INET) as number;
-  const rows = addon.holders(family, typeOf(request), port);
-  return typeof rows === 'number' ? null : rows;
+// LISTEN and BOUND; of UDP, unconnected and connected.
+const HOLDING: Record<Protocol, number> = { tcp: (1 << 10) | (1 << 13), udp: (1 << 7) | (1 << 1) };
+const EVERY_STATE = 0xffff;
+
+/** Where the system lists sockets that listen (TCP) or are bound (UDP) on a port; null if it keeps the list back. */
+function heldAddresses(request: BindRequest, place: Place, port: number): string[] | null {
+  const { error, sockets } = addon.sockets(typeOf(request), port, HOLDING[request.protocol], NO_NAMES);
+  if (error !== 0) return null;
+  return sockets.filter(({ family }) => family === place.addressFamily).map(({ address }) => address);
 }
 
-// A socket without any option: it holds the guarded address only if nobody else does.
-function openGuard(request: BindRequest, guard: string, port: number): Handle | Refusal {
+/** How many sockets that are no connections the system lists in the way of a place; more than any if it keeps them back. */
+function rivalsOf(request: BindRequest, place: Place): number {
+  const { error, sockets } = addon.sockets(typeOf(request), request.port, EVERY_STATE, NO_NAMES);
+  if (error !== 0) return Number.POSITIVE_INFINITY;
+  const asked = { address: place.address, family: place.addressFamily, ipv6Only: request.ipv6Only };
+  const rows = sockets.filter(({ remotePort }) => remotePort === undefined);
+  return rows.filter(({ address, ipv6Only }) => overlap({ ...canonical(address), ipv6Only }, asked)).length;
+}
+
+// Without options, it holds the guarded address only if nobody else does.
+function openGuard(request: BindRequest, { guard = '', guardOptions = [] }: Policy, port: number): Handle | Refusal {
   const only: readonly Setting[] = guard.includes(':') ? [['IPV6_V6ONLY', true]] : [];
   const header = [typeOf(request), 1, DO_NOT_LISTEN, EADDRINUSE as number];
-  const plan = new Int32Array([...header, ...settingsWords(only), 1, 0, 0]);
+  const plan = new Int32Array([...header, ...settingsWords([...only, ...guardOptions]), 1, 0, 0]);
   const handle = addon.open(plan, guard, port);
   if (handle !== -1) return handle;
   const refused = refusal();
@@ -183,11 +187,11 @@ function openGuard(request: BindRequest, guard: string, port: number): Handle | 
 
 function underGuard<T extends object>(
   request: BindRequest,
-  guard: string,
+  policy: Policy,
   bindOn: (port: number) => T | Refusal,
 ): T | Refusal {
   for (let left = request.port === 0 ? OTHER_PORTS : 1; ; left--) {
-    const held = openGuard(request, guard, request.port);
+    const held = openGuard(request, policy, request.port);
     // Where the guard's family does not exist, nobody can hold its addresses.
     if (typeof held !== 'number') return isWithoutIpv6(held) ? bindOn(request.port) : held;
     try {
@@ -204,19 +208,41 @@ function underGuard<T extends object>(
 export function bindGuarded<T extends object>(
   request: BindRequest,
   place: Place,
-  { policy: { guard, rivals } }: Compiled,
+  { policy }: Compiled,
   bindOn: (port: number) => T | Refusal,
 ): T | Refusal {
+  const { guard, rivals } = policy;
   if (rivals !== undefined && request.port !== 0) {
-    const rows = tableRows(request, place, request.port);
-    if (rows?.some(({ address }) => rivals.includes(address))) return { code: 'EADDRINUSE', syscall: 'bind' };
+    const held = heldAddresses(request, place, request.port);
+    if (held?.some((address) => rivals.includes(address))) return { code: 'EADDRINUSE', syscall: 'bind' };
   }
-  return guard === undefined ? bindOn(request.port) : underGuard(request, guard, bindOn);
+  return guard === undefined ? bindOn(request.port) : underGuard(request, policy, bindOn);
 }
 
 /** Opens, binds and (unless it is a reservation) listens, in one native call. */
 export function openTcp(request: BindRequest, place: Place, how: Compiled): Opened | Refusal {
-  how.plan[BACKLOG_WORD] = request.reserve ? DO_NOT_LISTEN : (request.backlog ?? DEFAULT_BACKLOG);
+  const backlog = request.reserve ? DO_NOT_LISTEN : (request.backlog ?? DEFAULT_BACKLOG);
+  const opened = openBy(request, place, how, backlog);
+  const over = how.overLeftovers;
+  if (over === undefined || !('code' in opened) || opened.code !== 'EADDRINUSE' || request.port === 0) return opened;
+  if (rivalsOf(request, place) > 0) return opened;
+  const reopened = openBy(request, place, over, backlog);
+  // One of them is ours.
+  if ('code' in reopened || rivalsOf(request, place) <= 1) return reopened;
+  addon.close(reopened.handle);
+  return opened;
+}
+
+/** Whether `openTcp` (or its like for UDP) would bind now: it does, closes at once, and never listens. */
+export function tryBind(request: BindRequest, place: Place): Refusal | undefined {
+  const opened = openTcp({ ...request, reserve: true }, place, compiledFor(request, place));
+  if ('code' in opened) return opened;
+  addon.close(opened.handle);
+  return undefined;
+}
+
+function openBy(request: BindRequest, place: Place, how: Compiled, backlog: number): Opened | Refusal {
+  how.plan[BACKLOG_WORD] = backlog;
   const { guard, rivals } = how.policy;
   // Linux needs neither, and a closure costs.
   if (guard === undefined && rivals === undefined) return openOn(request, place, how, request.port);

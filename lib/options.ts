@@ -31,10 +31,35 @@ export interface BindOptions {
   acceptPartial?: boolean | undefined;
 }
 
+/** How long to wait for an address. */
+export interface WaitOptions {
+  /** Milliseconds. @defaultValue `Infinity` */
+  timeout?: number | undefined;
+  /** Ends the wait when aborted. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What `listen()` and `bindUdp()` take. */
 export interface ListenOptions extends BindOptions {
   /** Closes the server when aborted, as Node's own `listen()` does; aborted earlier, the promise is rejected. */
   signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds (or more) to wait while somebody else holds the address, instead of failing with `EADDRINUSE` at once. Other
+   * refusals are never waited for.
+   *
+   * - Linux: woken by the kernel when a socket on the port goes (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), and by a
+   *   timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most.
+   * - macOS, Windows: it looks every 25 ms at most.
+   * @defaultValue 0
+   */
+  wait?: number | WaitOptions | undefined;
+}
+
+/** A wait that has been checked. */
+export interface Limit {
+  /** Milliseconds, or Infinity. */
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Options that have been checked; `host` is a literal, or absent for every address of the machine. */
@@ -71,6 +96,7 @@ const FOREIGN: Record<string, string> = {
   exclusive: "means cluster sharing in Node: a BoundSocket always belongs to its own process; see 'sharing'",
   reusePort: "is spelled sharing: 'reuse-port' here",
   signal: 'is taken by listen(), which knows the server to close',
+  wait: 'is taken by listen() and bindUdp(): a constructor cannot wait',
 };
 
 // These decide who may share the address, so the sharing mode alone sets them.
@@ -92,6 +118,11 @@ function boolean(name: string, value: boolean | undefined): boolean {
   throw wrongType(`options.${name}`, 'of type boolean', value);
 }
 
+/** Whether a host has to be looked up; what is no host at all is left to the check of options. */
+export function isName(host: unknown): host is string {
+  return typeof host === 'string' && host !== '' && isIP(host) === 0;
+}
+
 /** As Node checks a port: a number, or a string that is nothing but a number. */
 export function checkPort(port: unknown): number {
   if (typeof port === 'number' || (typeof port === 'string' && port.trim() !== '')) {
@@ -99,6 +130,28 @@ export function checkPort(port: unknown): number {
     if (number === number >>> 0 && number <= 65535) return number;
   }
   throw badPort(port);
+}
+
+export function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw wrongType(name, 'an instance of AbortSignal', signal);
+}
+
+/** @param name of the option, for the error */
+export function checkTimeout(name: string, timeout: number | undefined): number {
+  if (timeout === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof timeout !== 'number') throw wrongType(name, 'of type number', timeout);
+  if (timeout >= 0) return timeout;
+  throw outOfRange(name, '>= 0', timeout);
+}
+
+/** Checks `wait`: not to wait is to wait for 0 ms. */
+export function checkWait(wait: number | WaitOptions | undefined): Limit {
+  if (wait === undefined) return { timeout: 0, signal: undefined };
+  if (typeof wait === 'number') return { timeout: checkTimeout('options.wait', wait), signal: undefined };
+  if (typeof wait !== 'object' || wait === null) throw wrongType('options.wait', 'of type number or an object', wait);
+  const timeout = checkTimeout('options.wait.timeout', wait.timeout);
+  return { timeout, signal: checkSignal('options.wait.signal', wait.signal) };
 }
 
 function checkBacklog(backlog: number | undefined): number | undefined {

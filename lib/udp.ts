@@ -5,8 +5,9 @@ import { type AddressInfo, isIP } from 'node:net';
 import { dgramState } from './adopt/handle-classes.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, incompatible, wrongType } from './errors.ts';
-import { isName, replacing, splitOptions } from './listen.ts';
-import type { BindOptions, ListenOptions } from './options.ts';
+import { type Asked, replacing, splitOptions } from './listen.ts';
+import { isName, type ListenOptions } from './options.ts';
+import { bindWithin } from './wait.ts';
 
 // dgram takes a handle in place of the port, and knows it by its recvStart(); its types do not say so.
 type BindHandle = (handle: object) => void;
@@ -20,7 +21,8 @@ type BindHandle = (handle: object) => void;
  * In a cluster worker the socket is the worker's own. `options.host` may be a name; without it, it is every address of
  * the socket's own family. A BoundSocket that was made before stays the caller's if the socket does not take it.
  * @returns the address; 'listening' has been emitted by then
- * @throws what `new BoundSocket()` throws; `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`; `AbortError`
+ * @throws what `new BoundSocket()` throws; `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`; `AbortError`.
+ * With `wait`, `EADDRINUSE` of the last attempt; its message ends with the time waited
  */
 export async function bindUdp(
   socket: Socket,
@@ -29,9 +31,10 @@ export async function bindUdp(
   // Loaded already, if there is such a socket.
   const { Socket } = process.getBuiltinModule('node:dgram');
   if (!(socket instanceof Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);
-  const [bind, signal] = options instanceof BoundSocket ? [options, undefined] : splitOptions(options);
+  const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
+  const signal = asked?.signal;
   if (signal?.aborted) throw aborted(signal.reason);
-  const bound = bind instanceof BoundSocket ? bind : await open(socket, bind, signal);
+  const bound = asked === undefined ? (options as BoundSocket) : await open(socket, asked);
   try {
     if (bound === options) checkFamily(socket, bound.address().address);
     hand(socket, bound);
@@ -71,7 +74,7 @@ function obey(socket: Socket, signal: AbortSignal): void {
   socket.once('close', () => listener[Symbol.dispose]());
 }
 
-async function open(socket: Socket, options: BindOptions, signal: AbortSignal | undefined): Promise<BoundSocket> {
+async function open(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {
   const { reuseAddr, reusePort, ipv6Only } = dgramState(socket);
   const { sharing = 'exclusive', protocol = 'udp' } = options;
   if (protocol !== 'udp') throw incompatible(`protocol: '${protocol}'`, 'a dgram.Socket');
@@ -84,9 +87,10 @@ async function open(socket: Socket, options: BindOptions, signal: AbortSignal | 
   const address = isName(host)
     ? (await process.getBuiltinModule('node:dns/promises').lookup(host, family)).address
     : host;
-  if (signal?.aborted) throw aborted(signal.reason);
+  const signals = [signal, limit.signal].filter((one) => one !== undefined);
   const own = family === 6 && options.ipv6Only === undefined ? { ipv6Only: ipv6Only === true } : {};
-  return new BoundSocket(replacing(options, { host: address, protocol, ...own }));
+  const bind = replacing(options, { host: address, protocol, ...own });
+  return bindWithin(bind, { ...limit, signal: AbortSignal.any(signals) });
 }
 
 function familyOf(socket: Socket): 4 | 6 {

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "plan.h"
+#include "values.h"
 
 namespace exactbind {
 
 namespace {
 
 constexpr size_t kStatusWords = 5;
-constexpr size_t kMostHolders = 64;
 
 // One environment: the sockets it opened and nobody has taken over, and the words in which failures are told.
 class Environment {
@@ -67,12 +67,6 @@ Environment& environmentOf(const Napi::CallbackInfo& info) { return *info.Env().
 Napi::Value throwBadCall(const Napi::CallbackInfo& info, const char* message) {
   Napi::TypeError::New(info.Env(), message).ThrowAsJavaScriptException();
   return info.Env().Undefined();
-}
-
-int32_t int32At(const Napi::CallbackInfo& info, size_t index) {
-  int32_t value = 0;
-  napi_get_value_int32(info.Env(), info[index], &value);
-  return value;
 }
 
 Handle handleAt(const Napi::CallbackInfo& info, size_t index) { return handleFrom(info.Env(), info[index]); }
@@ -177,12 +171,6 @@ Napi::Value listen(const Napi::CallbackInfo& info) {
   return told(info, outcome);
 }
 
-Napi::Value addressValue(Napi::Env env, const sockaddr_storage& storage) {
-  char text[kAddressText];
-  if (!formatAddress(storage, text)) return env.Null();
-  return Napi::String::New(env, text);
-}
-
 // localAddress(handle): { address, family: 4 | 6, port }, or an error
 Napi::Value localAddress(const Napi::CallbackInfo& info) {
   sockaddr_storage storage;
@@ -192,7 +180,7 @@ Napi::Value localAddress(const Napi::CallbackInfo& info) {
   if (storage.ss_family != AF_INET && storage.ss_family != AF_INET6) return info.Env().Null();
   auto result = Napi::Object::New(info.Env());
   result.Set("address", addressValue(info.Env(), storage));
-  result.Set("family", Napi::Number::New(info.Env(), storage.ss_family == AF_INET6 ? 6 : 4));
+  result.Set("family", familyValue(info.Env(), storage));
   result.Set("port", Napi::Number::New(info.Env(), portOf(storage)));
   return result;
 }
@@ -204,23 +192,6 @@ Napi::Value localPort(const Napi::CallbackInfo& info) {
   int error = os::localAddress(handleAt(info, 0), &storage, &length);
   bool isAddress = storage.ss_family == AF_INET || storage.ss_family == AF_INET6;
   return Napi::Number::New(info.Env(), error != 0 ? -error : isAddress ? portOf(storage) : 0);
-}
-
-// holders(family, type, port): { address, pid }[], or an error
-Napi::Value holders(const Napi::CallbackInfo& info) {
-  os::Holder list[kMostHolders];
-  size_t count = 0;
-  int error = os::holders(int32At(info, 0), int32At(info, 1), static_cast<uint16_t>(int32At(info, 2)), list,
-                          kMostHolders, &count);
-  if (error != 0) return Napi::Number::New(info.Env(), error);
-  auto result = Napi::Array::New(info.Env(), count);
-  for (size_t i = 0; i < count; i++) {
-    auto holder = Napi::Object::New(info.Env());
-    holder.Set("address", addressValue(info.Env(), list[i].address));
-    holder.Set("pid", Napi::Number::New(info.Env(), list[i].pid));
-    result.Set(static_cast<uint32_t>(i), holder);
-  }
-  return result;
 }
 
 // close(handle): error. A handle that is not ours is left alone: its number may be somebody else's file by now.
@@ -267,11 +238,12 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("listen", Napi::Function::New<listen>(env, "listen"));
   exports.Set("localAddress", Napi::Function::New<localAddress>(env, "localAddress"));
   exports.Set("localPort", Napi::Function::New<localPort>(env, "localPort"));
-  exports.Set("holders", Napi::Function::New<holders>(env, "holders"));
   exports.Set("close", Napi::Function::New<close>(env, "close"));
   exports.Set("release", Napi::Function::New<release>(env, "release"));
   exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));
   exports.Set("constants", constants(env));
+  registerInspection(env, exports);
+  registerWatch(env, exports);
   return exports;
 }
 

@@ -18,4 +18,10 @@ void registerOptionCalls(Napi::Env env, Napi::Object exports, int32_t* call);
 // A socket's number; a value that is none becomes a handle that nobody has.
 Handle handleFrom(napi_env env, napi_value value);
 
+// Adds what calls-inspect.cpp has.
+void registerInspection(Napi::Env env, Napi::Object exports);
+
+// Adds what calls-watch.cpp has.
+void registerWatch(Napi::Env env, Napi::Object exports);
+
 }  // namespace exactbind

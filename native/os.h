@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "system.h"
 
@@ -51,15 +53,60 @@ int duplicate(Handle handle, Handle* copy);
 
 int close(Handle handle);
 
-// A socket that the system's owner table lists: its address, and the process it belongs to.
-struct Holder {
-  sockaddr_storage address;
-  uint32_t pid;
+// A socket that has a port, as the system lists it. What a system does not tell keeps its initial value.
+struct Socket {
+  sockaddr_storage local{};
+  sockaddr_storage remote{};  // AF_UNSPEC if it is not connected
+  int32_t state = 0;          // Linux's number (tcp_states.h): 1 ESTABLISHED … 10 LISTEN, 7 unconnected UDP, 13 bound
+  int8_t ipv6Only = 0;        // 0 or 1; -1 if it is not told
+  int8_t reuseAddress = -1;   // its SO_REUSEADDR and SO_REUSEPORT: 0 or 1
+  int8_t reusePort = -1;
+  int64_t uid = -1;
+  int64_t pid = -1;
+  int64_t timeLeft = -1;  // ms until a TIME_WAIT ends
+  uint64_t inode = 0;     // 0 once no process has it open
+  uint64_t cgroup = 0;
 };
 
-// Writes up to `capacity` sockets of this family and type that listen (TCP) or are bound (UDP) on `port`, and their
-// number. Where the system keeps no such table for everybody: its "not supported".
-int holders(int family, int type, uint16_t port, Holder* list, size_t capacity, size_t* count);
+// Appends the sockets of a type (SOCK_STREAM, SOCK_DGRAM) whose local port is `port` and whose state's bit is in
+// `states`: of all users, of both families.
+int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list);
+
+// Fills in the pids that the list above could not tell, as far as this user may see them, for `budget` milliseconds.
+// ETIMEDOUT (WSAETIMEDOUT) if that was too short.
+int owners(std::vector<Socket>* list, uint32_t budget);
+
+// A running process, as far as this user may look into it.
+struct Process {
+  std::string executable;  // its file, with the whole path
+  std::string directory;   // its working directory
+  std::vector<std::string> arguments;
+};
+
+int process(int64_t pid, Process* process);
+
+// The name of a user in the system's own file; false if it has none there. Never asks the network.
+bool userName(int64_t uid, std::string* name);
+
+// The path of a control group below the root of its hierarchy; false if this process cannot see it, or did not find it
+// in `budget` milliseconds. The process `pid`, if there is one (-1: none), is probably in it.
+bool cgroupPath(uint64_t cgroup, int64_t pid, uint32_t budget, std::string* path);
+
+// Called on a thread of the watch's own.
+using Wake = void (*)(void* data);
+
+// A thread that blocks until there is something to tell.
+struct Watch;
+
+// Calls `wake` whenever sockets of a type and a local port have gone, whoever had them: at once, and at most once a
+// millisecond. Nothing that goes after this returns is missed.
+int watchPort(int type, uint16_t port, Wake wake, void* data, Watch** watch);
+
+// Calls `wake` once, when the process has ended.
+int watchProcess(int64_t pid, Wake wake, void* data, Watch** watch);
+
+// Ends the thread and waits for it: `wake` is not called any more.
+int stopWatch(Watch* watch);
 
 // A name of this system's headers and its number.
 struct Constant {

@@ -1,6 +1,6 @@
 // Compiles lib/ to dist/: declarations file by file, and the code as few modules, because each one costs at import.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -10,14 +10,19 @@ const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
   .replace('package.json', 'bin/tsc');
 
+// What is there stays whole until all of it can be replaced.
+const dist = `${root}dist`;
+const next = `${root}dist.next`;
+
 async function bundle(options, output) {
   const build = await rolldown({ cwd: root, platform: 'node', ...options });
-  await build.write({ dir: `${root}dist`, comments: false, ...output });
+  await build.write({ dir: next, comments: false, ...output });
   await build.close();
 }
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+rmSync(next, { recursive: true, force: true });
+const compile = [tsc, '-p', 'tsconfig.build.json', '--outDir', next];
+const { status } = spawnSync(process.execPath, compile, { cwd: root, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 
 await bundle(
@@ -29,3 +34,12 @@ await bundle(
   { input: { register: 'lib/register.cts' }, external: [/hook\.ts$/] },
   { format: 'cjs', entryFileNames: 'register.cjs', paths: (id) => (id.endsWith('hook.ts') ? './hook.js' : id) },
 );
+// The command loads the package when it has something to ask: without a binary, it can still say so.
+await bundle(
+  { input: { cli: 'lib/cli.ts' }, external: [/^node:/, /^\.\.\/index\.ts$/] },
+  { format: 'esm', paths: (id) => (id.endsWith('index.ts') ? './index.js' : id) },
+);
+chmodSync(`${next}/cli.js`, 0o755);
+
+rmSync(dist, { recursive: true, force: true });
+renameSync(next, dist);

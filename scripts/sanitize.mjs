@@ -16,7 +16,9 @@ const reports = join(folder, 'reports');
 const script = fileURLToPath(import.meta.url);
 
 // Those whose other processes only hold ports: a race between processes says nothing at a sanitizer's pace.
-const LISTEN_TESTS = ['bad-input', 'connect', 'exclusive', 'options', 'raw-options', 'servers', 'udp'];
+const LISTEN_TESTS = [
+  ...['bad-input', 'connect', 'exclusive', 'inspect', 'options', 'raw-options', 'servers', 'udp', 'wait'],
+];
 
 const PROBES = {
   // What runs the tests must be the sanitized addon, and the run-time library must have come first.
@@ -27,7 +29,7 @@ const PROBES = {
 
   // Everything that allocates, in the main environment and in three that end.
   async leaks() {
-    const { BoundSocket, listen } = await import('exactbind');
+    const { BoundSocket, inspectPort, listen } = await import('exactbind');
     for (let i = 0; i < 100; i++) {
       const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
       bound.getOption('SO_RCVBUF');
@@ -39,7 +41,12 @@ const PROBES = {
       bound.close();
     }
     const server = createServer();
-    await listen(server, { port: 0, host: '127.0.0.1' });
+    const { port } = await listen(server, { port: 0, host: '127.0.0.1' });
+    await inspectPort(port);
+    const waiting = listen(createServer(), { port, host: '127.0.0.1', wait: 20 });
+    await waiting.catch(
+      ({ code }) => code === 'EADDRINUSE' || Promise.reject(new Error(`expected EADDRINUSE, got ${code}`)),
+    );
     server.close();
     if (!process.argv.includes('--in-worker')) {
       const run = () => new Worker(script, { argv: ['leaks', '--in-worker'] });

@@ -3,6 +3,7 @@ import net, { type Server } from 'node:net';
 import { addon } from '../addon.ts';
 import { type Bound, bind, type Refused } from '../bind.ts';
 import { errnoOf, notSupported } from '../errors.ts';
+import { addReport, reportOn } from '../inspect/refusal.ts';
 import { DEFAULT_BACKLOG, isWithoutIpv6 } from '../open.ts';
 import type { BindRequest } from '../options.ts';
 import type { TcpHandle } from './handle-classes.ts';
@@ -79,7 +80,7 @@ function exact(
   if ('socket' in dual || dual.refusal.code === 'EADDRINUSE') return dual;
   // Node tries 0.0.0.0 after every refusal but a conflict, and reports that.
   if (isWithoutIpv6(dual.refusal)) return exactAt('0.0.0.0', port, backlog, flags);
-  return { refusal: dual.refusal, place: { ...dual.place, host: '0.0.0.0', family: 4 } };
+  return { ...dual, place: { ...dual.place, host: '0.0.0.0', family: 4 } };
 }
 
 /** The handle of Node's around a socket, or the errno of a refusal. */
@@ -91,6 +92,23 @@ function handleOf(bound: Bound | Refused): TcpHandle | number {
     addon.close(bound.socket);
     throw error;
   }
+}
+
+/**
+ * Adds the report to the error that Node makes of a refusal; returns what ends that. Node hands the error to
+ * process.nextTick() before listen() returns: there it can be met without a listener for 'error', whose absence ends the
+ * program, and without a frame in anybody's stack.
+ */
+function meetError(refused: Refused): () => void {
+  const report = reportOn(refused);
+  const { nextTick } = process;
+  const meet: typeof nextTick = (callback, ...args) => {
+    const error = args.find((arg) => arg instanceof Error);
+    if (error !== undefined && report !== undefined) addReport(error, report);
+    nextTick(callback, ...args);
+  };
+  Reflect.set(process, 'nextTick', meet);
+  return () => Reflect.set(process, 'nextTick', nextTick);
 }
 
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
@@ -110,7 +128,12 @@ export function installHook(): void {
     const handle = handleOf(bound);
     // Node builds its own error from a handle that fails.
     this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
-    listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
+    const end = 'refusal' in bound ? meetError(bound) : undefined;
+    try {
+      listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
+    } finally {
+      end?.();
+    }
   };
 
   // The primary of a cluster with SCHED_NONE binds for its workers here.

@@ -43,8 +43,14 @@ export interface Policy {
   readonly exclusivity: 'full' | 'partial';
   /** The hole that the system leaves, in a sentence. */
   readonly caveat?: string;
-  /** A second address that a socket without any option must be able to hold while ours is bound. */
+  /** A second address that a socket of its own, with `guardOptions` only, must be able to hold while ours is bound. */
   readonly guard?: string;
+  readonly guardOptions?: readonly Setting[];
+  /**
+   * What may be tried after EADDRINUSE, provided that nothing but connections is listed on the address: the system would
+   * let it share the address with sockets that are merely bound or listening, so they are looked for before and after.
+   */
+  readonly overLeftovers?: Policy;
   /** Addresses whose listed holders are conflicts although the system would let us bind. */
   readonly rivals?: readonly string[];
 }

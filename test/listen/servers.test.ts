@@ -126,7 +126,8 @@ describe('listen()', () => {
     const plain = server().listen({ ...local, port });
     const [expected] = await once(plain, 'error');
     const error = await listen(server(), { ...local, port }).catch((reason) => reason);
-    expect(error).toMatchObject({ ...expected, message: expected.message });
+    const heldBy = `this process (pid ${process.pid}) listening on 127.0.0.1:${port}`;
+    expect(error).toMatchObject({ ...expected, message: `${expected.message}: ${heldBy}`, heldBy });
     expect(error.cause).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind', port });
   });
 

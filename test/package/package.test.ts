@@ -18,10 +18,13 @@ const NAMES = [
   'getPeerCredentials',
   'getRawOption',
   'getTcpInfo',
+  'inspectPort',
+  'inspectPortSync',
   'isSupported',
   'listen',
   'setOption',
   'setRawOption',
+  'waitForPort',
 ];
 
 describe('the package', () => {
@@ -58,7 +61,7 @@ describe('the package', () => {
       expect(paths).toEqual(expect.arrayContaining([...all, ...linux, ...darwin, ...windows]));
     }
     expect(paths).toEqual(
-      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'binding.gyp']),
+      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'dist/cli.js', 'binding.gyp']),
     );
     const unexpected = paths.filter(
       (path) =>

@@ -30,9 +30,13 @@ const sources = JSON.parse(read('native/sources.json')) as { napiVersion: number
 // What a file of native/ may include of this project: addon, calls, then what runs plans, then the seam.
 const ARROWS: Record<string, string[]> = {
   'addon.cpp': ['calls.h'],
-  'calls.cpp': ['calls.h', 'plan.h'],
+  'calls.cpp': ['calls.h', 'plan.h', 'values.h'],
+  'calls-inspect.cpp': ['calls.h', 'os.h', 'values.h'],
+  'calls-watch.cpp': ['calls.h', 'os.h', 'values.h'],
+  'calls-options.cpp': ['calls.h', 'os.h'],
   'calls.h': ['system.h'],
-  'options.cpp': ['calls.h', 'os.h'],
+  'values.cpp': ['values.h'],
+  'values.h': ['address.h'],
   'plan.cpp': ['plan.h'],
   'plan.h': ['address.h', 'os.h'],
   'address.cpp': ['address.h'],
@@ -54,17 +58,27 @@ describe('native/', () => {
   });
 
   it('has folders for the systems that see the seam and the system, never each other', () => {
-    const own = seam.map((path) => [path, ...includesOf(path).filter((name) => name.startsWith('"'))]);
-    expect(own).toEqual(seam.map((path) => [path, '"../os.h']));
+    const wrong = seam.filter((path) => {
+      const headers = filesIn(dirname(path), /\.h$/).map((header) => `"${basename(header)}`);
+      const own = includesOf(path).filter((name) => name.startsWith('"'));
+      return own.length === 0 || own.some((name) => name !== '"../os.h' && !headers.includes(name));
+    });
+    expect(wrong).toEqual([]);
   });
 
-  it('knows Node only in addon.cpp, calls.* and options.cpp', () => {
+  it('knows Node only in addon.cpp, calls* and values.*', () => {
     const knowing = native.filter((path) =>
       includesOf(path).some((name) => /napi|node_api|node\.h|uv\.h|v8/.test(name)),
     );
-    expect(knowing).toEqual(['native/calls.h']);
+    expect(knowing).toEqual(['native/calls.h', 'native/values.h']);
     const reached = native.filter((path) => includesOf(path).includes('"calls.h'));
-    expect(reached).toEqual(['native/addon.cpp', 'native/calls.cpp', 'native/options.cpp']);
+    expect(reached).toEqual([
+      'native/addon.cpp',
+      'native/calls-inspect.cpp',
+      'native/calls-options.cpp',
+      'native/calls-watch.cpp',
+      'native/calls.cpp',
+    ]);
   });
 
   it('has conditions in system.h and the generated fallback only', () => {

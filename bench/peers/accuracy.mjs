@@ -1,0 +1,50 @@
+// Asks every package about every state of a port, and a real server.listen() before and after; prints what they said.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { CASES, scene } from './cases.mjs';
+import { CHECKERS, FINDERS } from './packages.mjs';
+
+const PATIENCE = 5000;
+// Outside the ephemeral range; nobody else is in this network namespace.
+const FIRST_PORT = 10_000;
+
+const PROGRAM = fileURLToPath(new URL('packages.mjs', import.meta.url));
+const run = promisify(execFile);
+
+/** What one package says, in a process of its own: `{ said }`, `{ error }` or `{ late: true }`. */
+async function ask(before, ...question) {
+  const [file, ...args] = [...before, process.execPath, PROGRAM, ...question];
+  try {
+    const { stdout } = await run(file, args, { timeout: PATIENCE, killSignal: 'SIGKILL' });
+    return JSON.parse(stdout);
+  } catch (error) {
+    if (error.killed) return { late: true };
+    throw error;
+  }
+}
+
+async function answersTo({ stage, before = [] }, port, actors) {
+  const listening = await stage(port, actors);
+  const question = (kind, who) => ask(before, kind, who, String(port));
+  const { said: truth } = await question('truth', '');
+  const checkers = {};
+  const finders = {};
+  for (const who of Object.keys(FINDERS)) finders[who] = await question('finder', who);
+  for (const who of Object.keys(CHECKERS)) checkers[who] = await question('checker', who);
+  const { said: afterwards } = await question('truth', '');
+  if (afterwards.free !== truth.free) throw new Error(`asking has changed the state: port ${port}`);
+  return { truth: { ...truth, listening }, checkers, finders };
+}
+
+const cases = {};
+for (const [index, one] of CASES.entries()) {
+  const actors = scene();
+  try {
+    cases[one.name] = await answersTo(one, FIRST_PORT + index, actors);
+  } finally {
+    await actors.end();
+  }
+}
+const calls = (packages) => Object.fromEntries(Object.entries(packages).map(([who, { call }]) => [who, call]));
+console.log(JSON.stringify({ checkers: calls(CHECKERS), finders: calls(FINDERS), cases }));

@@ -1,0 +1,182 @@
+// The states of a port that the packages are asked about, each made by other processes.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('../../test/fixtures/actor.py', import.meta.url));
+const LOCAL = '127.0.0.1';
+
+/** Another process that binds, listens and connects as it is told. */
+export function startActor(before = []) {
+  const [file, ...args] = [...before, 'python3', PROGRAM];
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    pid: child.pid,
+    async ask(command) {
+      child.stdin.write(`${JSON.stringify(command)}\n`);
+      const { value, done } = await answers.next();
+      if (done) throw new Error(`the other process died on ${JSON.stringify(command)}`);
+      return JSON.parse(value);
+    },
+    async do(command) {
+      const answer = await this.ask(command);
+      if (answer.error !== undefined) throw new Error(`${JSON.stringify(command)}: ${answer.error}`);
+      return answer;
+    },
+    async end(signal = 'SIGTERM') {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      await exited;
+    },
+  };
+}
+
+/** The processes of one case. */
+export function scene() {
+  const actors = [];
+  return {
+    actor(before) {
+      const made = startActor(before);
+      actors.push(made);
+      return made;
+    },
+    end: () => Promise.all(actors.map((one) => one.end())),
+  };
+}
+
+// include/net/tcp_states.h
+const STATES = { '01': 'ESTABLISHED', '05': 'FIN_WAIT2', '06': 'TIME_WAIT', '0A': 'LISTEN' };
+
+function statesOn(port) {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return lines.filter(([, local]) => local?.endsWith(ending)).map(([, , , state]) => STATES[state] ?? state);
+}
+
+async function only(state, port) {
+  for (let left = 100; left > 0; left--) {
+    const states = statesOn(port);
+    if (states.length > 0 && states.every((one) => one === state)) return;
+    await pause(10);
+  }
+  throw new Error(`port ${port} is in ${statesOn(port)} instead of ${state}`);
+}
+
+const REUSE = ['SO_REUSEADDR'];
+
+/** One listener; the case is over with its process. */
+const listening =
+  (command) =>
+  async (port, { actor }) => {
+    const made = actor();
+    await made.do({ do: 'open', options: REUSE, ...command, port, listen: true });
+    return [made.pid];
+  };
+
+const opened =
+  (command) =>
+  async (port, { actor }) => {
+    await actor().do({ do: 'open', ...command, port });
+    return [];
+  };
+
+async function connected(port, { actor }, options) {
+  const [server, client] = [actor(), actor()];
+  const { id: listener } = await server.do({ do: 'open', host: LOCAL, port, options, listen: true });
+  const { id: connection } = await client.do({ do: 'connect', host: LOCAL, port });
+  const { id: accepted } = await server.do({ do: 'accept', id: listener });
+  return { server, client, listener, connection, accepted };
+}
+
+const timeWait = (options) => async (port, actors) => {
+  const { server, client, listener, connection, accepted } = await connected(port, actors, options);
+  await server.do({ do: 'close', id: accepted });
+  await client.do({ do: 'close', id: connection });
+  await server.do({ do: 'close', id: listener });
+  await only('TIME_WAIT', port);
+  return [];
+};
+
+const killed = (options) => async (port, actors) => {
+  const { server } = await connected(port, actors, options);
+  await server.end('SIGKILL');
+  await only('FIN_WAIT2', port);
+  return [];
+};
+
+async function group(port, { actor }) {
+  const members = Array.from({ length: 4 }, () => actor());
+  for (const made of members) {
+    await made.do({ do: 'open', host: '0.0.0.0', port, options: ['SO_REUSEPORT'], listen: true });
+  }
+  return members.map(({ pid }) => pid);
+}
+
+async function outgoing(port, { actor }) {
+  const [server, client] = [actor(), actor()];
+  const { port: remote } = await server.do({ do: 'open', host: LOCAL, listen: true });
+  await client.do({ do: 'connect', host: LOCAL, port: remote, localPort: port });
+  return [];
+}
+
+async function connectedToItself(port, { actor }) {
+  await actor().do({ do: 'connect', host: LOCAL, port, localPort: port });
+  await only('ESTABLISHED', port);
+  return [];
+}
+
+/** Connections that nobody accepts fill the queue; the kernel drops what comes after. */
+async function fullBacklog(port, { actor }) {
+  const [server, client] = [actor(), actor()];
+  await server.do({ do: 'open', host: '0.0.0.0', port, options: REUSE, listen: true, backlog: 1 });
+  for (let left = 10; left > 0; left--) {
+    const { error } = await client.ask({ do: 'connect', host: LOCAL, port, timeout: 0.3 });
+    if (error !== undefined) return [server.pid];
+  }
+  throw new Error('the backlog does not fill');
+}
+
+async function elsewhere(port, { actor }) {
+  await actor(['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']).do({
+    do: 'open',
+    host: '0.0.0.0',
+    port,
+    listen: true,
+  });
+  return [];
+}
+
+/** `stage` makes the state and returns the pids that listen; `before` comes before the command that is asked. */
+export const CASES = [
+  { name: 'nobody has it', stage: async () => [] },
+  { name: 'listening on 0.0.0.0', stage: listening({ host: '0.0.0.0' }) },
+  { name: 'listening on 127.0.0.1', stage: listening({ host: LOCAL }) },
+  { name: 'listening on 127.0.0.2', stage: listening({ host: '127.0.0.2' }) },
+  { name: 'listening on ::1', stage: listening({ host: '::1' }) },
+  { name: 'listening on ::', stage: listening({ host: '::' }) },
+  { name: 'listening on ::, IPV6_V6ONLY', stage: listening({ host: '::', ipv6Only: true }) },
+  { name: 'listening, backlog full', stage: fullBacklog },
+  { name: 'four listen with SO_REUSEPORT', stage: group },
+  {
+    name: "root's listener, asked without rights",
+    stage: listening({ host: '0.0.0.0' }),
+    before: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+  },
+  { name: 'bound, not listening', stage: opened({ host: '0.0.0.0' }) },
+  { name: 'bound, not listening, SO_REUSEADDR', stage: opened({ host: '0.0.0.0', options: REUSE }) },
+  { name: 'TIME_WAIT', stage: timeWait([]) },
+  { name: 'TIME_WAIT, SO_REUSEADDR', stage: timeWait(REUSE) },
+  { name: 'FIN_WAIT2 after SIGKILL', stage: killed([]) },
+  { name: 'FIN_WAIT2 after SIGKILL, SO_REUSEADDR', stage: killed(REUSE) },
+  { name: 'outgoing connection', stage: outgoing },
+  { name: 'connected to itself', stage: connectedToItself },
+  { name: 'UDP on the same number', stage: opened({ host: '0.0.0.0', protocol: 'udp' }) },
+  { name: 'listening in another network namespace', stage: elsewhere },
+];

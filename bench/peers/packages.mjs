@@ -1,0 +1,98 @@
+// The question that each package is asked, in its own words; as a program it asks one package about one port.
+import { createServer } from 'node:net';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+// Each is loaded only when it is asked, so that none is blamed for what another one did to the process.
+const exactbind = () => import('../../dist/index.js');
+
+/** "Can a plain server.listen(port) have the port now?": true, false, or null if the package says that it cannot tell. */
+export const CHECKERS = {
+  exactbind: {
+    call: '(await inspectPort(port)).bindable.reuseAddress',
+    ask: async (port) => (await (await exactbind()).inspectPort(port)).bindable.reuseAddress,
+  },
+  'get-port': {
+    call: '(await getPort({ port })) === port',
+    ask: async (port) => (await (await import('get-port')).default({ port })) === port,
+  },
+  'detect-port': {
+    call: '(await detect(port)) === port',
+    ask: async (port) => (await (await import('detect-port')).detect(port)) === port,
+  },
+  portfinder: {
+    call: 'getPortPromise({ port, stopPort: port })',
+    ask: async (port) => {
+      const { getPortPromise } = (await import('portfinder')).default;
+      return getPortPromise({ port, stopPort: port }).then(
+        () => true,
+        () => false,
+      );
+    },
+  },
+  'tcp-port-used': {
+    call: '!(await check(port))',
+    ask: async (port) => !(await (await import('tcp-port-used')).default.check(port)),
+  },
+  'is-port-reachable': {
+    call: "!(await isPortReachable(port, { host: 'localhost' }))",
+    ask: async (port) => !(await (await import('is-port-reachable')).default(port, { host: 'localhost' })),
+  },
+};
+
+const found = (pids) => [...new Set(pids)];
+
+/** "Which processes listen on this TCP port?": their pids, or null if the package says that it cannot tell. */
+export const FINDERS = {
+  exactbind: {
+    call: "(await inspectPort(port)).holders with state 'LISTEN'",
+    ask: async (port) => {
+      const { holders } = await (await exactbind()).inspectPort(port);
+      const listening = holders.filter(({ state }) => state === 'LISTEN');
+      return listening.some(({ pid }) => pid === undefined) ? null : found(listening.map(({ pid }) => pid));
+    },
+  },
+  'pid-port, portToPid': {
+    call: 'portToPid(port)',
+    ask: async (port) => {
+      const { portToPid } = await import('pid-port');
+      const pid = await portToPid(port).catch(noneFound);
+      return pid === undefined ? null : found([pid].flat());
+    },
+  },
+  'pid-port, portBindings': {
+    call: "portBindings(port, { host: '*' })",
+    ask: async (port) => {
+      const { portBindings } = await import('pid-port');
+      return found((await portBindings(port, { host: '*' }).catch(noneFound)).map(({ pid }) => pid));
+    },
+  },
+  'find-process': {
+    call: "find('port', port)",
+    ask: async (port) => found((await (await import('find-process')).default('port', port)).map(({ pid }) => pid)),
+  },
+};
+
+function noneFound(error) {
+  if (error.message.startsWith('Could not find')) return [];
+  throw error;
+}
+
+/** What the question is about: a plain `server.listen(port)`. */
+async function truth(port) {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.on('error', ({ code }) => resolve({ free: false, code }));
+    server.listen(port, () => server.close(() => resolve({ free: true })));
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [kind, who, port] = process.argv.slice(2);
+  const ask = { checker: CHECKERS[who]?.ask, finder: FINDERS[who]?.ask, truth }[kind];
+  const answer = await ask(Number(port)).then(
+    (said) => ({ said }),
+    ({ code, message }) => ({ error: code ?? message.split('\n')[0] }),
+  );
+  process.stdout.write(JSON.stringify(answer), () => process.exit());
+}

@@ -1,0 +1,91 @@
+// A process that holds a port and releases it, waits for one, or opens and closes sockets all the time, as it is told.
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import process from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { BoundSocket, listen } from 'exactbind';
+
+const HOST = '127.0.0.1';
+const TICK = 5;
+const LONG = 60_000;
+
+// CLOCK_MONOTONIC, which all processes share.
+const now = () => process.hrtime.bigint();
+
+let held;
+
+const WAYS = {
+  wait: (port, signal) => listen(createServer(), { port, host: HOST, wait: { signal } }),
+  poll: (port, signal, every) => poll(port, every, signal),
+  sleep: (_, signal) => pause(LONG, undefined, { signal }),
+};
+
+const COMMANDS = {
+  hold({ port }) {
+    held = new BoundSocket({ port, host: HOST });
+    return { port: held.address().port };
+  },
+
+  async release({ after, by }) {
+    await pause(after);
+    if (by === 'kill') {
+      process.send({ at: now() }, () => process.kill(process.pid, 'SIGKILL'));
+      return undefined;
+    }
+    const at = now();
+    held.close();
+    return { at };
+  },
+
+  async idle({ how, port, seconds, every }) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waiting = WAYS[how](port, signal, every);
+    const ended = waiting.catch(({ name }) => name);
+    // What was compiled and allocated for the first look is not idling.
+    await pause(1000);
+    const [before, began] = [process.cpuUsage(), now()];
+    await pause(seconds * 1000);
+    const { user, system } = process.cpuUsage(before);
+    const took = Number(now() - began) / 1000;
+    controller.abort();
+    if ((await ended) !== 'AbortError') throw new Error('the wait ended early');
+    return { share: (user + system) / took };
+  },
+
+  /** Sockets that come and go, on any port of the machine or on another address of one. */
+  async churn({ port, perSecond, seconds }) {
+    const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
+    const { AF_INET, SOCK_STREAM } = addon.constants;
+    const none = new Int32Array([0]);
+    const began = performance.now();
+    let closed = 0;
+    for (let passed = 0; passed < seconds * 1000; passed = performance.now() - began) {
+      for (; closed < (passed * perSecond) / 1000; closed++) {
+        const socket = addon.socket(AF_INET, SOCK_STREAM);
+        if (addon.bind(socket, none, '127.0.0.2', port) !== 0) throw new Error('a socket was refused');
+        addon.close(socket);
+      }
+      await pause(TICK);
+    }
+    return { perSecond: closed / seconds };
+  },
+};
+
+/** What a program without a kernel's word does: it tries again and again. */
+export async function poll(port, every, signal) {
+  for (;;) {
+    const server = createServer();
+    const error = await listen(server, { port, host: HOST }).catch((reason) => reason);
+    if (error.code === undefined) return server;
+    await pause(every, undefined, { signal });
+  }
+}
+
+if (process.send !== undefined) {
+  process.on('message', async ({ do: name, ...command }) => {
+    const answer = await COMMANDS[name](command);
+    if (answer !== undefined) process.send(answer);
+  });
+}

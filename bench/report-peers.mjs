@@ -1,0 +1,133 @@
+// The groups of bench/peers.mjs as Markdown: who was right about a port, and who found its holder how fast.
+import { compare, median, spread } from './measure.mjs';
+import { figure, table } from './report-table.mjs';
+
+const WRONG = 'wrong: said ';
+
+function withoutAnswer({ late, error, said }) {
+  if (late) return 'no answer in 5 s';
+  if (error !== undefined) return `error: ${error}`;
+  return said === null ? 'cannot tell' : undefined;
+}
+
+function judgeChecker(answer, { free }) {
+  const none = withoutAnswer(answer);
+  if (none !== undefined) return none;
+  return answer.said === free ? 'right' : `${WRONG}${answer.said ? 'free' : 'taken'}`;
+}
+
+function judgeFinder(answer, { listening }) {
+  const none = withoutAnswer(answer);
+  if (none !== undefined) return none;
+  const { said } = answer;
+  const right = said.filter((pid) => listening.includes(pid)).length;
+  if (right < said.length) return `${WRONG}one that does not listen`;
+  if (right === listening.length) return 'right';
+  return right === 0 ? `${WRONG}nobody` : `${WRONG}${right} of ${listening.length}`;
+}
+
+function answers(cases, packages, kind, judge, truthOf) {
+  const names = Object.keys(packages);
+  const judged = Object.entries(cases).map(([name, one]) => [
+    name,
+    truthOf(one.truth),
+    ...names.map((who) => judge(one[kind][who], one.truth)),
+  ]);
+  const rights = names.map((_, column) => judged.filter((row) => row[column + 2] === 'right').length);
+  return table(
+    ['the port', 'in truth', ...names],
+    [...judged, ['right answers', '', ...rights.map((count) => `${count} of ${judged.length}`)]],
+  );
+}
+
+const asked = (packages, versions) =>
+  Object.entries(packages).map(([who, call]) => [who, versions[who.split(',')[0]] ?? 'this one', `\`${call}\``]);
+
+export function accuracyLines({ versions, checkers, finders, cases }) {
+  return [
+    '"Can a plain `server.listen(port)` have the port now?" The truth is what such a call met just before, and again after.',
+    '',
+    ...table(['package', 'version', 'asked'], asked(checkers, versions)),
+    '',
+    ...answers(cases, checkers, 'checkers', judgeChecker, ({ free, code }) => (free ? 'free' : code)),
+    '',
+    '"Which processes listen on this TCP port?" All of them, and nobody else, is right. Who asks without rights cannot be told',
+    'a pid; "nobody" is wrong all the same.',
+    '',
+    ...table(['package', 'version', 'asked'], asked(finders, versions)),
+    '',
+    ...answers(cases, finders, 'finders', judgeFinder, ({ listening }) => `${listening.length || 'nobody'}`),
+  ];
+}
+
+const FASTER = 50;
+const OF_C = 1.3;
+const TWO_SECONDS = 2e9;
+const OTHERS = ['pid-port', 'find-process', 'lsof -nP -i :port'];
+const MILLISECONDS = [1e6, ' ms'];
+
+/** Undecided where the confidence interval contains the target: this run cannot tell. */
+function reached(isMet, [low, high]) {
+  if (isMet(low) && isMet(high)) return 'met';
+  return isMet(low) || isMet(high) ? 'undecided' : 'missed';
+}
+
+function faster(samples, name, fastest) {
+  return compare(samples[name], samples[fastest], (ours, theirs) => theirs / ours);
+}
+
+function ratios([scene, samples]) {
+  const [fastest] = OTHERS.toSorted((a, b) => median(samples[a]) - median(samples[b]));
+  const verdict = faster(samples, 'inspectPortSync without pids', fastest);
+  const pid = compare(samples.inspectPortSync, samples.C);
+  const times = (value) => `${value.toFixed(1)}x`;
+  const interval = (list, digits) => `(${list.map((value) => value.toFixed(digits)).join(' – ')})`;
+  return [
+    scene,
+    fastest,
+    `${times(verdict.median)} ${interval(verdict.confidence, 1)}: ${reached((value) => value >= FASTER, verdict.confidence)}`,
+    times(faster(samples, 'inspectPortSync', fastest).median),
+    times(faster(samples, 'inspectPort', fastest).median),
+    `${pid.median.toFixed(2)}x ${interval(pid.confidence, 2)}: ${reached((value) => value <= OF_C, pid.confidence)}`,
+  ];
+}
+
+export function lookupLines({ idle, scenes, refusals }) {
+  const names = Object.keys(Object.values(scenes)[0]);
+  const time = (list) => {
+    const { median: middle, p10, p90 } = spread(list);
+    return `${figure(middle, MILLISECONDS)} (${(p10 / 1e6).toFixed(2)} – ${(p90 / 1e6).toFixed(2)})`;
+  };
+  const seconds = (value) => `${(value / 1e9).toFixed(2)} s`;
+  const { count, samples } = refusals;
+  const total = median(samples);
+  return [
+    `In a pid namespace with ${idle.processes} processes of ${idle.descriptors} descriptors each (idle), and then with so many`,
+    'sockets of one process, or processes of 200 descriptors each, besides. Two processes listen, asked about in turn; they were',
+    'started last, so that /proc names them last. C is bench/owner.c. Median, p10 – p90:',
+    '',
+    ...table(
+      ['', ...Object.keys(scenes)],
+      names.map((name) => [name, ...Object.values(scenes).map((one) => time(one[name]))]),
+    ),
+    '',
+    `How many times faster than the fastest of ${OTHERS.join(', ')}, and how many times the time of C; 95 % confidence. Without`,
+    'pids a report has the verdict, the users and the control groups.',
+    '',
+    ...table(
+      [
+        '',
+        'fastest of the others',
+        `without pids (target ${FASTER}x)`,
+        'inspectPortSync',
+        'inspectPort',
+        `inspectPortSync, of C (target ${OF_C}x)`,
+      ],
+      Object.entries(scenes).map(ratios),
+    ),
+    '',
+    `${count.toLocaleString('en')} refused listens with their explanation, idle: ${seconds(total)} ` +
+      `(${seconds(Math.min(...samples))} – ${seconds(Math.max(...samples))}); target ${seconds(TWO_SECONDS)}: ` +
+      `${total <= TWO_SECONDS ? 'met' : 'missed'}.`,
+  ];
+}

@@ -1,0 +1,12 @@
+// Figures and tables of a report, as Markdown.
+
+export function figure(value, [unit, suffix], digits = 2) {
+  return `${(value / unit).toFixed(digits)}${suffix}`;
+}
+
+export function table(head, rows) {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rows.map(line)];
+}

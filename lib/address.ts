@@ -1,0 +1,44 @@
+// Addresses as the systems compare them: one spelling each, and whether two of them overlap.
+
+/** An address in its one canonical spelling; an IPv4-mapped one as IPv4. */
+export interface Canonical {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Where a socket is bound, as a rule of sharing sees it. */
+export interface Local extends Canonical {
+  /** Undefined if it is not told: it may cover IPv4 then. */
+  readonly ipv6Only: boolean | undefined;
+}
+
+// isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms; the host has been checked.
+export function canonical(host: string): Canonical {
+  if (!host.includes(':')) return { address: host, family: 4 };
+  const [literal = '', zone] = host.split('%');
+  const address = new URL(`http://[${literal}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address);
+  if (mapped === null) return { address: zone === undefined ? address : `${address}%${zone}`, family: 6 };
+  const bytes = [mapped[1], mapped[2]]
+    .map((group) => Number.parseInt(group as string, 16))
+    .flatMap((n) => [n >> 8, n & 255]);
+  return { address: bytes.join('.'), family: 4 };
+}
+
+/** Whether it is the unspecified address, 0.0.0.0 or ::. */
+export function isAny(address: string): boolean {
+  return address === '::' || address === '0.0.0.0';
+}
+
+// No list of sockets tells the zone of a link-local address.
+const withoutZone = (address: string) => address.replace(/%.*/, '');
+
+function covers(any: Local, other: Local): boolean {
+  return isAny(any.address) && (any.family === other.family || (any.family === 6 && !any.ipv6Only));
+}
+
+/** Whether some connection may be meant for both: a dual-stack :: covers IPv4 too. */
+export function overlap(one: Local, other: Local): boolean {
+  if (covers(one, other) || covers(other, one)) return true;
+  return one.family === other.family && withoutZone(one.address) === withoutZone(other.address);
+}

@@ -1,0 +1,63 @@
+// What the list of sockets leaves out on this machine, and which binds it cannot speak for.
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { addon } from '../addon.ts';
+import { system } from '../platform.ts';
+import { STATE } from './holders.ts';
+
+const { AF_INET, SOCK_STREAM } = addon.constants as Record<string, number>;
+const NOTHING = new Int32Array([0]);
+
+let bound: boolean | undefined;
+
+/** Undefined if that could not be tried now. */
+function showsOwnBoundSocket(): boolean | undefined {
+  const handle = addon.socket(AF_INET as number, SOCK_STREAM as number);
+  if (handle === -1) return undefined;
+  try {
+    if (addon.bind(handle, NOTHING, '127.0.0.1', 0) !== 0) return undefined;
+    const { error, sockets } = addon.sockets(SOCK_STREAM as number, addon.localPort(handle), 1 << STATE.BOUND, -1);
+    return error === 0 ? sockets.length > 0 : undefined;
+  } finally {
+    addon.close(handle);
+  }
+}
+
+/**
+ * Whether the list has TCP sockets that are bound and do not listen: Linux since 6.8 (91051f003948) or where that was
+ * brought back, so one is made and looked for; macOS always; Windows never.
+ */
+export function listsBoundSockets(): boolean {
+  bound ??= system === 'linux' ? showsOwnBoundSocket() : system === 'darwin';
+  return bound ?? false;
+}
+
+/** The first port that needs no privilege. */
+export function firstUnprivilegedPort(): number {
+  if (system === 'windows') return 0;
+  try {
+    return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'));
+  } catch {
+    return 1024;
+  }
+}
+
+/** Whether some interface that is up has the address, or for :: any of IPv6. */
+function isOfThisMachine(address: string): boolean {
+  if (address === '0.0.0.0') return true;
+  const isSame = (other: string) =>
+    other === address ||
+    (address === '::' && other.includes(':')) ||
+    // The loopback interface has all of them.
+    (system === 'linux' && address.startsWith('127.') && other.startsWith('127.'));
+  try {
+    return Object.values(networkInterfaces()).some((list) => list?.some((one) => isSame(one.address)));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a bind can fail although nobody holds the address: too low a port, or no interface with that address. */
+export function mayBeRefused(address: string, port: number): boolean {
+  return port < firstUnprivilegedPort() || (system === 'darwin' && port === 55555) || !isOfThisMachine(address);
+}

@@ -1,0 +1,58 @@
+// The words in which a system's rule of sharing addresses is asked; linux, darwin and windows have the rules.
+import type { Local } from '../address.ts';
+import type { Protocol } from '../policy/policy.ts';
+
+/** `undefined`: the list of sockets does not tell. */
+export type Known = boolean | undefined;
+
+/** The options that decide who may share an address. */
+export interface SharingOptions {
+  readonly reuseAddress: Known;
+  readonly reusePort: Known;
+  readonly exclusive: Known;
+}
+
+/** A socket that is there already. */
+export interface Existing extends Local, SharingOptions {
+  readonly state: 'bound' | 'listening' | 'connected' | 'time-wait';
+  readonly uid: number | undefined;
+}
+
+/** A socket that is to be bound, and then perhaps to listen. */
+export interface Newcomer extends Local {
+  readonly protocol: Protocol;
+  readonly reuseAddress: boolean;
+  readonly reusePort: boolean;
+  readonly exclusive: boolean;
+  readonly uid: number | undefined;
+}
+
+/** Why the system refuses, `'ok'`, or `undefined` if what is known of the existing sockets does not decide it. */
+export type Answer = 'ok' | 'EADDRINUSE' | 'EACCES' | undefined;
+
+export interface Rule {
+  /** What bind() of the newcomer answers. */
+  bind(existing: readonly Existing[], newcomer: Newcomer): Answer;
+  /** What listen() answers once it is bound. */
+  listen(existing: readonly Existing[], newcomer: Newcomer): Answer;
+}
+
+export function both(one: Known, other: Known): Known {
+  if (one === false || other === false) return false;
+  return one === undefined || other === undefined ? undefined : true;
+}
+
+export function either(one: Known, other: Known): Known {
+  if (one === true || other === true) return true;
+  return one === undefined || other === undefined ? undefined : false;
+}
+
+export function not(one: Known): Known {
+  return one === undefined ? undefined : !one;
+}
+
+/** The first refusal; else whatever could not be decided; else 'ok'. */
+export function strictest(answers: readonly Answer[]): Answer {
+  const refusal = answers.find((answer) => answer !== undefined && answer !== 'ok');
+  return refusal ?? (answers.includes(undefined) ? undefined : 'ok');
+}

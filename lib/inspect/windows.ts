@@ -1,0 +1,29 @@
+// Who may share an address on Windows ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run on Windows yet.
+import { isAny, overlap } from '../address.ts';
+import { type Answer, type Existing, type Newcomer, type Rule, strictest } from './rule.ts';
+
+function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
+  // Connections are not in the way of a new listener.
+  if (existing.state === 'connected' || existing.state === 'time-wait' || !overlap(existing, newcomer)) return 'ok';
+  // No table tells whether a :: covers IPv4 too.
+  if (existing.family === 6 && newcomer.family === 4 && existing.ipv6Only === undefined) return undefined;
+  const wasAny = isAny(existing.address);
+  const isNowAny = isAny(newcomer.address);
+  if (wasAny === isNowAny) {
+    if (!newcomer.reuseAddress) return 'EADDRINUSE';
+    if (existing.reuseAddress === undefined) return undefined;
+    return existing.reuseAddress ? 'ok' : 'EACCES';
+  }
+  if (isNowAny) return newcomer.exclusive ? 'EADDRINUSE' : 'ok';
+  if (existing.exclusive !== false) return existing.exclusive ? 'EACCES' : undefined;
+  const isSameUser = existing.uid === undefined ? undefined : existing.uid === newcomer.uid;
+  if (isSameUser) return 'ok';
+  if (newcomer.reuseAddress && existing.reuseAddress) return 'ok';
+  return isSameUser === undefined ? undefined : 'EACCES';
+}
+
+/** Only bind() asks: listen() checks nothing. */
+export const windowsRule: Rule = {
+  bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
+  listen: () => 'ok',
+};

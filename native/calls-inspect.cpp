@@ -1,0 +1,171 @@
+// What JavaScript can ask about a port: who has it, and what the processes, users and control groups are called.
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "calls.h"
+#include "os.h"
+#include "values.h"
+
+namespace exactbind {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// One look at the system's sockets; made on any thread, told to JavaScript on its own.
+class Inspection {
+ public:
+  // (type, port, states, budget): budget is the milliseconds for names, below 0 to leave all of them out
+  explicit Inspection(const Napi::CallbackInfo& info)
+      : type_(int32At(info, 0)),
+        port_(static_cast<uint16_t>(int32At(info, 1))),
+        states_(static_cast<uint32_t>(int32At(info, 2))),
+        budget_(int32At(info, 3)) {}
+
+  void look() {
+    error_ = os::sockets(type_, port_, states_, &sockets_);
+    if (error_ != 0 || budget_ < 0) return;
+    end_ = Clock::now() + std::chrono::milliseconds(budget_);
+    ownersError_ = os::owners(&sockets_, static_cast<uint32_t>(budget_));
+    for (const os::Socket& socket : sockets_) {
+      if (socket.pid >= 0) lookUpProcess(socket.pid);
+      if (socket.uid >= 0) lookUpUser(socket.uid);
+      if (socket.cgroup != 0) lookUpCgroup(socket);
+    }
+  }
+
+  Napi::Value value(Napi::Env env) const {
+    auto rows = Napi::Array::New(env, sockets_.size());
+    uint32_t index = 0;
+    for (const os::Socket& socket : sockets_) rows.Set(index++, row(env, socket));
+    auto result = Napi::Object::New(env);
+    result.Set("error", Napi::Number::New(env, error_));
+    result.Set("ownersError", Napi::Number::New(env, ownersError_));
+    result.Set("sockets", rows);
+    return result;
+  }
+
+ private:
+  void lookUpProcess(int64_t pid) {
+    auto [at, isNew] = processes_.try_emplace(pid);
+    // One that has ended, or is hidden, has no name.
+    if (isNew && os::process(pid, &at->second) != 0) at->second = {};
+  }
+
+  void lookUpUser(int64_t uid) {
+    auto [at, isNew] = users_.try_emplace(uid);
+    if (isNew && !os::userName(uid, &at->second)) at->second.clear();
+  }
+
+  void lookUpCgroup(const os::Socket& socket) {
+    auto [at, isNew] = cgroups_.try_emplace(socket.cgroup);
+    if (!isNew) return;
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now()).count();
+    auto budget = static_cast<uint32_t>(std::max<int64_t>(left, 0));
+    if (!os::cgroupPath(socket.cgroup, socket.pid, budget, &at->second)) at->second.clear();
+  }
+
+  Napi::Object row(Napi::Env env, const os::Socket& socket) const {
+    auto row = Napi::Object::New(env);
+    row.Set("address", addressValue(env, socket.local));
+    row.Set("family", familyValue(env, socket.local));
+    row.Set("state", Napi::Number::New(env, socket.state));
+    row.Set("isOpen", Napi::Boolean::New(env, socket.inode != 0 || socket.pid >= 0));
+    if (socket.remote.ss_family != AF_UNSPEC) {
+      row.Set("remoteAddress", addressValue(env, socket.remote));
+      row.Set("remotePort", Napi::Number::New(env, portOf(socket.remote)));
+    }
+    setUnlessUnknown(row, "uid", socket.uid);
+    setUnlessUnknown(row, "pid", socket.pid);
+    setUnlessUnknown(row, "timeLeft", socket.timeLeft);
+    if (socket.inode != 0) row.Set("inode", Napi::Number::New(env, static_cast<double>(socket.inode)));
+    setFlag(row, "ipv6Only", socket.ipv6Only);
+    setFlag(row, "reuseAddress", socket.reuseAddress);
+    setFlag(row, "reusePort", socket.reusePort);
+    if (auto user = users_.find(socket.uid); user != users_.end()) setUnlessEmpty(row, "user", user->second);
+    if (auto path = cgroups_.find(socket.cgroup); path != cgroups_.end()) setUnlessEmpty(row, "cgroup", path->second);
+    if (auto found = processes_.find(socket.pid); found != processes_.end()) setProcess(row, found->second);
+    return row;
+  }
+
+  static void setUnlessUnknown(Napi::Object row, const char* name, int64_t value) {
+    if (value >= 0) row.Set(name, Napi::Number::New(row.Env(), static_cast<double>(value)));
+  }
+
+  static void setFlag(Napi::Object row, const char* name, int8_t value) {
+    if (value >= 0) row.Set(name, Napi::Boolean::New(row.Env(), value != 0));
+  }
+
+  static void setUnlessEmpty(Napi::Object row, const char* name, const std::string& text) {
+    if (!text.empty()) row.Set(name, Napi::String::New(row.Env(), text));
+  }
+
+  static void setProcess(Napi::Object row, const os::Process& process) {
+    setUnlessEmpty(row, "executable", process.executable);
+    setUnlessEmpty(row, "directory", process.directory);
+    if (process.arguments.empty()) return;
+    auto list = Napi::Array::New(row.Env(), process.arguments.size());
+    uint32_t index = 0;
+    for (const std::string& argument : process.arguments) list.Set(index++, Napi::String::New(row.Env(), argument));
+    row.Set("arguments", list);
+  }
+
+  int32_t type_;
+  uint16_t port_;
+  uint32_t states_;
+  int32_t budget_;
+  Clock::time_point end_;
+  int error_ = 0;
+  int ownersError_ = 0;
+  std::vector<os::Socket> sockets_;
+  std::map<int64_t, os::Process> processes_;
+  std::map<int64_t, std::string> users_;
+  std::map<uint64_t, std::string> cgroups_;
+};
+
+// sockets(type, port, states, budget): { error, ownersError, sockets }
+Napi::Value sockets(const Napi::CallbackInfo& info) {
+  Inspection inspection(info);
+  inspection.look();
+  return inspection.value(info.Env());
+}
+
+class InspectionWorker : public Napi::AsyncWorker {
+ public:
+  explicit InspectionWorker(const Napi::CallbackInfo& info)
+      : Napi::AsyncWorker(info.Env(), "exactbind.inspect"),
+        inspection_(info),
+        deferred_(Napi::Promise::Deferred::New(info.Env())) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override { inspection_.look(); }
+  void OnOK() override { deferred_.Resolve(inspection_.value(Env())); }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Inspection inspection_;
+  Napi::Promise::Deferred deferred_;
+};
+
+// socketsAsync(type, port, states, budget): the same off the main thread, as a promise
+Napi::Value socketsAsync(const Napi::CallbackInfo& info) {
+  auto* worker = new InspectionWorker(info);
+  Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+}  // namespace
+
+void registerInspection(Napi::Env env, Napi::Object exports) {
+  exports.Set("sockets", Napi::Function::New<sockets>(env, "sockets"));
+  exports.Set("socketsAsync", Napi::Function::New<socketsAsync>(env, "socketsAsync"));
+}
+
+}  // namespace exactbind

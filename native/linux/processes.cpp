@@ -1,0 +1,125 @@
+// What a process and a control group are called: /proc and the cgroup2 file system.
+#include <dirent.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <chrono>
+#include <climits>
+#include <utility>
+
+#include "../os.h"
+
+namespace exactbind::os {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A command line can be megabytes long, and nobody reads that.
+constexpr size_t kLongestFile = 64 * 1024;
+
+int readWhole(const std::string& path, std::string* text) {
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return errno;
+  int error = 0;
+  text->clear();
+  while (text->size() < kLongestFile) {
+    char bytes[4096];
+    ssize_t length = ::read(file, bytes, sizeof bytes);
+    if (length < 0) error = errno;
+    if (length <= 0) break;
+    text->append(bytes, static_cast<size_t>(length));
+  }
+  ::close(file);
+  return error;
+}
+
+std::string linkTarget(const std::string& path) {
+  char target[PATH_MAX];
+  ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+  return length > 0 ? std::string(target, static_cast<size_t>(length)) : std::string();
+}
+
+// Systems that also use the first version of cgroups have the second one beside it.
+const char* cgroupRoot() {
+  for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    struct statfs status;
+    if (::statfs(path, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC) return path;
+  }
+  return nullptr;
+}
+
+// A control group is numbered as its folder is.
+bool isFolder(const std::string& path, uint64_t inode) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && status.st_ino == inode;
+}
+
+bool cgroupOf(int64_t pid, std::string* path) {
+  constexpr char kSecondVersion[] = "0::";
+  std::string text;
+  if (readWhole("/proc/" + std::to_string(pid) + "/cgroup", &text) != 0) return false;
+  size_t line = text.rfind(kSecondVersion);
+  if (line == std::string::npos || (line != 0 && text[line - 1] != '\n')) return false;
+  size_t begin = line + sizeof kSecondVersion - 1;
+  *path = text.substr(begin, text.find('\n', begin) - begin);
+  return true;
+}
+
+// The folders of one folder, `below` the root.
+std::vector<std::string> foldersIn(const std::string& root, const std::string& below) {
+  std::vector<std::string> found;
+  DIR* folder = ::opendir((root + below).c_str());
+  if (folder == nullptr) return found;
+  // readdir() is safe on a stream that no other thread reads.
+  while (const dirent* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe)
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') found.push_back(below + "/" + entry->d_name);
+  }
+  ::closedir(folder);
+  return found;
+}
+
+bool findFolder(const std::string& root, uint64_t inode, Clock::time_point end, std::string* path) {
+  std::vector<std::string> left{""};
+  while (!left.empty() && Clock::now() < end) {
+    std::string below = std::move(left.back());
+    left.pop_back();
+    for (std::string& folder : foldersIn(root, below)) {
+      if (isFolder(root + folder, inode)) {
+        *path = std::move(folder);
+        return true;
+      }
+      left.push_back(std::move(folder));
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+int process(int64_t pid, Process* process) {
+  std::string folder = "/proc/" + std::to_string(pid);
+  std::string text;
+  if (int error = readWhole(folder + "/cmdline", &text); error != 0) return error;
+  for (size_t begin = 0; begin < text.size();) {
+    size_t end = std::min(text.find('\0', begin), text.size());
+    process->arguments.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  process->executable = linkTarget(folder + "/exe");
+  process->directory = linkTarget(folder + "/cwd");
+  return 0;
+}
+
+bool cgroupPath(uint64_t cgroup, int64_t pid, uint32_t budget, std::string* path) {
+  const char* root = cgroupRoot();
+  if (root == nullptr) return false;
+  if (pid >= 0 && cgroupOf(pid, path) && isFolder(root + *path, cgroup)) return true;
+  *path = "/";
+  if (isFolder(root, cgroup)) return true;
+  return findFolder(root, cgroup, Clock::now() + std::chrono::milliseconds(budget), path);
+}
+
+}  // namespace exactbind::os

@@ -1,0 +1,145 @@
+// The list of the sockets that have a port, asked of the kernel with NETLINK_SOCK_DIAG (sock_diag(7)).
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+
+#include <cstring>
+
+#include "../os.h"
+
+namespace exactbind::os {
+
+namespace {
+
+constexpr uint8_t kTimerTimeWait = 3;
+
+// linux/inet_diag.h of older headers lacks it.
+constexpr uint16_t kAttributeCgroup = 21;
+
+template <typename Body>
+struct Request {
+  nlmsghdr header;
+  Body body;
+  nlattr attribute;
+  inet_diag_bc_op filter[4];
+};
+
+// The kernel itself passes over what has another local port: port <= source <= port.
+template <typename Body>
+Request<Body> requestFor(uint16_t type, const Body& body, uint16_t port) {
+  Request<Body> request;
+  memset(&request, 0, sizeof request);
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = type;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.body = body;
+  request.attribute.nla_type = INET_DIAG_REQ_BYTECODE;
+  request.attribute.nla_len = sizeof request.attribute + sizeof request.filter;
+  // `yes` and `no` are offsets from the operation: to the next one, or 4 past the end, which refuses the socket.
+  request.filter[0] = {INET_DIAG_BC_S_GE, 2 * sizeof(inet_diag_bc_op), 5 * sizeof(inet_diag_bc_op)};
+  request.filter[1].no = port;
+  request.filter[2] = {INET_DIAG_BC_S_LE, 2 * sizeof(inet_diag_bc_op), 3 * sizeof(inet_diag_bc_op)};
+  request.filter[3].no = port;
+  return request;
+}
+
+void setAddress(uint8_t family, const __be32* bytes, __be16 port, sockaddr_storage* address) {
+  if (family == AF_INET6) {
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(address);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = port;
+    memcpy(&v6->sin6_addr, bytes, sizeof v6->sin6_addr);
+  } else {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(address);
+    v4->sin_family = AF_INET;
+    v4->sin_port = port;
+    memcpy(&v4->sin_addr, bytes, sizeof v4->sin_addr);
+  }
+}
+
+void readAttributes(const inet_diag_msg* message, size_t length, Socket* socket) {
+  const char* at = reinterpret_cast<const char*>(message + 1);
+  size_t left = length - sizeof *message;
+  nlattr attribute;
+  while (left >= sizeof attribute) {
+    memcpy(&attribute, at, sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > left) return;
+    const char* value = at + sizeof attribute;
+    size_t size = attribute.nla_len - sizeof attribute;
+    if (attribute.nla_type == INET_DIAG_SKV6ONLY && size >= 1) socket->ipv6Only = *value != 0 ? 1 : 0;
+    if (attribute.nla_type == kAttributeCgroup && size >= sizeof socket->cgroup) {
+      memcpy(&socket->cgroup, value, sizeof socket->cgroup);
+    }
+    size_t step = NLA_ALIGN(attribute.nla_len);
+    if (step >= left) return;
+    at += step;
+    left -= step;
+  }
+}
+
+void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* list) {
+  Socket socket;
+  setAddress(message->idiag_family, message->id.idiag_src, message->id.idiag_sport, &socket.local);
+  if (message->id.idiag_dport != 0) {
+    setAddress(message->idiag_family, message->id.idiag_dst, message->id.idiag_dport, &socket.remote);
+  }
+  socket.state = message->idiag_state;
+  socket.uid = message->idiag_uid;
+  socket.inode = message->idiag_inode;
+  if (message->idiag_timer == kTimerTimeWait) socket.timeLeft = message->idiag_expires;
+  readAttributes(message, length, &socket);
+  list->push_back(socket);
+}
+
+// Reads one answer up to its end. The kernel's own error, or 0.
+int readAnswer(int netlink, std::vector<Socket>* list) {
+  alignas(nlmsghdr) char buffer[32 * 1024];
+  while (true) {
+    ssize_t received = ::recv(netlink, buffer, sizeof buffer, 0);
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0) return errno;
+    auto left = static_cast<size_t>(received);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left);
+         header = NLMSG_NEXT(header, left)) {
+      if (header->nlmsg_type == NLMSG_DONE) return 0;
+      if (header->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
+      size_t length = NLMSG_PAYLOAD(header, 0);
+      if (length >= sizeof(inet_diag_msg)) append(static_cast<const inet_diag_msg*>(NLMSG_DATA(header)), length, list);
+    }
+  }
+}
+
+template <typename Body>
+int ask(int netlink, const Request<Body>& request, std::vector<Socket>* list) {
+  if (::send(netlink, &request, sizeof request, 0) < 0) return errno;
+  return readAnswer(netlink, list);
+}
+
+}  // namespace
+
+int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list) {
+  int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (netlink < 0) return errno;
+  int error = 0;
+  if (type == SOCK_STREAM) {
+    // The older request names no family: one walk through the kernel's tables, which is what a dump costs, serves both.
+    inet_diag_req body = {};
+    body.idiag_states = states;
+    error = ask(netlink, requestFor(TCPDIAG_GETSOCK, body, port), list);
+  } else {
+    for (uint8_t family : {AF_INET, AF_INET6}) {
+      inet_diag_req_v2 body = {};
+      body.sdiag_family = family;
+      body.sdiag_protocol = IPPROTO_UDP;
+      body.idiag_states = states;
+      error = ask(netlink, requestFor(SOCK_DIAG_BY_FAMILY, body, port), list);
+      // A kernel without IPv6 has no handler for it.
+      if (error == ENOENT && family == AF_INET6) error = 0;
+      if (error != 0) break;
+    }
+  }
+  ::close(netlink);
+  return error;
+}
+
+}  // namespace exactbind::os

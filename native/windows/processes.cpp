@@ -1,0 +1,69 @@
+// What a process is called: the path of its executable, or its bare name where this user may not open it.
+#include <cwchar>
+
+#include "../os.h"
+
+#include <tlhelp32.h>
+
+namespace exactbind::os {
+
+namespace {
+
+// The longest path of Windows, and its terminating zero.
+constexpr DWORD kLongestPath = 32768;
+
+std::string toUtf8(const wchar_t* text, int length) {
+  int size = WideCharToMultiByte(CP_UTF8, 0, text, length, nullptr, 0, nullptr, nullptr);
+  std::string bytes(static_cast<size_t>(size), '\0');
+  WideCharToMultiByte(CP_UTF8, 0, text, length, bytes.data(), size, nullptr, nullptr);
+  return bytes;
+}
+
+DWORD executableOf(DWORD pid, std::string* executable) {
+  HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
+  if (process == nullptr) return GetLastError();
+  std::vector<wchar_t> path(kLongestPath);
+  DWORD length = kLongestPath;
+  DWORD error = QueryFullProcessImageNameW(process, 0, path.data(), &length) != 0 ? NO_ERROR : GetLastError();
+  CloseHandle(process);
+  if (error == NO_ERROR) *executable = toUtf8(path.data(), static_cast<int>(length));
+  return error;
+}
+
+bool nameOf(DWORD pid, std::string* name) {
+  HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+  if (all == INVALID_HANDLE_VALUE) return false;
+  PROCESSENTRY32W entry;
+  entry.dwSize = sizeof entry;
+  bool found = false;
+  for (BOOL more = Process32FirstW(all, &entry); more != 0 && !found; more = Process32NextW(all, &entry)) {
+    found = entry.th32ProcessID == pid;
+    if (found) *name = toUtf8(entry.szExeFile, static_cast<int>(wcslen(entry.szExeFile)));
+  }
+  CloseHandle(all);
+  return found;
+}
+
+}  // namespace
+
+// The tables of sockets have told them.
+int owners(std::vector<Socket>*, uint32_t) { return 0; }
+
+// Win32 has no call that tells the arguments or the working directory of another process.
+int process(int64_t pid, Process* process) {
+  auto number = static_cast<DWORD>(pid);
+  DWORD error = executableOf(number, &process->executable);
+  if (error == NO_ERROR) return 0;
+  // A service's, and the kernel's ("System"), which has the ports of http.sys.
+  std::string name;
+  if (!nameOf(number, &name)) return static_cast<int>(error);
+  process->arguments.push_back(name);
+  return 0;
+}
+
+// Windows numbers no users, and has no control groups.
+bool userName(int64_t, std::string*) { return false; }
+
+bool cgroupPath(uint64_t, int64_t, uint32_t, std::string*) { return false; }
+
+}  // namespace exactbind::os

@@ -1,0 +1,12 @@
+// Windows tells nobody when a socket of another process goes: whoever waits has to look.
+#include "../os.h"
+
+namespace exactbind::os {
+
+int watchPort(int, uint16_t, Wake, void*, Watch**) { return WSAEOPNOTSUPP; }
+
+int watchProcess(int64_t, Wake, void*, Watch**) { return WSAEOPNOTSUPP; }
+
+int stopWatch(Watch*) { return 0; }
+
+}  // namespace exactbind::os

@@ -1,0 +1,155 @@
+// How macOS' answers become verdicts, with an addon that plays the kernel, since none of it has run on a Mac yet.
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Addon, SocketRow } from '../../lib/addon.ts';
+import { checkBindOptions } from '../../lib/options.ts';
+
+const LISTEN = 10;
+const TIME_WAIT = 6;
+
+/** What happened, in order; what the kernel refuses; and whom it lists before and after our own bind. */
+const played = vi.hoisted(() => ({
+  calls: [] as string[],
+  refused: new Set<string>(),
+  listed: [] as object[],
+  joining: [] as object[],
+  listError: 0,
+}));
+
+vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
+vi.mock('../../lib/addon.ts', async () => {
+  // Names of errors are this machine's.
+  const { EADDRINUSE } = (await import('node:os')).constants.errno;
+  const constants = {
+    ...{ AF_INET: 2, AF_INET6: 30, SOCK_STREAM: 1, SOCK_DGRAM: 2, SOL_SOCKET: 0xffff, SO_REUSEADDR: 4 },
+    ...{ IPPROTO_IPV6: 41, IPV6_V6ONLY: 27, EADDRINUSE },
+  };
+  const status = new Int32Array(5);
+  let handles = 100;
+  const addon: Partial<Addon> = {
+    constants,
+    status,
+    open(plan, host, port) {
+      const how = `${plan.includes(constants.SO_REUSEADDR) ? 'reuse' : 'plain'} ${host}`;
+      played.calls.push(`open ${how}:${port}`);
+      const isRefused = played.refused.has(how);
+      status.set([isRefused ? EADDRINUSE : 0, isRefused ? 3 : 0, 0, 0, 0]);
+      if (isRefused) return -1;
+      if (plan[2] !== -1) {
+        played.listed.push(
+          { address: host, family: 4, state: LISTEN, ipv6Only: false, isOpen: true },
+          ...played.joining,
+        );
+      }
+      return handles++;
+    },
+    close(handle) {
+      played.calls.push(`close ${handle}`);
+      return 0;
+    },
+    localAddress: () => ({ address: '0.0.0.0', family: 4, port: 3000 }),
+    sockets: () => ({ error: played.listError, ownersError: 0, sockets: [...played.listed] as SocketRow[] }),
+  };
+  return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+});
+
+const { compiledFor, openTcp, placesOf } = await import('../../lib/open.ts');
+const { predict } = await import('../../lib/inspect/predict.ts');
+
+function asked(options: object) {
+  const request = checkBindOptions({ host: '127.0.0.1', port: 3000, ...options });
+  const [place] = placesOf(request);
+  return { request, place };
+}
+
+function open(options: object = {}) {
+  const { request, place } = asked(options);
+  return openTcp(request, place, compiledFor(request, place));
+}
+
+const row = (state: number, more: object = {}) => ({
+  address: '127.0.0.1',
+  family: 4,
+  state,
+  ipv6Only: false,
+  ...more,
+});
+const timeWait = row(TIME_WAIT, { remoteAddress: '127.0.0.1', remotePort: 50_000, isOpen: false, uid: 501 });
+
+beforeEach(() => {
+  played.calls.length = 0;
+  played.refused.clear();
+  played.listed.length = 0;
+  played.joining.length = 0;
+  played.listError = 0;
+});
+
+describe('a listener on macOS', () => {
+  it('is plain where nobody has the address, and asks for no list', () => {
+    expect(open()).toMatchObject({ outcome: 'clean' });
+    expect(played.calls).toEqual(['open plain 127.0.0.1:3000']);
+  });
+
+  it('goes over leftovers if nothing but connections is listed', () => {
+    played.refused.add('plain 127.0.0.1');
+    played.listed.push(timeWait);
+    expect(open()).toMatchObject({ outcome: 'over-leftovers' });
+    expect(played.calls).toEqual(['open plain 127.0.0.1:3000', 'open reuse 127.0.0.1:3000']);
+  });
+
+  it.each([
+    ['listens on the address', row(LISTEN)],
+    ['listens on the wildcard', row(LISTEN, { address: '0.0.0.0' })],
+    ['listens on a dual-stack wildcard', row(LISTEN, { address: '::', family: 6 })],
+    ['is merely bound', row(13)],
+  ])('is refused without a second try if somebody %s', (_, holder) => {
+    played.refused.add('plain 127.0.0.1');
+    played.listed.push(timeWait, holder);
+    expect(open()).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+    expect(played.calls).toEqual(['open plain 127.0.0.1:3000']);
+  });
+
+  it('is refused if the kernel keeps the list back', () => {
+    played.refused.add('plain 127.0.0.1');
+    played.listError = 1;
+    expect(open()).toMatchObject({ code: 'EADDRINUSE' });
+    expect(played.calls).toHaveLength(1);
+  });
+
+  it('gives way to whoever came in the same moment', () => {
+    played.refused.add('plain 127.0.0.1');
+    played.listed.push(timeWait);
+    played.joining.push(row(LISTEN, { address: '0.0.0.0' }));
+    expect(open()).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+    expect(played.calls.at(-1)).toMatch(/^close/);
+  });
+
+  it.each([{ leftovers: 'refuse' }, { reserve: true }])('never goes over leftovers with %j', (options) => {
+    played.refused.add('plain 127.0.0.1');
+    played.listed.push(timeWait);
+    expect(open(options)).toMatchObject({ code: 'EADDRINUSE' });
+    expect(played.calls).toHaveLength(1);
+  });
+
+  it('holds the guard over leftovers too', () => {
+    for (const address of ['0.0.0.0', '::']) played.refused.add(`plain ${address}`);
+    played.listed.push(timeWait);
+    expect(open({ host: undefined })).toMatchObject({ outcome: 'over-leftovers' });
+    expect(played.calls.slice(0, 3)).toEqual([
+      'open plain 0.0.0.0:3000',
+      'open reuse 0.0.0.0:3000',
+      'open reuse :::3000',
+    ]);
+  });
+});
+
+describe('the prediction on macOS', () => {
+  it.each([
+    ['nothing', [], true],
+    ['leftovers of the same user', [{ ...timeWait, uid: process.geteuid?.() }], true],
+    ['a listener', [row(LISTEN)], false],
+    ['leftovers beside a bound socket', [timeWait, row(13)], false],
+  ])('is made from %s', (_, rows, expected) => {
+    const { request, place } = asked({});
+    expect(predict(rows as SocketRow[], request, place)).toBe(expected);
+  });
+});

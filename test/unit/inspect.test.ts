@@ -1,0 +1,400 @@
+// The pure half of inspectPort(): each system's rule of sharing an address, on every system; and the words of a report.
+import { constants } from 'node:os';
+import { basename, dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { SocketList, SocketRow } from '../../lib/addon.ts';
+import { canonical, overlap } from '../../lib/address.ts';
+import { darwinRule } from '../../lib/inspect/darwin.ts';
+import { containerOf, holderOf } from '../../lib/inspect/holders.ts';
+import { linuxRule } from '../../lib/inspect/linux.ts';
+import type { Holder, PortReport } from '../../lib/inspect/report.ts';
+import type { Answer, Existing, Newcomer } from '../../lib/inspect/rule.ts';
+import { sentenceOf } from '../../lib/inspect/sentence.ts';
+import { windowsRule } from '../../lib/inspect/windows.ts';
+import { isLinux } from '../fixtures/facts.ts';
+
+const USER = 1000;
+const OTHER = 1001;
+
+const bound: Existing = {
+  address: '127.0.0.1',
+  family: 4,
+  ipv6Only: false,
+  state: 'bound',
+  reuseAddress: false,
+  reusePort: false,
+  exclusive: false,
+  uid: USER,
+};
+
+const plain: Newcomer = {
+  protocol: 'tcp',
+  address: '127.0.0.1',
+  family: 4,
+  ipv6Only: false,
+  reuseAddress: false,
+  reusePort: false,
+  exclusive: false,
+  uid: USER,
+};
+
+const ADDR = { reuseAddress: true };
+const PORT = { reusePort: true };
+const BOTH = { ...ADDR, ...PORT };
+const OPTIONS = { none: {}, ADDR, PORT, BOTH };
+type Options = keyof typeof OPTIONS;
+const NAMES = Object.keys(OPTIONS) as Options[];
+
+const ANY4 = { address: '0.0.0.0' };
+const ANY6 = { address: '::', family: 6 } as const;
+const ONLY6 = { ...ANY6, ipv6Only: true };
+const LOOPBACK6 = { address: '::1', family: 6 } as const;
+
+const NO = 'EADDRINUSE';
+
+describe('linux', () => {
+  const answers = (existing: Partial<Existing>, newcomer: Partial<Newcomer> = {}) => {
+    const bind = linuxRule.bind([{ ...bound, ...existing }], { ...plain, ...newcomer });
+    // The kernel asks the same at listen().
+    expect(linuxRule.listen([{ ...bound, ...existing }], { ...plain, ...newcomer })).toBe(bind);
+    return bind;
+  };
+  const row = (existing: Partial<Existing>) => NAMES.map((name) => answers(existing, OPTIONS[name]));
+
+  it.each(['bound', 'connected', 'time-wait'] as const)('shares with what is %s if both have one option', (state) => {
+    expect(row({ state })).toEqual([NO, NO, NO, NO]);
+    expect(row({ state, ...ADDR })).toEqual([NO, 'ok', NO, 'ok']);
+    expect(row({ state, ...PORT })).toEqual([NO, NO, 'ok', 'ok']);
+    expect(row({ state, ...BOTH })).toEqual([NO, 'ok', 'ok', 'ok']);
+  });
+
+  it('shares with a listener by SO_REUSEPORT alone', () => {
+    const state = 'listening';
+    expect(row({ state })).toEqual([NO, NO, NO, NO]);
+    expect(row({ state, ...ADDR })).toEqual([NO, NO, NO, NO]);
+    expect(row({ state, ...PORT })).toEqual([NO, NO, 'ok', 'ok']);
+    expect(row({ state, ...BOTH })).toEqual([NO, NO, 'ok', 'ok']);
+  });
+
+  it('keeps a group to the user who began it, root or not, but in TIME_WAIT', () => {
+    for (const uid of [OTHER, 0]) {
+      expect(row({ state: 'listening', ...BOTH, uid })).toEqual([NO, NO, NO, NO]);
+      expect(row({ state: 'bound', ...PORT, uid })).toEqual([NO, NO, NO, NO]);
+      expect(row({ state: 'time-wait', ...PORT, uid })).toEqual([NO, NO, 'ok', 'ok']);
+    }
+  });
+
+  it('does not decide what the list does not tell', () => {
+    const unknown = { reuseAddress: undefined, reusePort: undefined };
+    expect(row({ ...unknown })).toEqual([NO, undefined, undefined, undefined]);
+    expect(row({ ...unknown, state: 'listening' })).toEqual([NO, NO, undefined, undefined]);
+    expect(row({ ...unknown, state: 'listening', uid: OTHER })).toEqual([NO, NO, NO, NO]);
+    expect(row({ ...PORT, uid: undefined })).toEqual([NO, NO, undefined, undefined]);
+  });
+
+  it('takes the strictest of several', () => {
+    const unknown = { ...bound, reuseAddress: undefined };
+    const far = { ...bound, address: '127.0.0.2' };
+    const newcomer = { ...plain, ...ADDR };
+    expect(linuxRule.bind([], newcomer)).toBe('ok');
+    expect(linuxRule.bind([far, unknown], newcomer)).toBeUndefined();
+    expect(linuxRule.bind([unknown, far, bound], newcomer)).toBe(NO);
+  });
+
+  it('lets apart what does not overlap', () => {
+    expect(answers({}, { address: '127.0.0.2' })).toBe('ok');
+    expect(answers({ ...ONLY6 })).toBe('ok');
+    expect(answers({ ...ANY6 })).toBe(NO);
+    expect(answers({ ...LOOPBACK6 })).toBe('ok');
+  });
+});
+
+describe('darwin', () => {
+  const answers = (existing: Partial<Existing>, newcomer: Partial<Newcomer> = {}) =>
+    darwinRule.bind([{ ...bound, ...existing }], { ...plain, ...newcomer });
+
+  it('refuses a newcomer without options beside everything that overlaps', () => {
+    for (const state of ['bound', 'listening', 'connected', 'time-wait'] as const) {
+      expect(answers({ state, ...BOTH })).toBe(NO);
+      expect(answers({ state, ...BOTH }, ANY4)).toBe(NO);
+      expect(answers({ state, ...BOTH }, { address: '127.0.0.2' })).toBe('ok');
+    }
+  });
+
+  it('refuses one with an option beside an unconnected socket of the same address alone', () => {
+    for (const options of [ADDR, PORT]) {
+      expect(answers({ state: 'listening' }, options)).toBe(NO);
+      expect(answers({ state: 'bound' }, options)).toBe(NO);
+      expect(answers({ state: 'connected' }, options)).toBe('ok');
+      expect(answers({ state: 'time-wait' }, options)).toBe('ok');
+      expect(answers({ state: 'listening' }, { ...options, ...ANY4 })).toBe('ok');
+      expect(answers({ state: 'listening', ...ANY4 }, options)).toBe('ok');
+    }
+  });
+
+  it('shares one address by SO_REUSEPORT on both sides, and by nothing else', () => {
+    expect(answers({ state: 'listening', ...PORT }, PORT)).toBe('ok');
+    expect(answers({ state: 'listening', ...ADDR }, ADDR)).toBe(NO);
+    expect(answers({ state: 'listening', reusePort: undefined }, PORT)).toBeUndefined();
+  });
+
+  it('keeps the address of a user from every other but root', () => {
+    for (const state of ['bound', 'listening', 'connected', 'time-wait'] as const) {
+      expect(answers({ state, uid: OTHER, ...BOTH }, BOTH)).toBe(NO);
+      expect(answers({ state, uid: OTHER, ...BOTH }, { ...BOTH, uid: 0 })).toBe('ok');
+    }
+  });
+
+  it('does not see IPv4 from a dual-stack socket, and sees dual-stack from IPv4', () => {
+    expect(answers({ state: 'listening', ...ANY4 }, ANY6)).toBe('ok');
+    expect(answers({ state: 'listening', ...ANY6 }, ANY4)).toBe(NO);
+    expect(answers({ state: 'listening', ...ONLY6 }, ANY4)).toBe('ok');
+  });
+
+  it('asks nothing at listen()', () => {
+    expect(darwinRule.listen([{ ...bound, state: 'listening' }], plain)).toBe('ok');
+  });
+});
+
+describe('windows', () => {
+  const S = {};
+  const W = ANY4;
+  const DEFAULT = {};
+  const EXCLUSIVE = { exclusive: true };
+  const SECOND: Partial<Newcomer>[] = [DEFAULT, ADDR, EXCLUSIVE].flatMap((options) => [
+    { ...options, ...W },
+    { ...options, ...S },
+  ]);
+  const answers = (existing: Partial<Existing>) =>
+    SECOND.map((newcomer) =>
+      windowsRule.bind([{ ...bound, state: 'listening', ...existing }], { ...plain, ...newcomer }),
+    );
+  const ACCESS = 'EACCES';
+
+  // "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE": the second socket on the wildcard and on a specific address, with
+  // no option, SO_REUSEADDR, SO_EXCLUSIVEADDRUSE.
+  it.each<[first: string, existing: Partial<Existing>, sameUser: Answer[], otherUser: Answer[]]>([
+    ['default, wildcard', W, [NO, 'ok', ACCESS, 'ok', NO, 'ok'], [NO, ACCESS, ACCESS, ACCESS, NO, ACCESS]],
+    ['default, specific', S, ['ok', NO, 'ok', ACCESS, NO, NO], ['ok', NO, 'ok', ACCESS, NO, NO]],
+    [
+      'SO_REUSEADDR, wildcard',
+      { ...ADDR, ...W },
+      [NO, 'ok', 'ok', 'ok', NO, 'ok'],
+      [NO, ACCESS, 'ok', 'ok', NO, ACCESS],
+    ],
+    ['SO_REUSEADDR, specific', ADDR, ['ok', NO, 'ok', 'ok', NO, NO], ['ok', NO, 'ok', 'ok', NO, NO]],
+    [
+      'SO_EXCLUSIVEADDRUSE, wildcard',
+      { ...EXCLUSIVE, ...W },
+      [NO, ACCESS, ACCESS, ACCESS, NO, ACCESS],
+      [NO, ACCESS, ACCESS, ACCESS, NO, ACCESS],
+    ],
+    ['SO_EXCLUSIVEADDRUSE, specific', EXCLUSIVE, ['ok', NO, 'ok', ACCESS, NO, NO], ['ok', NO, 'ok', ACCESS, NO, NO]],
+  ])('answers by its table beside %s', (_, existing, sameUser, otherUser) => {
+    expect(answers(existing)).toEqual(sameUser);
+    expect(answers({ ...existing, uid: OTHER })).toEqual(otherUser);
+  });
+
+  it('does not decide what its tables do not tell', () => {
+    const unknown = { reuseAddress: undefined, exclusive: undefined, uid: undefined };
+    expect(answers({ ...unknown, ...W })).toEqual([NO, undefined, undefined, undefined, NO, undefined]);
+    expect(answers({ ...unknown, ...S })).toEqual(['ok', NO, 'ok', undefined, NO, NO]);
+  });
+
+  it('lets bind over connections', () => {
+    for (const state of ['connected', 'time-wait'] as const) {
+      expect(answers({ ...EXCLUSIVE, state })).toEqual(Array(SECOND.length).fill('ok'));
+    }
+  });
+});
+
+describe('addresses', () => {
+  const local = (host: string, ipv6Only = false) => ({ ...canonical(host), ipv6Only });
+
+  it.each([
+    ['127.0.0.1', '127.0.0.1', true],
+    ['127.0.0.1', '127.0.0.2', false],
+    ['0.0.0.0', '127.0.0.1', true],
+    ['0.0.0.0', '::1', false],
+    ['::', '127.0.0.1', true],
+    ['::', '0.0.0.0', true],
+    ['::', '::1', true],
+    ['::1', '127.0.0.1', false],
+    ['::ffff:127.0.0.1', '127.0.0.1', true],
+    ['::ffff:0.0.0.0', '127.0.0.1', true],
+    ['::ffff:0.0.0.0', '::1', false],
+    ['0:0::0:1', '::1', true],
+    ['fe80::1%eth0', 'fe80::1', true],
+  ])('%s and %s overlap: %s', (one, other, isSo) => {
+    expect(overlap(local(one), local(other))).toBe(isSo);
+    expect(overlap(local(other), local(one))).toBe(isSo);
+  });
+
+  it('of IPv6 alone overlap none of IPv4', () => {
+    expect(overlap(local('::', true), local('0.0.0.0'))).toBe(false);
+    expect(overlap(local('127.0.0.1'), local('::', true))).toBe(false);
+    expect(overlap(local('::', true), local('::1'))).toBe(true);
+  });
+});
+
+const ID = '3f2a91c0b7de'.padEnd(64, '0');
+
+describe('a container', () => {
+  it.each([
+    [undefined, undefined],
+    ['/', undefined],
+    [`/system.slice/docker-${ID}.scope`, 'docker 3f2a91c0b7de'],
+    [`/docker/${ID}`, 'docker 3f2a91c0b7de'],
+    [`/machine.slice/libpod-${ID}.scope/container`, 'podman 3f2a91c0b7de'],
+    [`/kubepods.slice/kubepods-pod1.slice/cri-containerd-${ID}.scope`, 'containerd 3f2a91c0b7de'],
+    [`/kubepods.slice/kubepods-pod1.slice/crio-${ID}.scope`, 'cri-o 3f2a91c0b7de'],
+    [`/kubepods/besteffort/pod1/${ID}`, 'container 3f2a91c0b7de'],
+    ['/lxc.payload.web/system.slice/nginx.service', 'lxc web'],
+    ['/system.slice/nginx.service', 'nginx.service'],
+    ['/user.slice/user-1000.slice/session-3.scope', 'session-3.scope'],
+    ['/user.slice/user-1000.slice/user@1000.service/app.slice/code.scope', 'code.scope'],
+    ['/build/42', '/build/42'],
+  ])('of %s is %s', (path, name) => expect(containerOf(path)).toBe(name));
+});
+
+const SCRIPT = process.argv[1] as string;
+
+const listening: SocketRow = {
+  address: '::',
+  family: 6,
+  state: 10,
+  ipv6Only: false,
+  isOpen: true,
+  uid: USER,
+  user: 'ada',
+  pid: 4711,
+  executable: process.execPath,
+  directory: dirname(SCRIPT),
+  arguments: ['node', SCRIPT],
+};
+const LIST: SocketList = { error: 0, ownersError: 0, sockets: [] };
+
+const holder = (row: Partial<SocketRow> = {}, list: Partial<SocketList> = {}): Holder =>
+  holderOf({ ...listening, ...row }, { ...LIST, ...list }, 3000, 'tcp');
+
+/** A row as it is where the process cannot be seen. */
+function unseen({ isOpen = true } = {}): SocketRow {
+  const { pid: _pid, executable: _executable, directory: _directory, arguments: _arguments, ...row } = listening;
+  return { ...row, isOpen };
+}
+
+describe('sameProgram', () => {
+  it.each<[what: string, row: Partial<SocketRow>, answer: boolean]>([
+    ['the same script', {}, true],
+    ['the same script after options', { arguments: ['node', '--enable-source-maps', '--import', 'x', SCRIPT] }, true],
+    ['the same script with other arguments', { arguments: ['node', SCRIPT, '--port', '3001'] }, true],
+    ['another script', { arguments: ['node', '/srv/other.js'] }, false],
+    ['our script as an argument of another', { arguments: ['node', '/srv/other.js', SCRIPT] }, false],
+    ['no script', { arguments: ['node'] }, false],
+    ['another executable', { executable: '/usr/bin/python3' }, false],
+    ['the same executable, replaced meanwhile', { executable: `${process.execPath} (deleted)` }, true],
+  ])('of %s is %s', (_what, row, answer) => expect(holder(row).sameProgram).toBe(answer));
+
+  it('is of a relative path by the directory of its process', () => {
+    const relative = ['node', basename(SCRIPT)];
+    expect(holder({ arguments: relative }).sameProgram).toBe(true);
+    expect(holder({ arguments: relative, directory: dirname(dirname(SCRIPT)) }).sameProgram).toBe(false);
+  });
+
+  it('is null of what cannot be seen', () => {
+    expect(holderOf(unseen(), LIST, 3000, 'tcp').sameProgram).toBeNull();
+    const { directory: _, ...row } = listening;
+    expect(holderOf(row, LIST, 3000, 'tcp').sameProgram).toBeNull();
+  });
+
+  it('is true of this process', () => {
+    expect(holder({ pid: process.pid, executable: '/else' })).toMatchObject({ self: true, sameProgram: true });
+  });
+});
+
+const report = (changes: Partial<PortReport>): PortReport => ({
+  port: 3000,
+  host: '::',
+  protocol: 'tcp',
+  verdict: 'listening',
+  bindable: { exclusive: false, reuseAddress: false, reusePort: false },
+  holders: [],
+  ...changes,
+});
+
+describe('a sentence', () => {
+  const other = { arguments: ['/srv/server', '--fast'], executable: '/srv/server' };
+  const of = (row: Partial<SocketRow>, changes: Partial<PortReport> = {}) =>
+    sentenceOf(report({ holders: [holder({ ...other, ...row })], ...changes }));
+
+  it('names a listener by command, pid and user', () => {
+    expect(of({})).toBe('server (pid 4711, user ada) listening on *:3000');
+    expect(of({ address: '127.0.0.1', family: 4 })).toBe('server (pid 4711, user ada) listening on 127.0.0.1:3000');
+    expect(of({ address: '::1' })).toBe('server (pid 4711, user ada) listening on [::1]:3000');
+  });
+
+  it('says what is known of who cannot be named', () => {
+    const { user: _, ...nameless } = { ...listening, ...other };
+    const said = (row: SocketRow) => sentenceOf(report({ holders: [holderOf(row, LIST, 3000, 'tcp')] }));
+    expect(said(nameless)).toBe('server (pid 4711, uid 1000) listening on *:3000');
+    expect(said({ ...nameless, cgroup: '/system.slice/web.service' })).toBe(
+      'server (pid 4711, uid 1000, web.service) listening on *:3000',
+    );
+  });
+
+  it.runIf(isLinux)('says why there is no pid', () => {
+    const said = (code: 'ETIMEDOUT' | 'EMFILE') => {
+      const list = { ...LIST, ownersError: constants.errno[code] };
+      return sentenceOf(report({ holders: [holderOf(unseen(), list, 3000, 'tcp')] }));
+    };
+    expect(said('ETIMEDOUT')).toBe('uid 1000; pid not looked up (ada) listening on *:3000');
+    expect(said('EMFILE')).toBe('uid 1000; pid not found: EMFILE (ada) listening on *:3000');
+  });
+
+  it('knows this process, and another one of its program', () => {
+    expect(of({ pid: process.pid })).toBe(`this process (pid ${process.pid}) listening on *:3000`);
+    expect(sentenceOf(report({ holders: [holder()] }))).toBe(
+      `${basename(process.execPath)} (pid 4711, user ada, another instance of this program) listening on *:3000`,
+    );
+  });
+
+  it('tells what is bound and does not listen', () => {
+    expect(of({ state: 7 }, { verdict: 'bound' })).toBe('server (pid 4711, user ada) bound to *:3000, not listening');
+  });
+
+  it('names three of many, each once', () => {
+    const holders = [1, 2, 3, 4, 5, 5].map((pid) => holder({ ...other, pid }));
+    expect(sentenceOf(report({ holders }))).toBe(
+      `${[1, 2, 3].map((pid) => `server (pid ${pid}, user ada) listening on *:3000`).join('; ')}; and 2 more`,
+    );
+  });
+
+  const remote = { address: '127.0.0.1', remoteAddress: '127.0.0.1', remotePort: 40_000, family: 4 } as const;
+  const leftover = { ...unseen({ isOpen: false }), ...remote, uid: 0, user: 'root', state: 6, timeLeft: 59_940 };
+
+  it('counts leftovers, and says when they end', () => {
+    const left = holderOf(leftover, LIST, 3000, 'tcp');
+    expect(left).not.toHaveProperty('uid');
+    expect(left).not.toHaveProperty('user');
+    const dead = { verdict: 'leftovers', holders: [left, left], freeInMs: 59_940 } as const;
+    expect(sentenceOf(report(dead))).toBe(
+      'no process: 2 connections of an earlier listener on 127.0.0.1:3000 (TIME_WAIT), free in 59.9 s',
+    );
+    const alive = holder({ ...other, ...remote, state: 1 });
+    expect(sentenceOf(report({ verdict: 'leftovers', holders: [left, alive] }))).toBe(
+      'server (pid 4711, user ada): 2 connections of an earlier listener on 127.0.0.1:3000 (TIME_WAIT, ESTABLISHED)',
+    );
+  });
+
+  it('tells an outgoing connection, and not what it has left before', () => {
+    const holders = [holderOf(leftover, LIST, 3000, 'tcp'), holder({ ...other, ...remote, state: 1 })];
+    expect(sentenceOf(report({ verdict: 'outgoing', holders }))).toBe(
+      'server (pid 4711, user ada): an outgoing connection from 127.0.0.1:3000 to 127.0.0.1:40000',
+    );
+  });
+
+  it('gives the reason where there is no holder', () => {
+    expect(sentenceOf(report({ verdict: 'unknown', reason: 'why' }))).toBe('why');
+    expect(sentenceOf(report({ verdict: 'free' }))).toBe('nobody any more: the address has become free');
+  });
+});
