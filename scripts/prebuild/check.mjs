@@ -19,7 +19,8 @@ const FORMATS = {
 
 const ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const GLIBC = '2.17';
-export const MOST_BYTES = 100_000;
+// The segments of macOS on arm64 are rounded up to pages of 16 KiB, and Zig's linker keeps the names of hidden symbols.
+const mostBytes = ({ platform, arch }) => (platform === 'darwin' && arch === 'arm64' ? 120_000 : 100_000);
 
 const PATHS = [fileURLToPath(new URL('../..', import.meta.url)), CACHE, homedir(), tmpdir()].filter(
   (path) => path.length > 1,
@@ -52,7 +53,8 @@ export function faultsOf(path, target) {
   for (const version of new Set(found.glibc))
     expect(!isNewer(version, GLIBC), `needs glibc ${version}, and ${GLIBC} is the floor`);
   if (platform === 'darwin') expect(found.isSigned || arch !== 'arm64', 'is not signed');
-  expect(bytes.length <= MOST_BYTES, `has ${bytes.length} bytes, more than ${MOST_BYTES}`);
+  const most = mostBytes(target);
+  expect(bytes.length <= most, `has ${bytes.length} bytes, more than ${most}`);
   for (const path of PATHS) expect(!bytes.includes(path), `contains the path ${path}`);
   return faults;
 }

@@ -25,5 +25,13 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 # The same bytes from every folder, and nothing that only a debugger reads.
 add_compile_options(-g0 -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -fvisibility-global-new-delete-hidden)
 
-# Without a C++ library: see native/prebuilt/allocation.cpp.
+# Without a C++ library: see native/prebuilt/library.cpp.
 add_link_options(-s -nostdlib++)
+
+# Its headers declare the members of std::string as compiled already; without this list they are compiled where they are
+# used.
+add_compile_options(-D_LIBCPP___STRING_EXTERN_TEMPLATE_LISTS_H "-D_LIBCPP_STRING_V1_EXTERN_TEMPLATE_LIST(...)=")
+# What finds its way by them is 18 kB of macOS's pages; debuggers there go by frame pointers.
+if(ZIG_TARGET MATCHES "macos")
+  add_compile_options(-fno-unwind-tables -fno-asynchronous-unwind-tables -fno-omit-frame-pointer)
+endif()

@@ -43,7 +43,7 @@ const ARROWS: Record<string, string[]> = {
   'os.h': ['system.h'],
   'system.h': ['constants-fallback.h'],
   'constants-fallback.h': [],
-  'allocation.cpp': [],
+  'library.cpp': [],
   // What CMake writes.
   'node-api.cpp': ['node-api-names.h'],
 };

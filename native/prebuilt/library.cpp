@@ -1,6 +1,6 @@
-// Allocation for the prebuilt binaries, without the exceptions, unwinding and demangler of the C++ library's own.
+// What the prebuilt binaries have of the C++ library, without its exceptions, unwinding and demangler.
 //
-// operator new has to throw, and so links 170 kB in; here nothing throws, and memory that is not there ends the
+// Its operator new has to throw, and so links 170 kB in; here nothing throws, and memory that is not there ends the
 // process, as it does in Node.
 #include <cstdlib>
 #include <new>
@@ -14,6 +14,9 @@ void* operator new(size_t size) {
 
 void* operator new[](size_t size) { return operator new(size); }
 
+const std::nothrow_t std::nothrow;
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return malloc(size); }
+
 void operator delete(void* memory) noexcept { free(memory); }
 void operator delete[](void* memory) noexcept { free(memory); }
 void operator delete(void* memory, size_t) noexcept { free(memory); }
@@ -24,3 +27,6 @@ void operator delete[](void* memory, size_t) noexcept { free(memory); }
 _LIBCPP_BEGIN_NAMESPACE_STD
 void __libcpp_verbose_abort(const char*, ...) { abort(); }
 _LIBCPP_END_NAMESPACE_STD
+
+// In the place of a function that a class leaves to those derived from it.
+extern "C" void __cxa_pure_virtual() { abort(); }
