@@ -76,6 +76,8 @@ export const RUNTIMES = [
         ...['-L', '/usr/aarch64-linux-gnu'],
         nodeBinary('24', { platform: 'linux', arch: 'arm64' }).path,
         ...serves('linux-arm64/exactbind.glibc.node'),
+        // QEMU hands no NETLINK_SOCK_DIAG through.
+        'unknown',
       ])(folder),
   },
   {
