@@ -107,14 +107,17 @@ function load(): Addon {
     return require('node-gyp-build')(root) as Addon;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw cause;
-    const { glibcVersionRuntime } = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })
-      ?.header ?? { glibcVersionRuntime: undefined };
-    const libc =
-      process.platform === 'linux' ? `, ${glibcVersionRuntime ? `glibc ${glibcVersionRuntime}` : 'musl'}` : '';
+    const { glibcVersionRuntime: glibc } = (
+      process.report?.getReport() as { header?: { glibcVersionRuntime?: string } }
+    )?.header ?? { glibcVersionRuntime: undefined };
+    const isLinux = process.platform === 'linux';
+    const libc = isLinux ? ` (${glibc ? `glibc ${glibc}` : 'musl'})` : '';
+    const file = `${process.platform}-${process.arch}/exactbind.${isLinux ? `${glibc ? 'glibc' : 'musl'}.` : ''}node`;
     throw Object.assign(
       new Error(
-        `exactbind has no binary for ${process.platform} ${process.arch}${libc}: looked in ${root}prebuilds and ` +
-          `${root}build/Release. Install a C++17 compiler and run "npm rebuild exactbind".`,
+        `exactbind has no binary that loads on ${process.platform} ${process.arch}${libc}: looked for ` +
+          `${root}build/Release/exactbind.node and ${root}prebuilds/${file}. ` +
+          'Install a C++17 compiler and Python 3, then run "npm rebuild exactbind".',
         { cause },
       ),
       { code: 'ERR_EXACTBIND_NO_BINARY' },

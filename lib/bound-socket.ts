@@ -1,6 +1,6 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
 import { addon, type Handle, type LocalAddress } from './addon.ts';
-import type { TcpHandle, UdpHandle } from './adopt/handle-classes.ts';
+import { type TcpHandle, tcpClass, type UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp } from './adopt/tcp.ts';
 import { type Bound, bind } from './bind.ts';
@@ -167,6 +167,16 @@ export class BoundSocket {
     const handle = adoptTcp(socket, this.#request.backlog, isLate ? how.afterAdoption : undefined);
     this.#isOurs = false;
     return handle;
+  }
+
+  /**
+   * What Bun's http servers look for in place of `_handle`; finding nothing they would listen on a random port.
+   * @throws Error `ENOTSUP` where the runtime has no handle that could adopt a socket
+   * @internal
+   */
+  get port(): undefined {
+    tcpClass();
+    return undefined;
   }
 
   /**

@@ -1,6 +1,7 @@
 // listen(): resolves the name, binds exactly, hands the socket to the server and waits for 'listening'.
 import { addAbortListener } from 'node:events';
 import net, { type AddressInfo, type Server } from 'node:net';
+import { tcpClass } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
 import { BoundSocket } from './bound-socket.ts';
 import {
@@ -58,13 +59,16 @@ export function replacing(options: BindOptions, others: ListenOptions): BindOpti
  * and the exact call in `cause`. It is emitted as 'error' on the server too, if somebody listens for it. With `wait`, it
  * is the refusal of the last attempt, and its message ends with the time waited.
  * @throws Error `ERR_SERVER_ALREADY_LISTEN`; `ERR_SERVER_NOT_RUNNING` if the server is closed before it is listening;
- * `AbortError` if `signal`, or that of `wait`, is aborted before that
+ * `AbortError` if `signal`, or that of `wait`, is aborted before that; `ENOTSUP` where the runtime cannot adopt a
+ * socket (Bun)
  */
 export async function listen(
   server: Server,
   options: number | string | ListenOptions | BoundSocket,
   ...rest: never[]
 ): Promise<AddressInfo> {
+  // First: where it has none, an http server need not be a net.Server either.
+  tcpClass();
   if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
   const asked = options instanceof BoundSocket ? undefined : splitOptions(options);

@@ -1,6 +1,5 @@
 // What JavaScript can ask about a port: who has it, and what the processes, users and control groups are called.
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
@@ -13,8 +12,6 @@
 namespace exactbind {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // One look at the system's sockets; made on any thread, told to JavaScript on its own.
 class Inspection {
@@ -29,7 +26,7 @@ class Inspection {
   void look() {
     error_ = os::sockets(type_, port_, states_, &sockets_);
     if (error_ != 0 || budget_ < 0) return;
-    end_ = Clock::now() + std::chrono::milliseconds(budget_);
+    end_ = os::now() + budget_;
     ownersError_ = os::owners(&sockets_, static_cast<uint32_t>(budget_));
     for (const os::Socket& socket : sockets_) {
       if (socket.pid >= 0) lookUpProcess(socket.pid);
@@ -64,8 +61,7 @@ class Inspection {
   void lookUpCgroup(const os::Socket& socket) {
     auto [at, isNew] = cgroups_.try_emplace(socket.cgroup);
     if (!isNew) return;
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now()).count();
-    auto budget = static_cast<uint32_t>(std::max<int64_t>(left, 0));
+    auto budget = static_cast<uint32_t>(std::max<int64_t>(end_ - os::now(), 0));
     if (!os::cgroupPath(socket.cgroup, socket.pid, budget, &at->second)) at->second.clear();
   }
 
@@ -118,7 +114,7 @@ class Inspection {
   uint16_t port_;
   uint32_t states_;
   int32_t budget_;
-  Clock::time_point end_;
+  int64_t end_ = 0;
   int error_ = 0;
   int ownersError_ = 0;
   std::vector<os::Socket> sockets_;

@@ -56,14 +56,14 @@ Napi::Value watching(const Napi::CallbackInfo& info, size_t callback, Start star
     Napi::TypeError::New(info.Env(), "wake").ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
-  auto watcher = std::make_shared<Watcher>(info.Env(), info[callback].As<Napi::Function>());
+  auto watcher = std::make_unique<Watcher>(info.Env(), info[callback].As<Napi::Function>());
   int error = start(watcher.get());
   if (error != 0) {
     watcher->stop();
     return Napi::Number::New(info.Env(), error);
   }
   auto stop = [watcher = std::move(watcher)](const Napi::CallbackInfo&) { watcher->stop(); };
-  return Napi::Function::New(info.Env(), stop, "stop");
+  return Napi::Function::New(info.Env(), std::move(stop), "stop");
 }
 
 // watchPort(type, port, wake): function that stops it, or the error

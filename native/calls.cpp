@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 #include <vector>
 
 #include "plan.h"
@@ -226,7 +225,9 @@ Napi::Object constants(Napi::Env env) {
 
 Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   if (int error = os::start(); error != 0) {
-    Napi::Error::New(env, "WSAStartup failed with " + std::to_string(error)).ThrowAsJavaScriptException();
+    Napi::Error failure = Napi::Error::New(env, "WSAStartup failed");
+    failure.Set("errno", Napi::Number::New(env, error));
+    failure.ThrowAsJavaScriptException();
     return exports;
   }
   env.SetInstanceData(new Environment(env, exports));

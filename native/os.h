@@ -53,6 +53,9 @@ int duplicate(Handle handle, Handle* copy);
 
 int close(Handle handle);
 
+// Milliseconds of a clock that only goes forward.
+int64_t now();
+
 // A socket that has a port, as the system lists it. What a system does not tell keeps its initial value.
 struct Socket {
   sockaddr_storage local{};

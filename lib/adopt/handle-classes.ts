@@ -48,22 +48,29 @@ function isHandleClass(found: unknown): found is TcpClass {
   return typeof found === 'function' && typeof found.prototype?.open === 'function' && 'listen' in found.prototype;
 }
 
-function findTcp(): TcpClass {
+function findTcp(): TcpClass | undefined {
   const found = fromSocket();
   if (isHandleClass(found)) return found;
   const other = fromTls();
-  if (isHandleClass(other)) return other;
-  throw noHandle('TCP');
+  return isHandleClass(other) ? other : undefined;
 }
 
 function noHandle(protocol: string): Error {
-  const runtime = `${process.release.name} ${process.version}`;
+  // They give the name and a version of Node as their own.
+  const { bun, deno, node } = process.versions;
+  const runtime = bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
   const message = `this runtime (${runtime}) shows no ${protocol} handle that could adopt a socket`;
   return Object.assign(new Error(message), { code: 'ENOTSUP' });
 }
 
-/** Found while loading: a program may patch `connect` later. */
-export const TCP: TcpClass = findTcp();
+// Found while loading: a program may patch `connect` later.
+const tcp = findTcp();
+
+/** Where there is none, all that needs no adoption still works. */
+export function tcpClass(): TcpClass {
+  if (tcp === undefined) throw noHandle('TCP');
+  return tcp;
+}
 
 /** What dgram remembers of a socket, under a symbol; the documented names are those of createSocket()'s options. */
 export interface DgramState {
@@ -88,7 +95,9 @@ let udp: UdpClass | undefined;
 export function udpClass(): UdpClass {
   if (udp !== undefined) return udp;
   const socket = process.getBuiltinModule('node:dgram').createSocket('udp4');
-  udp = dgramState(socket).handle?.constructor as UdpClass | undefined;
+  const { handle } = dgramState(socket);
+  // Deno's remembers the address that a descriptor had when it was opened, which is none.
+  if (typeof handle?.fd === 'number') udp = handle.constructor as UdpClass;
   socket.close();
   if (udp !== undefined) return udp;
   throw noHandle('UDP');

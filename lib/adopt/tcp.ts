@@ -2,7 +2,7 @@
 import { addon, type Handle } from '../addon.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
 import { DEFAULT_BACKLOG } from '../open.ts';
-import { type NodeHandle, TCP, type TcpHandle } from './handle-classes.ts';
+import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
 
 /** What Node calls for each connection; it is kept as a property of the handle. */
 type OnConnection = (this: TcpHandle, status: number, client: NodeHandle | undefined) => void;
@@ -16,9 +16,11 @@ const QUICKER = 64;
  *
  * net.Server calls listen(2) on the handle again, with a backlog that is only ever positional: where the caller passed
  * none, `backlog` is used. The first connections get the settings of `late` again, which they may have missed.
- * @throws Error `EBADF`, `EEXIST`, `ENOTSOCK` if the descriptor is not the socket it was
+ * @throws Error `EBADF`, `EEXIST`, `ENOTSOCK` if the descriptor is not the socket it was; `ENOTSUP` where the runtime has
+ * no such handle (Bun)
  */
 export function adoptTcp(socket: Handle, backlog: number | undefined, late?: Int32Array): TcpHandle {
+  const TCP = tcpClass();
   const handle = new TCP(1);
   const error = handle.open(socket);
   if (error !== 0) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -13,8 +13,6 @@
 namespace exactbind::os {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 class Folder {
  public:
@@ -81,7 +79,9 @@ class Wanted {
 int lookInto(int proc, long pid, Wanted* wanted) {
   constexpr char kPrefix[] = "socket:[";
   constexpr size_t kPrefixLength = sizeof kPrefix - 1;
-  Folder descriptors(proc, (std::to_string(pid) + "/fd").c_str());
+  char path[32];
+  if (snprintf(path, sizeof path, "%ld/fd", pid) < 0) return errno;
+  Folder descriptors(proc, path);
   if (!descriptors.isOpen()) return errno == EMFILE || errno == ENFILE ? errno : 0;
   while (const char* name = wanted->isEmpty() ? nullptr : descriptors.next()) {
     char target[64];
@@ -101,7 +101,7 @@ std::atomic<long> lastFound{-1};
 int owners(std::vector<Socket>* list, uint32_t budget) {
   Wanted wanted(list);
   if (wanted.isEmpty()) return 0;
-  Clock::time_point end = Clock::now() + std::chrono::milliseconds(budget);
+  int64_t end = now() + budget;
   Folder proc(AT_FDCWD, "/proc");
   if (!proc.isOpen()) return errno;
   auto look = [&](long pid) {
@@ -118,7 +118,7 @@ int owners(std::vector<Socket>* list, uint32_t budget) {
   // A socket's user is nearly always its process's: the others wait.
   std::vector<long> others;
   while (const char* name = wanted.isEmpty() ? nullptr : proc.next()) {
-    if (Clock::now() >= end) return ETIMEDOUT;
+    if (now() >= end) return ETIMEDOUT;
     long pid = strtol(name, nullptr, 10);
     struct stat status;
     if (::fstatat(proc.descriptor(), name, &status, 0) != 0) continue;
@@ -130,7 +130,7 @@ int owners(std::vector<Socket>* list, uint32_t budget) {
   }
   for (long pid : others) {
     if (wanted.isEmpty()) break;
-    if (Clock::now() >= end) return ETIMEDOUT;
+    if (now() >= end) return ETIMEDOUT;
     if (int error = look(pid); error != 0) return error;
   }
   return 0;

@@ -5,8 +5,8 @@
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <chrono>
 #include <climits>
+#include <cstdio>
 #include <utility>
 
 #include "../os.h"
@@ -14,8 +14,6 @@
 namespace exactbind::os {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // A command line can be megabytes long, and nobody reads that.
 constexpr size_t kLongestFile = 64 * 1024;
@@ -36,6 +34,12 @@ int readWhole(const std::string& path, std::string* text) {
   return error;
 }
 
+std::string folderOf(int64_t pid) {
+  char path[32];
+  int length = snprintf(path, sizeof path, "/proc/%ld", static_cast<long>(pid));
+  return {path, static_cast<size_t>(length)};
+}
+
 std::string linkTarget(const std::string& path) {
   char target[PATH_MAX];
   ssize_t length = ::readlink(path.c_str(), target, sizeof target);
@@ -43,12 +47,12 @@ std::string linkTarget(const std::string& path) {
 }
 
 // Systems that also use the first version of cgroups have the second one beside it.
-const char* cgroupRoot() {
+std::string cgroupRoot() {
   for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
     struct statfs status;
     if (::statfs(path, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC) return path;
   }
-  return nullptr;
+  return {};
 }
 
 // A control group is numbered as its folder is.
@@ -60,7 +64,7 @@ bool isFolder(const std::string& path, uint64_t inode) {
 bool cgroupOf(int64_t pid, std::string* path) {
   constexpr char kSecondVersion[] = "0::";
   std::string text;
-  if (readWhole("/proc/" + std::to_string(pid) + "/cgroup", &text) != 0) return false;
+  if (readWhole(folderOf(pid) + "/cgroup", &text) != 0) return false;
   size_t line = text.rfind(kSecondVersion);
   if (line == std::string::npos || (line != 0 && text[line - 1] != '\n')) return false;
   size_t begin = line + sizeof kSecondVersion - 1;
@@ -81,9 +85,9 @@ std::vector<std::string> foldersIn(const std::string& root, const std::string& b
   return found;
 }
 
-bool findFolder(const std::string& root, uint64_t inode, Clock::time_point end, std::string* path) {
+bool findFolder(const std::string& root, uint64_t inode, int64_t end, std::string* path) {
   std::vector<std::string> left{""};
-  while (!left.empty() && Clock::now() < end) {
+  while (!left.empty() && now() < end) {
     std::string below = std::move(left.back());
     left.pop_back();
     for (std::string& folder : foldersIn(root, below)) {
@@ -100,7 +104,7 @@ bool findFolder(const std::string& root, uint64_t inode, Clock::time_point end, 
 }  // namespace
 
 int process(int64_t pid, Process* process) {
-  std::string folder = "/proc/" + std::to_string(pid);
+  std::string folder = folderOf(pid);
   std::string text;
   if (int error = readWhole(folder + "/cmdline", &text); error != 0) return error;
   for (size_t begin = 0; begin < text.size();) {
@@ -114,12 +118,12 @@ int process(int64_t pid, Process* process) {
 }
 
 bool cgroupPath(uint64_t cgroup, int64_t pid, uint32_t budget, std::string* path) {
-  const char* root = cgroupRoot();
-  if (root == nullptr) return false;
+  std::string root = cgroupRoot();
+  if (root.empty()) return false;
   if (pid >= 0 && cgroupOf(pid, path) && isFolder(root + *path, cgroup)) return true;
   *path = "/";
   if (isFolder(root, cgroup)) return true;
-  return findFolder(root, cgroup, Clock::now() + std::chrono::milliseconds(budget), path);
+  return findFolder(root, cgroup, now() + budget, path);
 }
 
 }  // namespace exactbind::os
