@@ -18,6 +18,8 @@
       "defines": [
         "NAPI_VERSION=<!(node -p \"require('./native/sources.json').napiVersion\")",
         "NAPI_DISABLE_CPP_EXCEPTIONS",
+        # A call in a worker that is being terminated fails, which is nobody's mistake and no reason to end the process.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
       ],
       "conditions": [
         ["OS=='win'", {

@@ -16,7 +16,8 @@ namespace {
 // One look at the system's sockets; made on any thread, told to JavaScript on its own.
 class Inspection {
  public:
-  // (type, port, states, budget): budget is the milliseconds for names, below 0 to leave all of them out
+  // (type, port, states, budget): budget is the milliseconds for names, below 0 to leave all of them out, INT32_MAX for
+  // whoever waits as long as it takes
   explicit Inspection(const Napi::CallbackInfo& info)
       : type_(int32At(info, 0)),
         port_(static_cast<uint16_t>(int32At(info, 1))),
@@ -37,8 +38,13 @@ class Inspection {
 
   Napi::Value value(Napi::Env env) const {
     auto rows = Napi::Array::New(env, sockets_.size());
+    // One process can have ten thousand of the sockets, and is told to JavaScript once.
+    std::map<int64_t, Napi::Array> lists;
+    for (const auto& [pid, process] : processes_) {
+      if (!process.arguments.empty()) lists.emplace(pid, argumentsOf(env, process));
+    }
     uint32_t index = 0;
-    for (const os::Socket& socket : sockets_) rows.Set(index++, row(env, socket));
+    for (const os::Socket& socket : sockets_) rows.Set(index++, row(env, socket, lists));
     auto result = Napi::Object::New(env);
     result.Set("error", Napi::Number::New(env, error_));
     result.Set("ownersError", Napi::Number::New(env, ownersError_));
@@ -50,7 +56,7 @@ class Inspection {
   void lookUpProcess(int64_t pid) {
     auto [at, isNew] = processes_.try_emplace(pid);
     // One that has ended, or is hidden, has no name.
-    if (isNew && os::process(pid, &at->second) != 0) at->second = {};
+    if (isNew && os::process(pid, budget_ == INT32_MAX, &at->second) != 0) at->second = {};
   }
 
   void lookUpUser(int64_t uid) {
@@ -65,7 +71,7 @@ class Inspection {
     if (!os::cgroupPath(socket.cgroup, socket.pid, budget, &at->second)) at->second.clear();
   }
 
-  Napi::Object row(Napi::Env env, const os::Socket& socket) const {
+  Napi::Object row(Napi::Env env, const os::Socket& socket, const std::map<int64_t, Napi::Array>& lists) const {
     auto row = Napi::Object::New(env);
     row.Set("address", addressValue(env, socket.local));
     row.Set("family", familyValue(env, socket.local));
@@ -84,7 +90,11 @@ class Inspection {
     setFlag(row, "reusePort", socket.reusePort);
     if (auto user = users_.find(socket.uid); user != users_.end()) setUnlessEmpty(row, "user", user->second);
     if (auto path = cgroups_.find(socket.cgroup); path != cgroups_.end()) setUnlessEmpty(row, "cgroup", path->second);
-    if (auto found = processes_.find(socket.pid); found != processes_.end()) setProcess(row, found->second);
+    if (auto found = processes_.find(socket.pid); found != processes_.end()) {
+      setUnlessEmpty(row, "executable", found->second.executable);
+      setUnlessEmpty(row, "directory", found->second.directory);
+    }
+    if (auto list = lists.find(socket.pid); list != lists.end()) row.Set("arguments", list->second);
     return row;
   }
 
@@ -100,14 +110,11 @@ class Inspection {
     if (!text.empty()) row.Set(name, Napi::String::New(row.Env(), text));
   }
 
-  static void setProcess(Napi::Object row, const os::Process& process) {
-    setUnlessEmpty(row, "executable", process.executable);
-    setUnlessEmpty(row, "directory", process.directory);
-    if (process.arguments.empty()) return;
-    auto list = Napi::Array::New(row.Env(), process.arguments.size());
+  static Napi::Array argumentsOf(Napi::Env env, const os::Process& process) {
+    auto list = Napi::Array::New(env, process.arguments.size());
     uint32_t index = 0;
-    for (const std::string& argument : process.arguments) list.Set(index++, Napi::String::New(row.Env(), argument));
-    row.Set("arguments", list);
+    for (const std::string& argument : process.arguments) list.Set(index++, Napi::String::New(env, argument));
+    return list;
   }
 
   int32_t type_;
@@ -133,28 +140,34 @@ Napi::Value sockets(const Napi::CallbackInfo& info) {
 class InspectionWorker : public Napi::AsyncWorker {
  public:
   explicit InspectionWorker(const Napi::CallbackInfo& info)
-      : Napi::AsyncWorker(info.Env(), "exactbind.inspect"),
-        inspection_(info),
-        deferred_(Napi::Promise::Deferred::New(info.Env())) {}
+      : Napi::AsyncWorker(info.Env(), "exactbind.inspect"), inspection_(info) {}
 
-  Napi::Promise promise() const { return deferred_.Promise(); }
+  // Null in an environment that is being terminated: node-addon-api's Deferred holds whatever was in memory then.
+  napi_value promise() {
+    napi_value promise = nullptr;
+    return napi_create_promise(Env(), &deferred_, &promise) == napi_ok ? promise : nullptr;
+  }
 
  protected:
   void Execute() override { inspection_.look(); }
-  void OnOK() override { deferred_.Resolve(inspection_.value(Env())); }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+  // Without C++ exceptions Execute() cannot fail, and OnError() is never called.
+  void OnOK() override { napi_resolve_deferred(Env(), deferred_, inspection_.value(Env())); }
 
  private:
   Inspection inspection_;
-  Napi::Promise::Deferred deferred_;
+  napi_deferred deferred_ = nullptr;
 };
 
 // socketsAsync(type, port, states, budget): the same off the main thread, as a promise
 Napi::Value socketsAsync(const Napi::CallbackInfo& info) {
   auto* worker = new InspectionWorker(info);
-  Napi::Promise promise = worker->promise();
+  napi_value promise = worker->promise();
+  if (promise == nullptr) {
+    delete worker;
+    return info.Env().Undefined();
+  }
   worker->Queue();
-  return promise;
+  return Napi::Value(info.Env(), promise);
 }
 
 }  // namespace

@@ -84,9 +84,13 @@ bool bytesFrom(napi_env env, napi_value value, Bytes* bytes) {
 }
 
 napi_value bytesValue(napi_env env, const std::vector<uint8_t>& bytes) {
-  auto value = Napi::Uint8Array::New(env, bytes.size());
-  std::copy(bytes.begin(), bytes.end(), value.Data());
-  return value;
+  // Both fail in an environment that is being terminated: Napi::Uint8Array would be one without memory.
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  napi_value value = nullptr;
+  if (napi_create_arraybuffer(env, bytes.size(), &data, &buffer) != napi_ok) return nullptr;
+  std::copy(bytes.begin(), bytes.end(), static_cast<uint8_t*>(data));
+  return napi_create_typedarray(env, napi_uint8_array, bytes.size(), buffer, 0, &value) == napi_ok ? value : nullptr;
 }
 
 size_t lengthFrom(napi_env env, napi_value value) {
@@ -162,6 +166,7 @@ napi_value loopSockets(napi_env env, napi_callback_info) {
   }
   if (error != 0) return int32Value(env, error);
   auto result = Napi::Float64Array::New(env, count * 2);
+  if (result.IsEmpty()) return nullptr;
   for (size_t i = 0; i < count; i++) {
     result[i * 2] = static_cast<double>(list[i].handle);
     result[i * 2 + 1] = list[i].hasReference ? 1 : 0;

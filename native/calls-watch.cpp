@@ -23,6 +23,9 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
+  // False in an environment that is being terminated.
+  bool isReady() const { return static_cast<napi_threadsafe_function>(wake_) != nullptr; }
+
   os::Watch** watch() { return &watch_; }
 
   // Does nothing the second time.
@@ -40,7 +43,7 @@ class Watcher {
   void end() {
     isStopped_ = true;
     if (watch_ != nullptr) os::stopWatch(watch_);
-    wake_.Abort();
+    if (isReady()) wake_.Abort();
   }
 
   napi_env env_;
@@ -57,6 +60,7 @@ Napi::Value watching(const Napi::CallbackInfo& info, size_t callback, Start star
     return info.Env().Undefined();
   }
   auto watcher = std::make_unique<Watcher>(info.Env(), info[callback].As<Napi::Function>());
+  if (!watcher->isReady()) return info.Env().Undefined();
   int error = start(watcher.get());
   if (error != 0) {
     watcher->stop();

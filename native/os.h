@@ -86,7 +86,8 @@ struct Process {
   std::vector<std::string> arguments;
 };
 
-int process(int64_t pid, Process* process);
+// Unless `mayBlock`, what another user could make this wait for is left out.
+int process(int64_t pid, bool mayBlock, Process* process);
 
 // The name of a user in the system's own file; false if it has none there. Never asks the network.
 bool userName(int64_t uid, std::string* name);

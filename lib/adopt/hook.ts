@@ -103,8 +103,8 @@ function meetError(refused: Refused): () => void {
   const report = reportOn(refused);
   const { nextTick } = process;
   const meet: typeof nextTick = (callback, ...args) => {
-    const error = args.find((arg) => arg instanceof Error);
-    if (error !== undefined && report !== undefined) addReport(error, report);
+    const error = args.find((arg) => (arg as NodeJS.ErrnoException | null)?.code === refused.refusal.code);
+    if (error instanceof Error && report !== undefined) addReport(error, report);
     nextTick(callback, ...args);
   };
   Reflect.set(process, 'nextTick', meet);

@@ -82,6 +82,12 @@ function scriptAmong(args: readonly string[], directory: string, script: string)
   return false;
 }
 
+// Beyond these there are no options of a runtime, but somebody who wants to be asked about for long.
+const MOST_WORDS = 64;
+
+// A process that has ten thousand sockets is asked about once: its rows share the array.
+const answers = new WeakMap<readonly string[], boolean>();
+
 /** Whether a process runs this program: the same executable and the same script. */
 function isSameProgram({ executable, directory, arguments: args }: SocketRow): boolean | null {
   if (executable === undefined) return null;
@@ -89,7 +95,9 @@ function isSameProgram({ executable, directory, arguments: args }: SocketRow): b
   const script = process.argv[1];
   if (script === undefined) return false;
   if (args === undefined || directory === undefined) return null;
-  return scriptAmong(args.slice(1), directory, realPath(script));
+  const known = answers.get(args) ?? scriptAmong(args.slice(1, 1 + MOST_WORDS), directory, realPath(script));
+  answers.set(args, known);
+  return known;
 }
 
 function whyHidden(row: SocketRow, { ownersError }: SocketList): string | undefined {
@@ -102,7 +110,7 @@ function whyHidden(row: SocketRow, { ownersError }: SocketList): string | undefi
   return process.geteuid?.() === 0 ? 'no process that can be seen here has it' : 'pid hidden from this user';
 }
 
-// On macOS people are in no file, and in a container nobody may be.
+// On macOS people are in no file. Elsewhere it would ask a directory service, perhaps over the network.
 function ownName(): string | undefined {
   try {
     return userInfo().username;
@@ -115,7 +123,8 @@ function ownName(): string | undefined {
 export function holderOf(row: SocketRow, list: SocketList, port: number, protocol: Protocol): Holder {
   const { pid, uid, user, address, remoteAddress, remotePort, executable, arguments: args, timeLeft } = row;
   const isSelf = pid === process.pid;
-  const userName = user ?? (uid !== undefined && uid === process.geteuid?.() ? ownName() : undefined);
+  const isOwn = system === 'darwin' && uid !== undefined && uid === process.geteuid?.();
+  const userName = user ?? (isOwn ? ownName() : undefined);
   const program = executable?.replace(DELETED, '');
   // Whoever has written a title over its arguments may have left blanks.
   const command = args?.join(' ').trimEnd() || program;

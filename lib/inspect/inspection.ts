@@ -161,7 +161,9 @@ function reasonOf(verdict: Verdict, { request, place, list }: Evidence, refusal:
 
 function freeIn(rows: readonly SocketRow[]): number | undefined {
   const left = rows.map(({ timeLeft }) => timeLeft);
-  return left.includes(undefined) || left.length === 0 ? undefined : Math.max(...(left as number[]));
+  if (left.includes(undefined) || left.length === 0) return undefined;
+  // There can be more than a call takes arguments.
+  return (left as number[]).reduce((most, one) => Math.max(most, one));
 }
 
 /**

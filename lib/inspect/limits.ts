@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { addon } from '../addon.ts';
+import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
 import { STATE } from './holders.ts';
 
@@ -42,6 +43,23 @@ export function firstUnprivilegedPort(): number {
   }
 }
 
+// Asked where nobody is: on the port that is inspected it would disturb whoever is about to bind it. The kernel asks for
+// the privilege before it looks for a conflict.
+function mayBindLowPorts(): boolean {
+  const handle = addon.socket(AF_INET as number, SOCK_STREAM as number);
+  if (handle === -1) return false;
+  try {
+    const error = addon.bind(handle, NOTHING, '127.127.127.127', 1);
+    return error === 0 || codeOf(error) === 'EADDRINUSE';
+  } finally {
+    addon.close(handle);
+  }
+}
+
+function isPrivileged(port: number): boolean {
+  return port < firstUnprivilegedPort() && !(system === 'linux' && mayBindLowPorts());
+}
+
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
 function isOfThisMachine(address: string): boolean {
   if (address === '0.0.0.0') return true;
@@ -59,5 +77,5 @@ function isOfThisMachine(address: string): boolean {
 
 /** Whether a bind can fail although nobody holds the address: too low a port, or no interface with that address. */
 export function mayBeRefused(address: string, port: number): boolean {
-  return port < firstUnprivilegedPort() || (system === 'darwin' && port === 55555) || !isOfThisMachine(address);
+  return isPrivileged(port) || (system === 'darwin' && port === 55555) || !isOfThisMachine(address);
 }

@@ -52,7 +52,7 @@ void lookUpArguments(pid_t pid, std::vector<std::string>* arguments) {
 // The list of sockets has told them.
 int owners(std::vector<Socket>*, uint32_t) { return 0; }
 
-int process(int64_t pid, Process* process) {
+int process(int64_t pid, bool, Process* process) {
   auto number = static_cast<pid_t>(pid);
   char path[PROC_PIDPATHINFO_MAXSIZE];
   int length = ::proc_pidpath(number, path, sizeof path);

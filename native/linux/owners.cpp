@@ -76,7 +76,7 @@ class Wanted {
 };
 
 // EMFILE or ENFILE, with which nobody can be looked into; who has ended and who is another user's is passed over.
-int lookInto(int proc, long pid, Wanted* wanted) {
+int lookInto(int proc, long pid, int64_t end, Wanted* wanted) {
   constexpr char kPrefix[] = "socket:[";
   constexpr size_t kPrefixLength = sizeof kPrefix - 1;
   char path[32];
@@ -84,6 +84,8 @@ int lookInto(int proc, long pid, Wanted* wanted) {
   Folder descriptors(proc, path);
   if (!descriptors.isOpen()) return errno == EMFILE || errno == ENFILE ? errno : 0;
   while (const char* name = wanted->isEmpty() ? nullptr : descriptors.next()) {
+    // One process can have a million.
+    if (now() >= end) return ETIMEDOUT;
     char target[64];
     ssize_t length = ::readlinkat(descriptors.descriptor(), name, target, sizeof target - 1);
     if (length <= static_cast<ssize_t>(kPrefixLength) || memcmp(target, kPrefix, kPrefixLength) != 0) continue;
@@ -106,7 +108,7 @@ int owners(std::vector<Socket>* list, uint32_t budget) {
   if (!proc.isOpen()) return errno;
   auto look = [&](long pid) {
     size_t before = wanted.left();
-    int error = lookInto(proc.descriptor(), pid, &wanted);
+    int error = lookInto(proc.descriptor(), pid, end, &wanted);
     if (wanted.left() < before) lastFound = pid;
     return error;
   };

@@ -98,10 +98,16 @@ int readAnswer(int netlink, std::vector<Socket>* list) {
     ssize_t received = ::recv(netlink, buffer, sizeof buffer, 0);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) return errno;
-    auto left = static_cast<size_t>(received);
+    // Signed, because NLMSG_NEXT() takes the padding of the last message off too.
+    auto left = static_cast<int>(received);
     for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left);
          header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type == NLMSG_DONE) return 0;
+      // Whatever stopped a dump half-way, or before it began (no module for the protocol), comes with its end.
+      if (header->nlmsg_type == NLMSG_DONE) {
+        int error = 0;
+        if (NLMSG_PAYLOAD(header, 0) >= sizeof error) memcpy(&error, NLMSG_DATA(header), sizeof error);
+        return error < 0 ? -error : 0;
+      }
       if (header->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
       size_t length = NLMSG_PAYLOAD(header, 0);
       if (length >= sizeof(inet_diag_msg)) append(static_cast<const inet_diag_msg*>(NLMSG_DATA(header)), length, list);

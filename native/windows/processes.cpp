@@ -50,7 +50,7 @@ bool nameOf(DWORD pid, std::string* name) {
 int owners(std::vector<Socket>*, uint32_t) { return 0; }
 
 // Win32 has no call that tells the arguments or the working directory of another process.
-int process(int64_t pid, Process* process) {
+int process(int64_t pid, bool, Process* process) {
   auto number = static_cast<DWORD>(pid);
   DWORD error = executableOf(number, &process->executable);
   if (error == NO_ERROR) return 0;

@@ -38,7 +38,8 @@ DWORD readTable(Read read, ULONG family, std::unique_ptr<char[]>* table) {
     if (*table == nullptr) return ERROR_NOT_ENOUGH_MEMORY;
     error = read(family, table->get(), &size);
   }
-  return error;
+  // Without a byte of its own there is no table, not even an empty one.
+  return error == NO_ERROR && *table == nullptr ? ERROR_INVALID_DATA : error;
 }
 
 // Of a port's 32 bits the lower 16 count, in network order; the others may be anything.

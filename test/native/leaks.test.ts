@@ -8,6 +8,7 @@ import { bind } from '../../lib/bind.ts';
 import { checkBindOptions } from '../../lib/options.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
 import { isLinux, isRoot } from '../fixtures/facts.ts';
+import { fixture, run } from '../fixtures/register/run.ts';
 
 const local = { port: 0, host: '127.0.0.1' } as const;
 
@@ -174,5 +175,12 @@ describe('a worker thread that ended', () => {
       for (const port of [listened, reserved]) new BoundSocket({ ...local, port }).close();
       new BoundSocket({ ...local, port: udp, protocol: 'udp' }).close();
     }
+  });
+});
+
+describe.runIf(isLinux)('a thread that is terminated in the middle of a call', () => {
+  it.each(['sockets', 'socketsAsync', 'watchPort', 'localAddress', 'get'])('of %s ends alone', async (name) => {
+    const ended = await run([fixture('worker-threads/terminated.cjs'), name]);
+    expect(ended).toEqual({ code: 0, stdout: 'survived\n', stderr: '' });
   });
 });

@@ -296,9 +296,9 @@ describe('sameProgram', () => {
   ])('of %s is %s', (_what, row, answer) => expect(holder(row).sameProgram).toBe(answer));
 
   it('is of a relative path by the directory of its process', () => {
-    const relative = ['node', basename(SCRIPT)];
-    expect(holder({ arguments: relative }).sameProgram).toBe(true);
-    expect(holder({ arguments: relative, directory: dirname(dirname(SCRIPT)) }).sameProgram).toBe(false);
+    const relative = () => ['node', basename(SCRIPT)];
+    expect(holder({ arguments: relative() }).sameProgram).toBe(true);
+    expect(holder({ arguments: relative(), directory: dirname(dirname(SCRIPT)) }).sameProgram).toBe(false);
   });
 
   it('is null of what cannot be seen', () => {
