@@ -1,7 +1,9 @@
 // getTcpInfo(): what the kernel knows of a TCP connection, in the same units on every system.
+
 import { system } from './platform.ts';
 import { type AnySocket, getOption } from './raw-options.ts';
 import type { RawFields } from './socket-options/values.ts';
+import { TCP_STATES } from './tcp-states.ts';
 
 export type TcpState =
   | 'CLOSE'
@@ -93,22 +95,8 @@ export interface TcpInfo {
   raw: RawFields;
 }
 
-const LINUX_STATES: readonly (TcpState | null)[] = [
-  null,
-  'ESTABLISHED',
-  'SYN_SENT',
-  'SYN_RECV',
-  'FIN_WAIT1',
-  'FIN_WAIT2',
-  'TIME_WAIT',
-  'CLOSE',
-  'CLOSE_WAIT',
-  'LAST_ACK',
-  'LISTEN',
-  'CLOSING',
-  // TCP_NEW_SYN_RECV: a handshake that has no socket of its own yet.
-  'SYN_RECV',
-];
+// The last is TCP_NEW_SYN_RECV: a handshake that has no socket of its own yet.
+const LINUX_STATES: readonly (TcpState | null)[] = [null, ...TCP_STATES, 'SYN_RECV'];
 const DARWIN_STATES: readonly TcpState[] = [
   'CLOSE',
   'LISTEN',

@@ -6,27 +6,13 @@ import type { SocketList, SocketRow } from '../addon.ts';
 import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
 import type { Protocol } from '../policy/policy.ts';
+import { TCP_STATES } from '../tcp-states.ts';
 import type { Holder } from './report.ts';
 
 // include/net/tcp_states.h
 export const STATE = { ESTABLISHED: 1, TIME_WAIT: 6, CLOSE: 7, LISTEN: 10, BOUND: 13 } as const;
 
-const STATES = [
-  '',
-  'ESTABLISHED',
-  'SYN_SENT',
-  'SYN_RECV',
-  'FIN_WAIT1',
-  'FIN_WAIT2',
-  'TIME_WAIT',
-  'CLOSE',
-  'CLOSE_WAIT',
-  'LAST_ACK',
-  'LISTEN',
-  'CLOSING',
-  'NEW_SYN_RECV',
-  'BOUND',
-];
+const STATES = ['', ...TCP_STATES, 'NEW_SYN_RECV', 'BOUND'];
 
 function stateName({ state }: SocketRow, protocol: Protocol): string {
   // The list tells of a bound socket that it is closed; UNCONN is ss(8)'s word.
