@@ -14,7 +14,10 @@ export interface TcpHandle extends NodeHandle {
   listen(backlog: number): number;
 }
 
-export type UdpHandle = NodeHandle;
+export interface UdpHandle extends NodeHandle {
+  connect(address: string, port: number): number;
+  connect6(address: string, port: number): number;
+}
 
 /** 1 is TCPConstants.SERVER: what asynchronous hooks call a TCPSERVERWRAP. */
 type TcpClass = new (type: 1) => TcpHandle;

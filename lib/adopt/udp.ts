@@ -12,11 +12,13 @@ export interface OpenedUdp {
   readonly socket: Handle;
 }
 
-function adopt(socket: Handle): UdpHandle {
+function adopt(socket: Handle, family: 4 | 6): UdpHandle {
   const handle = new (udpClass())();
   const error = handle.open(socket);
   if (error === 0) {
     addon.release(socket);
+    // dgram gives a handle that it takes over its calls for IPv6, but not this one (replaceHandle, lib/dgram.js).
+    if (family === 6) handle.connect = handle.connect6;
     return handle;
   }
   handle.close();
@@ -25,28 +27,41 @@ function adopt(socket: Handle): UdpHandle {
 }
 
 /**
- * Opens a UDP socket inside a handle of Node's and binds it.
+ * Puts an unbound UDP socket into a handle of Node's and lets `bind` bind it, which returns what was refused. Then nothing
+ * is left open.
  *
  * uv_udp_open() sets SO_REUSEADDR (SO_REUSEPORT on BSD systems) on whatever it is given, which would let anybody take
- * the port; so it is given an unbound socket, and the policy's options are set between that and bind(). Windows is the
- * reverse: libuv sets nothing there, but binds a second time unless the socket was bound when it was opened.
+ * the port; so it is given an unbound socket, and the options that are wanted are set between that and bind(). Windows is
+ * the reverse: libuv sets nothing there, but binds a second time unless the socket was bound when it was opened.
  */
+export function bindInHandle<Refused extends object>(
+  socket: Handle,
+  family: 4 | 6,
+  bind: () => Refused | undefined,
+): UdpHandle | Refused {
+  if (system === 'windows') {
+    const refused = bind();
+    if (refused === undefined) return adopt(socket, family);
+    addon.close(socket);
+    return refused;
+  }
+  const handle = adopt(socket, family);
+  const refused = bind();
+  if (refused === undefined) return handle;
+  handle.close();
+  return refused;
+}
+
+/** Opens a UDP socket inside a handle of Node's and binds it. */
 export function openUdp(request: BindRequest, place: Place, how: Compiled): OpenedUdp | Refusal {
   const socket = addon.socket(familyOf(place), typeOf(request));
   if (socket === -1) return lastRefusal(request, place, request.port);
-  const bind = (port: number) => {
-    const error = addon.bind(socket, how.beforeBind, place.host, port);
-    return error === 0 ? { socket } : lastRefusal(request, place, port);
-  };
-  if (system === 'windows') {
-    const bound = bindGuarded(request, place, how, bind);
-    if ('socket' in bound) return { handle: adopt(socket), socket };
-    addon.close(socket);
-    return bound;
-  }
-  const handle = adopt(socket);
-  const bound = bindGuarded(request, place, how, bind);
-  if ('socket' in bound) return { handle, socket };
-  handle.close();
-  return bound;
+  const handle = bindInHandle<Refusal>(socket, place.family, () => {
+    const bound = bindGuarded(request, place, how, (port) => {
+      const error = addon.bind(socket, how.beforeBind, place.host, port);
+      return error === 0 ? { socket } : lastRefusal(request, place, port);
+    });
+    return 'socket' in bound ? undefined : bound;
+  });
+  return 'code' in handle ? handle : { handle, socket };
 }

@@ -1,6 +1,6 @@
 // Who may share an address on macOS (in_pcbbind and in6_pcbbind, XNU bsd/netinet); not run on a Mac yet.
 import { isAny, overlap } from '../address.ts';
-import { type Answer, both, type Existing, type Newcomer, not, type Rule, strictest } from './rule.ts';
+import { type Answer, bestFitting, both, type Existing, type Newcomer, not, type Rule, strictest } from './rule.ts';
 
 const isConnected = ({ state }: Existing) => state === 'connected' || state === 'time-wait';
 
@@ -27,6 +27,15 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
 
 /** Only bind() asks: listen() checks nothing. */
 export const darwinRule: Rule = {
+  overlaps: overlap,
   bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
   listen: () => 'ok',
+  // The chain has the youngest first; the search ends at an exact address, and keeps the last wildcard it has passed
+  // (in_pcblookup_hash, in6_pcblookup_hash).
+  receives(sockets, target) {
+    const fitting = bestFitting(sockets, target);
+    const [oldest] = fitting;
+    if (oldest === undefined) return [];
+    return [isAny(oldest.address) ? oldest : (fitting.at(-1) as Newcomer)];
+  },
 };

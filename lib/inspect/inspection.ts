@@ -1,6 +1,5 @@
 // One inspection of a port, as questions to the list of sockets and what follows from the answers.
 import type { SocketList, SocketRow } from '../addon.ts';
-import { overlap } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { isWithoutIpv6, type Place, placesOf, type Refusal, tryBind } from '../open.ts';
 import type { BindRequest } from '../options.ts';
@@ -8,7 +7,7 @@ import { system } from '../platform.ts';
 import type { Leftovers, Sharing } from '../policy/policy.ts';
 import { holderOf, STATE } from './holders.ts';
 import { firstUnprivilegedPort, listsBoundSockets, mayBeRefused } from './limits.ts';
-import { existingOf, predict } from './predict.ts';
+import { existingOf, predict, rule } from './predict.ts';
 import type { Bindable, PortReport, Verdict } from './report.ts';
 import type { Known } from './rule.ts';
 
@@ -31,9 +30,9 @@ const MODES = { exclusive: 'exclusive', reuseAddress: 'reuse-address', reusePort
 
 const UNLISTED = 'the system refuses the address and lists nobody who has it';
 
-function isOverlapping(row: SocketRow, request: BindRequest, place: Place): boolean {
+function isInTheWay(row: SocketRow, request: BindRequest, place: Place): boolean {
   const asked = { address: place.address, family: place.addressFamily, ipv6Only: request.ipv6Only };
-  return overlap(existingOf(row), asked);
+  return rule.overlaps(existingOf(row), asked);
 }
 
 /** What this process would meet if it bound now; it remembers, because the modes of a system often come down to one. */
@@ -174,11 +173,11 @@ export function* inspect(request: BindRequest, refusal?: Refusal): Inspection {
   const [place] = placesOf(request);
   const { port, protocol } = request;
   let list = yield { port, states: protocol === 'udp' ? EVERY_STATE : HOLDING, names: true };
-  let rows = list.sockets.filter((row) => isOverlapping(row, request, place));
+  let rows = list.sockets.filter((row) => isInTheWay(row, request, place));
   if (rows.length === 0 && protocol === 'tcp' && list.error === 0) {
     // What began to listen while the list was read may have been missed in both states.
     list = yield { port, states: EVERY_STATE & ~(1 << STATE.BOUND), names: true };
-    rows = list.sockets.filter((row) => isOverlapping(row, request, place));
+    rows = list.sockets.filter((row) => isInTheWay(row, request, place));
   }
   const evidence = { request, place, list, rows };
   const trial = refusal === undefined ? new Trial(request) : undefined;

@@ -16,9 +16,10 @@ const RULES: Record<System, Rule> = { linux: linuxRule, darwin: darwinRule, wind
 /** The rule of the running system. */
 export const rule: Rule = RULES[system];
 
-function stateOf({ state, remotePort }: SocketRow): Existing['state'] {
+function stateOf({ state, remotePort, timeLeft }: SocketRow): Existing['state'] {
   if (state === STATE.LISTEN) return 'listening';
-  if (state === STATE.TIME_WAIT) return 'time-wait';
+  // What Linux tells an end of is kept as a TIME_WAIT, FIN_WAIT2 that nobody has too (tcp_rcv_state_process).
+  if (state === STATE.TIME_WAIT || timeLeft !== undefined) return 'time-wait';
   return remotePort === undefined ? 'bound' : 'connected';
 }
 

@@ -1,5 +1,5 @@
 // The words in which a system's rule of sharing addresses is asked; linux, darwin and windows have the rules.
-import type { Local } from '../address.ts';
+import { type Canonical, isAny, type Local, overlap } from '../address.ts';
 import type { Protocol } from '../policy/policy.ts';
 
 /** `undefined`: the list of sockets does not tell. */
@@ -31,10 +31,28 @@ export interface Newcomer extends Local {
 export type Answer = 'ok' | 'EADDRINUSE' | 'EACCES' | undefined;
 
 export interface Rule {
+  /** Whether a socket can be in the way of one on an address at all. */
+  overlaps(existing: Existing, newcomer: Local): boolean;
   /** What bind() of the newcomer answers. */
   bind(existing: readonly Existing[], newcomer: Newcomer): Answer;
   /** What listen() answers once it is bound. */
   listen(existing: readonly Existing[], newcomer: Newcomer): Answer;
+  /**
+   * Who of several sockets gets a connection (TCP, all of them listening) or a datagram that is sent to an address: one,
+   * or those among whom the system spreads what comes; `undefined` if no source says.
+   * @param sockets the oldest first
+   */
+  receives(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] | undefined;
+}
+
+/** Which sockets fit an address best: the exact address before a wildcard, and a wildcard of its family before :: dual. */
+export function bestFitting(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] {
+  const at = { ...target, ipv6Only: true };
+  const fitting = sockets.filter((socket) => overlap(socket, at));
+  const exact = fitting.filter(({ address }) => !isAny(address));
+  if (exact.length > 0) return exact;
+  const own = fitting.filter(({ family }) => family === target.family);
+  return own.length > 0 ? own : fitting;
 }
 
 export function both(one: Known, other: Known): Known {

@@ -1,6 +1,6 @@
 // Who may share an address on Windows ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run on Windows yet.
 import { isAny, overlap } from '../address.ts';
-import { type Answer, type Existing, type Newcomer, type Rule, strictest } from './rule.ts';
+import { type Answer, bestFitting, type Existing, type Newcomer, type Rule, strictest } from './rule.ts';
 
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
   // Connections are not in the way of a new listener.
@@ -24,6 +24,12 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
 
 /** Only bind() asks: listen() checks nothing. */
 export const windowsRule: Rule = {
+  overlaps: overlap,
   bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
   listen: () => 'ok',
+  // The more specific address wins; among equals "the behavior is indeterminate", says the same page.
+  receives(sockets, target) {
+    const fitting = bestFitting(sockets, target);
+    return fitting.length > 1 ? undefined : fitting;
+  },
 };

@@ -39,6 +39,7 @@ const BESIDE: Record<string, readonly Host[]> = {
   '::': HOSTS,
   ':: alone': [undefined, '::', '::1'],
   '::1': [undefined, '::', '::1'],
+  '::1, not V6ONLY': [undefined, '0.0.0.0', '::', '::1'],
 };
 
 const endings: (() => unknown)[] = [];
@@ -120,10 +121,14 @@ interface Connected {
 }
 
 /** A listener on the port, and a client of another process that it has accepted. */
-async function connected(port: number, options: OpenCommand['options'] = []): Promise<Connected> {
+async function connected(
+  port: number,
+  options: OpenCommand['options'] = [],
+  [host, target] = [LOCAL, LOCAL],
+): Promise<Connected> {
   const [server, client] = [actor(), actor()];
-  const { id: listener } = await done(server.open({ host: LOCAL, port, options, listen: true }));
-  const { id: connection } = await done(client.connect({ host: LOCAL, port }));
+  const { id: listener } = await done(server.open({ host, port, options, listen: true }));
+  const { id: connection } = await done(client.connect({ host: target, port }));
   const { id: accepted } = await done(server.accept(listener));
   return { server, client, listener, accepted, connection };
 }
@@ -240,6 +245,13 @@ const IPV6_STAGES: Record<string, Stage> = {
     ...(await opened({ host: MAPPED, listen: true })(port)),
     at: LOCAL,
   }),
+  // Its address is ::1, and 0.0.0.0 cannot be bound beside it.
+  'an accepted IPv6 connection of a closed ::': async (port) => {
+    const { server, listener } = await connected(port, [], ['::', '::1']);
+    await server.close(listener);
+    const holder = { pid: pidOf(server), state: 'ESTABLISHED', address: '::1' };
+    return { verdict: 'leftovers', at: '::1, not V6ONLY', holders: [holder] };
+  },
   'a bound socket on ::, dual': opened({ host: '::' }),
   'a bound socket on ::, V6ONLY, with SO_REUSEADDR': opened({ host: '::', ipv6Only: true, options: [...REUSE] }),
 };

@@ -46,6 +46,20 @@ describe('bindUdp()', () => {
     if (hasIpv6) expect((await bindUdp(udp('udp6'), 0)).address).toBe('::');
   });
 
+  it.runIf(hasIpv6)('can be connected, over IPv6 too', async () => {
+    for (const [type, host] of [
+      ['udp4', '127.0.0.1'],
+      ['udp6', '::1'],
+    ] as const) {
+      const [socket, peer] = [udp(type), udp(type)];
+      await bindUdp(socket, { port: 0, host });
+      const { port } = await bindUdp(peer, { port: 0, host });
+      socket.connect(port, host);
+      await once(socket, 'connect');
+      expect(socket.remoteAddress()).toMatchObject({ address: host, port });
+    }
+  });
+
   it('takes a BoundSocket, once', async () => {
     const bound = new BoundSocket({ ...local, protocol: 'udp' });
     const { port } = bound.address();

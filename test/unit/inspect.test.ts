@@ -8,7 +8,7 @@ import { darwinRule } from '../../lib/inspect/darwin.ts';
 import { containerOf, holderOf } from '../../lib/inspect/holders.ts';
 import { linuxRule } from '../../lib/inspect/linux.ts';
 import type { Holder, PortReport } from '../../lib/inspect/report.ts';
-import type { Answer, Existing, Newcomer } from '../../lib/inspect/rule.ts';
+import type { Answer, Existing, Newcomer, Rule } from '../../lib/inspect/rule.ts';
 import { sentenceOf } from '../../lib/inspect/sentence.ts';
 import { windowsRule } from '../../lib/inspect/windows.ts';
 import { isLinux } from '../fixtures/facts.ts';
@@ -99,6 +99,15 @@ describe('linux', () => {
     expect(linuxRule.bind([], newcomer)).toBe('ok');
     expect(linuxRule.bind([far, unknown], newcomer)).toBeUndefined();
     expect(linuxRule.bind([unknown, far, bound], newcomer)).toBe(NO);
+  });
+
+  it('has a connection of a dual-stack :: in the way of 0.0.0.0, over IPv6 too', () => {
+    const over6 = { ...LOOPBACK6, state: 'connected', ipv6Only: false } as const;
+    expect(answers(over6, ANY4)).toBe(NO);
+    expect(answers({ ...over6, ...ADDR }, { ...ANY4, ...ADDR })).toBe('ok');
+    expect(answers(over6)).toBe('ok');
+    expect(answers({ ...over6, ipv6Only: true }, ANY4)).toBe('ok');
+    expect(linuxRule.overlaps({ ...bound, ...over6 }, { ...plain, ...ANY4 })).toBe(true);
   });
 
   it('lets apart what does not overlap', () => {
@@ -205,6 +214,54 @@ describe('windows', () => {
     for (const state of ['connected', 'time-wait'] as const) {
       expect(answers({ ...EXCLUSIVE, state })).toEqual(Array(SECOND.length).fill('ok'));
     }
+  });
+});
+
+describe('who receives', () => {
+  const sockets = (...list: Partial<Newcomer>[]): Newcomer[] => list.map((one) => ({ ...plain, ...one }));
+  const at = (address: string) => canonical(address);
+  const found = (rule: Rule, list: Newcomer[], address: string) =>
+    rule.receives(list, at(address))?.map((one) => list.indexOf(one));
+
+  it('is nobody without the address', () => {
+    for (const rule of [linuxRule, darwinRule, windowsRule]) {
+      expect(found(rule, sockets({}, ONLY6), '127.0.0.2')).toEqual([]);
+      expect(found(rule, sockets(ANY4, {}), '::1')).toEqual([]);
+    }
+  });
+
+  it('is the most specific address, and a wildcard of the own family before a dual-stack one', () => {
+    for (const rule of [linuxRule, darwinRule, windowsRule]) {
+      for (const options of [ADDR, BOTH]) {
+        const list = sockets({ ...options, ...ANY6 }, { ...options, ...ANY4 }, options);
+        expect(found(rule, list, '127.0.0.1')).toEqual([2]);
+        expect(found(rule, list, '127.0.0.2')).toEqual([1]);
+        expect(found(rule, list, '::1')).toEqual([0]);
+      }
+    }
+  });
+
+  it('is the youngest of equals on Linux, and all of a group', () => {
+    expect(found(linuxRule, sockets(ADDR, ADDR, ADDR), '127.0.0.1')).toEqual([2]);
+    expect(found(linuxRule, sockets(BOTH, PORT, ADDR), '127.0.0.1')).toEqual([2]);
+    expect(found(linuxRule, sockets(ADDR, BOTH, PORT), '127.0.0.1')).toEqual([1, 2]);
+    expect(found(linuxRule, sockets({ ...BOTH, uid: OTHER }, BOTH, BOTH), '127.0.0.1')).toEqual([1, 2]);
+  });
+
+  it('is the oldest of equals on Linux where they are of IPv6 and have SO_REUSEPORT', () => {
+    const dual = { ...BOTH, ...ANY6 };
+    expect(found(linuxRule, sockets(dual, { ...BOTH, ...ONLY6 }), '::1')).toEqual([0]);
+    expect(found(linuxRule, sockets({ ...dual, uid: OTHER }, dual), '::1')).toEqual([0]);
+    expect(found(linuxRule, sockets(dual, { ...ADDR, ...ANY6 }), '::1')).toEqual([1]);
+  });
+
+  it('is on macOS the youngest on an exact address, and the oldest wildcard', () => {
+    expect(found(darwinRule, sockets(PORT, PORT), '127.0.0.1')).toEqual([1]);
+    expect(found(darwinRule, sockets({ ...PORT, ...ANY4 }, { ...PORT, ...ANY4 }), '127.0.0.1')).toEqual([0]);
+  });
+
+  it('is not told of equals on Windows', () => {
+    expect(found(windowsRule, sockets(ADDR, ADDR), '127.0.0.1')).toBeUndefined();
   });
 });
 
