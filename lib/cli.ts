@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { type Command, EXIT, UsageError } from './cli/command.ts';
 import { inspect } from './cli/inspect.ts';
+import { matrix } from './cli/matrix.ts';
 import { who } from './cli/who.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { inspect, who };
+const COMMANDS: Readonly<Record<string, Command>> = { inspect, who, matrix };
 const HELP: readonly string[] = ['--help', '-h'];
 
 // An unset NO_COLOR and an empty one are the same (no-color.org); Node 20 and 22 tell them apart.

@@ -1,6 +1,6 @@
 // Compiles lib/ to dist/: declarations file by file, and the code as few modules, because each one costs at import.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -10,14 +10,17 @@ const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
   .replace('package.json', 'bin/tsc');
 
+const ENTRIES = { 'index.ts': './index.js', 'matrix/index.ts': './matrix.js' };
+
 // What is there stays whole until all of it can be replaced.
 const dist = `${root}dist`;
 const next = `${root}dist.next`;
 
 async function bundle(options, output) {
   const build = await rolldown({ cwd: root, platform: 'node', ...options });
-  await build.write({ dir: next, comments: false, ...output });
+  const { output: written } = await build.write({ dir: next, comments: false, ...output });
   await build.close();
+  return written.flatMap(({ moduleIds }) => moduleIds ?? []);
 }
 
 rmSync(next, { recursive: true, force: true });
@@ -35,10 +38,22 @@ await bundle(
   { format: 'cjs', entryFileNames: 'register.cjs', paths: (id) => (id.endsWith('hook.ts') ? './hook.js' : id) },
 );
 // The command loads the package when it has something to ask: without a binary, it can still say so.
-await bundle(
-  { input: { cli: 'lib/cli.ts' }, external: [/^node:/, /^\.\.\/index\.ts$/] },
-  { format: 'esm', paths: (id) => (id.endsWith('index.ts') ? './index.js' : id) },
+const inCommand = await bundle(
+  { input: { cli: 'lib/cli.ts' }, external: [/^node:/, /^\.\.\/(matrix\/)?index\.ts$/] },
+  { format: 'esm', paths: (id) => ENTRIES[id.replace(/^.*\/lib\//, '')] ?? id, chunkFileNames: 'cli-[name].js' },
 );
+// Loaded by its command alone, with the process that it starts.
+await bundle(
+  { input: { matrix: 'lib/matrix/index.ts', 'matrix-process': 'lib/matrix/process.ts' }, external: [/^node:/] },
+  { format: 'esm', chunkFileNames: 'matrix-core.js' },
+);
+// The command has its progress bar in it, and with it the licences of those who wrote that.
+const packages = [...new Set(inCommand.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []))].sort();
+const licences = packages.map((folder) => {
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+  return `${folder.replace(/^.*\/node_modules\//, '')}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;
+});
+writeFileSync(`${next}/THIRD-PARTY-LICENSES.txt`, licences.join(`\n${'-'.repeat(80)}\n\n`));
 chmodSync(`${next}/cli.js`, 0o755);
 
 rmSync(dist, { recursive: true, force: true });

@@ -7,9 +7,10 @@ import { system } from '../platform.ts';
 import type { Leftovers, Sharing } from '../policy/policy.ts';
 import { holderOf, STATE } from './holders.ts';
 import { firstUnprivilegedPort, listsBoundSockets, mayBeRefused } from './limits.ts';
-import { existingOf, predict, rule } from './predict.ts';
+import { existingOf, predict } from './predict.ts';
 import type { Bindable, PortReport, Verdict } from './report.ts';
 import type { Known } from './rule.ts';
+import { rule } from './rules.ts';
 
 /** A question to the list; `names` says whether processes, users and control groups are looked up too. */
 export interface Question {

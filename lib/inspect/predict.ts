@@ -3,18 +3,10 @@ import type { SocketRow } from '../addon.ts';
 import { canonical, isAny } from '../address.ts';
 import { compiledFor, type Place } from '../open.ts';
 import type { BindRequest } from '../options.ts';
-import { type System, system } from '../platform.ts';
 import type { Policy, Setting } from '../policy/policy.ts';
-import { darwinRule } from './darwin.ts';
 import { STATE } from './holders.ts';
-import { linuxRule } from './linux.ts';
-import type { Answer, Existing, Known, Newcomer, Rule } from './rule.ts';
-import { windowsRule } from './windows.ts';
-
-const RULES: Record<System, Rule> = { linux: linuxRule, darwin: darwinRule, windows: windowsRule };
-
-/** The rule of the running system. */
-export const rule: Rule = RULES[system];
+import type { Answer, Existing, Known, Newcomer } from './rule.ts';
+import { rule } from './rules.ts';
 
 function stateOf({ state, remotePort, timeLeft }: SocketRow): Existing['state'] {
   if (state === STATE.LISTEN) return 'listening';

@@ -56,6 +56,7 @@ describe('exactbind', () => {
       expect({ code, stderr }, words.join(' ')).toEqual({ code: 0, stderr: '' });
       expect(stdout).toMatch(/^Usage:\n {2}exactbind (inspect|who) <port>/);
     }
+    expect((await cli(['matrix', '--help'])).stdout).toMatch(/^Usage:\n {2}exactbind matrix \[--json\]\n/);
   });
 
   it.each([
@@ -73,11 +74,13 @@ describe('exactbind', () => {
     { words: ['inspect', '1', '--host'], message: "Option '--host <value>' argument missing" },
     { words: ['inspect', '1', '--tcp'], message: "Unknown option '--tcp'" },
     { words: ['who', '1', '--json'], message: "Unknown option '--json'" },
+    { words: ['matrix', '3000'], message: "no argument, and not '3000'" },
+    { words: ['matrix', '--udp'], message: "Unknown option '--udp'" },
   ])('refuses $words with its usage', async ({ words, message }) => {
     const { code, stdout, stderr } = await cli(words);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.startsWith(`exactbind: ${message}`), stderr).toBe(true);
-    expect(stderr).toMatch(/\nUsage:\n {2}exactbind \w+ <port>/);
+    expect(stderr).toMatch(/\nUsage:\n {2}exactbind (matrix|\w+ <port>)/);
   });
 
   it('never says free or taken where it cannot know', async () => {

@@ -1,0 +1,28 @@
+// What became of a pair of sockets, as one of a few outcomes: their names, and their colours in a picture.
+
+export const OUTCOMES = {
+  refused: { text: 'refused', color: '#3b4a6b' },
+  'cannot listen': { text: 'bound, cannot listen', color: '#7d8fb8' },
+  beside: { text: 'beside it: no address in common', color: '#eceff4' },
+  first: { text: 'shared: the first receives', color: '#8fbf9f' },
+  either: { text: 'shared: either receives', color: '#f0c850' },
+  second: { text: 'the second receives', color: '#d1603d' },
+  unknown: { text: 'nobody receives, or not known', color: '#b8b8b8' },
+};
+
+/** Of the second socket. */
+export function outcomeOf({ measured: { bind, listen, receives } }) {
+  if ([bind, listen, receives].includes('unknown')) return 'unknown';
+  if (bind !== 'ok') return 'refused';
+  if (listen !== 'ok' && listen !== null) return 'cannot listen';
+  if (receives === null) return 'beside';
+  return receives === 'none' ? 'unknown' : receives;
+}
+
+/** The same in words that keep the codes. */
+export function inWords(cell) {
+  const { bind, listen, receives } = cell.measured;
+  if (bind !== 'ok') return bind;
+  if (listen !== 'ok' && listen !== null) return `listen ${listen}`;
+  return receives === null ? 'ok' : `ok, ${receives}`;
+}

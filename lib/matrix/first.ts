@@ -1,0 +1,177 @@
+// Brings the first socket of a cell into its state, once for each second that is tried beside it.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { addon } from '../addon.ts';
+import { OutgoingSocket } from '../adopt/outgoing-socket.ts';
+import { type CellAddress, type CellState, localOf, type Result, targetOf } from './cells.ts';
+import { OtherProcess } from './other.ts';
+import { Party, reset, settingsOf, type Tried, type Wish } from './party.ts';
+import type { Peers } from './peers.ts';
+
+/** What a first socket needs of the machine. */
+export interface Surroundings {
+  /** The addresses that can be bound. */
+  readonly here: readonly CellAddress[];
+  readonly peers: Peers;
+}
+
+/** The first socket of a cell. */
+export interface First {
+  /** Its listen(), after the second has been tried. */
+  listen(): Result;
+  serve(): void;
+  close(): Promise<void>;
+}
+
+const NAME = 'first';
+
+// native/os.h: Linux's number of it on every system.
+const FIN_WAIT1 = 4;
+const NO_NAMES = -1;
+const LOOK_EVERY = 5;
+const MOST_LOOKS = 200;
+
+function mustBeOk({ bind, listen }: Tried, { protocol, sharing, address, port }: Wish): void {
+  const refused = [bind, listen].find((result) => result !== 'ok' && result !== null);
+  if (refused === undefined) return;
+  throw new Error(`the first socket (${protocol} ${address}, ${sharing}) was refused port ${port}: ${refused}`);
+}
+
+/** A client of whoever serves a wish, once it has been accepted. */
+async function clientOf({ address, port }: Wish, here: readonly CellAddress[], allowHalfOpen = false): Promise<Socket> {
+  const client = connect({ port, host: targetOf([address], here) as string, allowHalfOpen });
+  await once(client, 'data');
+  // Whatever it ends in.
+  client.on('error', () => {});
+  return client;
+}
+
+class OwnFirst implements First {
+  readonly #party = new Party();
+  #client: Socket | undefined;
+
+  async make(state: CellState, wish: Wish, { here, peers }: Surroundings): Promise<this> {
+    try {
+      if (state === 'outgoing') await this.#connect(wish, peers);
+      else if (state === 'bound') mustBeOk({ bind: this.#party.bind(wish), listen: null }, wish);
+      else await this.#listen(state, wish, here);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    return this;
+  }
+
+  async #listen(state: CellState, wish: Wish, here: readonly CellAddress[]): Promise<void> {
+    mustBeOk(this.#party.attempt(wish), wish);
+    if (state === 'listening') return;
+    this.#party.serve(NAME);
+    this.#client = await clientOf(wish, here);
+    this.#party.stopListening();
+    if (state === 'accepted') return;
+    const closed = once(this.#client, 'close');
+    await this.#party.endConnections();
+    await closed;
+  }
+
+  async #connect(wish: Wish, peers: Peers): Promise<void> {
+    const peer = peers.of(wish.protocol, wish.address);
+    if (wish.protocol === 'udp') {
+      mustBeOk({ bind: this.#party.bind(wish), listen: null }, wish);
+      await this.#party.connect(peer.port, peer.host);
+      return;
+    }
+    const { address: localAddress } = localOf(wish.address);
+    const settings = settingsOf(wish);
+    const socket = new OutgoingSocket({}, { protocol: 0, options: [], settings, localAddress, localPort: wish.port });
+    await once(socket.connect(peer), 'connect');
+    this.#client = socket.on('error', () => {});
+  }
+
+  listen(): Result {
+    return this.#party.listen();
+  }
+
+  serve(): void {
+    this.#party.serve(NAME);
+  }
+
+  async close(): Promise<void> {
+    if (this.#client !== undefined) await reset(this.#client);
+    await this.#party.close();
+  }
+}
+
+/** What is left of a server that was killed; its client is still there. */
+class Orphan implements First {
+  readonly #client: Socket;
+
+  constructor(client: Socket) {
+    this.#client = client;
+  }
+
+  listen(): Result {
+    throw new Error('an orphan has no process');
+  }
+
+  serve(): void {
+    this.listen();
+  }
+
+  close(): Promise<void> {
+    return reset(this.#client);
+  }
+}
+
+// Until the client's system has acknowledged the end, which it may put off (RFC 9293 3.8.6.3): nothing tells when.
+async function acknowledged(ports: readonly number[]): Promise<void> {
+  const isWaiting = (port: number) =>
+    addon.sockets(addon.constants['SOCK_STREAM'] as number, port, 1 << FIN_WAIT1, NO_NAMES).sockets.length > 0;
+  for (let left = MOST_LOOKS; left > 0 && ports.some(isWaiting); left--) await pause(LOOK_EVERY);
+}
+
+/** One server for each wish, all of one process, which is killed when each has a client. */
+async function makeOrphans(wishes: readonly Wish[], here: readonly CellAddress[]): Promise<Orphan[]> {
+  const victim = new OtherProcess();
+  const begun = wishes.map(async (wish, id) => {
+    mustBeOk(await victim.attempt(wish, id), wish);
+    await victim.serve(NAME, id);
+    return clientOf(wish, here, true);
+  });
+  const settled = await Promise.allSettled(begun);
+  const clients = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    await victim.kill();
+    await Promise.all(clients.map(reset));
+    throw failed.reason;
+  }
+  // The end of the server's side comes as such or, where a system kills less gently, as a reset.
+  const ended = clients.map((client) => Promise.race([once(client.resume(), 'end'), once(client, 'close')]));
+  await victim.kill();
+  await Promise.all(ended);
+  await acknowledged(wishes.map(({ port }) => port));
+  return clients.map((client) => new Orphan(client));
+}
+
+/** The first socket for each of these wishes in turn; each is closed before the next one is made. */
+export async function* makeFirsts(
+  state: CellState,
+  wishes: readonly Wish[],
+  surroundings: Surroundings,
+): AsyncGenerator<First, void> {
+  const orphans = state === 'orphan' ? await makeOrphans(wishes, surroundings.here) : [];
+  try {
+    for (const [index, wish] of wishes.entries()) {
+      const first = orphans[index] ?? (await new OwnFirst().make(state, wish, surroundings));
+      try {
+        yield first;
+      } finally {
+        await first.close();
+      }
+    }
+  } finally {
+    await Promise.all(orphans.map((one) => one.close()));
+  }
+}

@@ -1,0 +1,109 @@
+// One measurement of the matrix: row by row, a first socket and every second beside it.
+import type { Protocol } from '../policy/policy.ts';
+import {
+  type Cell,
+  type CellAddress,
+  type CellState,
+  type FirstSocket,
+  firstSockets,
+  LEFTOVERS,
+  type MatrixSystem,
+  PROTOCOLS,
+  type Results,
+  type SecondSocket,
+  SHARINGS,
+  secondSockets,
+  targetOf,
+} from './cells.ts';
+import { type First, makeFirsts } from './first.ts';
+import type { Wish } from './party.ts';
+import { Peers } from './peers.ts';
+import { freePorts } from './ports.ts';
+import { predict } from './predict.ts';
+import { whoReceives } from './probe.ts';
+import type { Rival, Rivals } from './rivals.ts';
+import { MATRIX_RULES } from './systems.ts';
+
+/** What is tried: every pair of these. */
+interface Pairs {
+  readonly firsts: Readonly<Record<Protocol, readonly FirstSocket[]>>;
+  readonly seconds: readonly SecondSocket[];
+}
+
+export class Measurement {
+  readonly #os: MatrixSystem;
+  readonly #here: readonly CellAddress[];
+  readonly #rivals: Rivals;
+  readonly #pairs: Pairs;
+  readonly #peers = new Peers();
+  readonly #ports = freePorts();
+
+  /** @param here the addresses that can be bound */
+  constructor(os: MatrixSystem, here: readonly CellAddress[], rivals: Rivals) {
+    this.#os = os;
+    this.#here = here;
+    this.#rivals = rivals;
+    const firsts = (protocol: Protocol) => firstSockets(protocol, SHARINGS[os], here);
+    this.#pairs = {
+      firsts: { tcp: firsts('tcp'), udp: firsts('udp') },
+      seconds: secondSockets(SHARINGS[os], here, [...rivals.by.keys()]),
+    };
+  }
+
+  get total(): number {
+    const { firsts, seconds } = this.#pairs;
+    return (firsts.tcp.length + firsts.udp.length) * seconds.length;
+  }
+
+  async *cells(): AsyncGenerator<Cell, void> {
+    await this.#peers.open(this.#here);
+    try {
+      for (const protocol of PROTOCOLS) {
+        for (const first of this.#pairs.firsts[protocol]) yield* this.#row(protocol, first);
+      }
+    } finally {
+      await this.#peers.close();
+    }
+  }
+
+  async *#row(protocol: Protocol, first: FirstSocket): AsyncGenerator<Cell, void> {
+    const { sharing, state, address } = first;
+    const { seconds } = this.#pairs;
+    // A leftover stays, and the kernel remembers of a port that is never empty who has been there: each cell has its own.
+    const isLeft = LEFTOVERS.includes(state);
+    const common = this.#ports.next().value;
+    const wishes = seconds.map((_, index) => {
+      const port = isLeft && index > 0 ? this.#ports.next().value : common;
+      return { protocol, sharing, address, port };
+    });
+    const { own, other } = this.#rivals;
+    const machine = { addresses: this.#here, own, other };
+    let index = 0;
+    for await (const made of makeFirsts(state, wishes, { here: this.#here, peers: this.#peers })) {
+      const wish = wishes[index] as Wish;
+      const second = seconds[index++] as SecondSocket;
+      const measured = await this.#measure(wish, state, second, made);
+      const predicted = predict(MATRIX_RULES[this.#os], protocol, first, second, machine);
+      yield { protocol, first, second, measured, predicted };
+    }
+  }
+
+  async #measure(wish: Wish, state: CellState, second: SecondSocket, first: First): Promise<Results> {
+    const { protocol, address, port } = wish;
+    const isTcp = protocol === 'tcp';
+    const rival = this.#rivals.by.get(second.owner) as Rival;
+    const { bind, listen } = await rival.attempt({ protocol, sharing: second.sharing, address: second.address, port });
+    const firstListen = bind === 'ok' && isTcp && state === 'bound' ? first.listen() : null;
+    const target = bind === 'ok' ? targetOf([address, second.address], this.#here) : undefined;
+    const isFirst = isTcp ? state === 'listening' || firstListen === 'ok' : state === 'bound';
+    const isSecond = isTcp ? listen === 'ok' : bind === 'ok';
+    let receives: Results['receives'] = null;
+    if (target !== undefined && (isFirst || isSecond)) {
+      if (isFirst) first.serve();
+      if (isSecond) await rival.serve('second');
+      receives = await whoReceives(protocol, port, target, Number(isFirst) + Number(isSecond));
+    }
+    await rival.close();
+    return { bind, listen, firstListen, receives };
+  }
+}

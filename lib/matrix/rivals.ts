@@ -1,0 +1,50 @@
+// Who tries the second socket of a cell: this process, another one, another user.
+import { system } from '../platform.ts';
+import type { CellOwner } from './cells.ts';
+import { OtherProcess } from './other.ts';
+import { Party, type Tried, type Wish } from './party.ts';
+
+export interface Rival {
+  attempt(wish: Wish): Tried | Promise<Tried>;
+  serve(name: string): unknown;
+  close(): Promise<unknown>;
+}
+
+const OTHER_USER = 'nobody';
+
+export class Rivals {
+  readonly by = new Map<CellOwner, Rival>([['same-process', new Party()]]);
+  readonly own = process.geteuid?.() ?? 0;
+  /** The number of the other user. */
+  other: number = this.own;
+  /** Why there is no other user. */
+  whyAlone: string | undefined;
+  readonly #processes: OtherProcess[] = [];
+
+  async start(): Promise<void> {
+    this.by.set('other-process', this.#start());
+    if (system === 'windows') {
+      this.whyAlone = 'a process of another user takes a password on Windows';
+      return;
+    }
+    const other = this.#start();
+    const uid = await other.become(OTHER_USER);
+    if (uid === undefined) {
+      this.whyAlone = 'it takes root to become another user';
+      return;
+    }
+    this.other = uid;
+    this.by.set('other-user', other);
+  }
+
+  async end(): Promise<void> {
+    await this.by.get('same-process')?.close();
+    await Promise.all(this.#processes.map((one) => one.kill()));
+  }
+
+  #start(): OtherProcess {
+    const started = new OtherProcess();
+    this.#processes.push(started);
+    return started;
+  }
+}

@@ -1,0 +1,99 @@
+// The bind matrix of this machine: measured twice, and as others, it is what the rule of the system predicts in every pair.
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Cell, Matrix } from '../../lib/matrix/index.ts';
+import { hasIpv6, isLinux, isRoot, isWine } from '../fixtures/facts.ts';
+import { AS_NOBODY, IN_ANOTHER_NETWORK } from '../fixtures/inspect/processes.ts';
+import { runCommand } from '../fixtures/register/run.ts';
+
+const command = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+// Ports of this run's network are for the other tests.
+const OWN_NETWORK = isLinux && isRoot ? IN_ANOTHER_NETWORK : [];
+const WITHOUT_IPV6 = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"', 'sh'];
+const MINUTE = 60_000;
+
+// What does not depend on Node is measured on one, and a second time takes another minute under Wine.
+const once = isWine || process.env['EXACTBIND_TEST_NODE'] !== undefined;
+
+async function measured(before: readonly string[] = []): Promise<Matrix> {
+  const [file = '', ...args] = [...OWN_NETWORK, ...before, process.execPath, command, 'matrix', '--json'];
+  const { code, stdout, stderr } = await runCommand(file, args, {});
+  expect(stderr).toBe('');
+  const matrix: Matrix = JSON.parse(stdout);
+  expect(code).toBe(wrongIn(matrix).length > 0 ? 1 : 0);
+  return matrix;
+}
+
+const keyOf = ({ protocol, first, second }: Cell) => JSON.stringify([protocol, first, second]);
+
+/** Pairs that are not as predicted, in words. */
+function wrongIn({ cells }: Matrix): string[] {
+  const keys = ['bind', 'listen', 'firstListen', 'receives'] as const;
+  const wrong = cells.filter(({ measured: found, predicted }) =>
+    keys.some((key) => predicted[key] !== 'unknown' && predicted[key] !== found[key]),
+  );
+  return wrong.map((cell) => `${keyOf(cell)} ${JSON.stringify(cell.measured)} ${JSON.stringify(cell.predicted)}`);
+}
+
+/** Pairs of both in which something else was measured, and how many both have. */
+function differences(one: Matrix, other: Matrix): { common: number; different: string[] } {
+  const known = new Map(one.cells.map((cell) => [keyOf(cell), JSON.stringify(cell.measured)]));
+  const common = other.cells.filter((cell) => known.has(keyOf(cell)));
+  const different = common.filter((cell) => known.get(keyOf(cell)) !== JSON.stringify(cell.measured));
+  return { common: common.length, different: different.map(keyOf) };
+}
+
+let first: Matrix;
+beforeAll(async () => {
+  first = await measured();
+}, 5 * MINUTE);
+
+describe('the bind matrix', () => {
+  it('is predicted in every pair', () => {
+    expect(wrongIn(first)).toEqual([]);
+    expect(first.os).toBe(
+      isWine ? 'wine' : { linux: 'linux', darwin: 'darwin', win32: 'windows' }[process.platform as 'linux'],
+    );
+    expect(first).toMatchObject({ arch: process.arch, node: process.version, uid: process.getuid?.() ?? null });
+  });
+
+  it.runIf(isLinux)('leaves nothing open to the rule, and nothing out that there is', () => {
+    expect(first.cells.filter(({ predicted }) => Object.values(predicted).includes('unknown'))).toEqual([]);
+    if (!hasIpv6 || !isRoot) return;
+    expect(first.leftOut).toEqual({});
+    expect(first.cells).toHaveLength(13_824);
+    expect(new Set(first.cells.map(keyOf)).size).toBe(13_824);
+  });
+
+  it.skipIf(once)(
+    'is the same again',
+    async () => {
+      const again = await measured();
+      expect(differences(first, again)).toEqual({ common: first.cells.length, different: [] });
+    },
+    5 * MINUTE,
+  );
+
+  it.runIf(isLinux && isRoot && !once)(
+    'is the same for an ordinary user, who has no other user',
+    async () => {
+      const user = await measured(AS_NOBODY);
+      expect(wrongIn(user)).toEqual([]);
+      expect(user.leftOut).toEqual({ 'other-user': 'it takes root to become another user' });
+      const own = first.cells.filter(({ second }) => second.owner !== 'other-user');
+      expect(differences(first, user)).toEqual({ common: own.length, different: [] });
+    },
+    5 * MINUTE,
+  );
+
+  it.runIf(isLinux && isRoot && !once)(
+    'is predicted where there is no IPv6',
+    async () => {
+      const without = await measured(WITHOUT_IPV6);
+      expect(wrongIn(without)).toEqual([]);
+      expect(Object.keys(without.leftOut)).toEqual(['::1', ':: V6ONLY']);
+      expect(without.cells.length).toBeGreaterThan(6000);
+    },
+    5 * MINUTE,
+  );
+});
