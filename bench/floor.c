@@ -3,14 +3,9 @@
 // failed.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "floor.h"
 
 static const char *cycle(int family, const struct sockaddr *address, socklen_t length) {
   int off = 0;
@@ -25,23 +20,8 @@ static const char *cycle(int family, const struct sockaddr *address, socklen_t l
   return NULL;
 }
 
-static int64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
-static void *idle(void *unused) {
-  for (;;) pause();
-  return unused;
-}
-
 int main(int count, char **arguments) {
-  // The kernel counts references to descriptors only in a process with threads, and Node's has them.
-  for (int left = count > 1 ? atoi(arguments[1]) : 0; left > 0; left--) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, idle, NULL) != 0) return 1;
-  }
+  start_threads(count, arguments);
 
   const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
@@ -57,13 +37,7 @@ int main(int count, char **arguments) {
       failed = family == 6 ? cycle(AF_INET6, (const struct sockaddr *)&v6, sizeof v6)
                            : cycle(AF_INET, (const struct sockaddr *)&v4, sizeof v4);
     }
-    int64_t took = now() - start;
-    if (failed == NULL) {
-      printf("%lld\n", (long long)took);
-    } else {
-      printf("%s\n", failed);
-    }
-    fflush(stdout);
+    answer(now() - start, failed);
   }
   return 0;
 }

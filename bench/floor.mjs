@@ -1,7 +1,6 @@
-// Builds and drives bench/floor.c and options.c, so that their batches can alternate with those of the JavaScript variants.
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Builds bench/*.c by CMake and drives them, so that their batches can alternate with those of the JavaScript variants.
+import { spawn, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,15 +8,30 @@ import { fileURLToPath } from 'node:url';
 /** As many as a Node process has beside its main thread (counted in /proc/self/task on Node 20). */
 const NODE_THREADS = 6;
 
-/** Compiles a floor; returns its path and a way to remove it. */
-export function buildFloor(source = fileURLToPath(new URL('floor.c', import.meta.url))) {
-  const folder = mkdtempSync(join(tmpdir(), 'exactbind-floor-'));
-  const program = join(folder, 'floor');
-  execFileSync(process.env.CC ?? 'cc', ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-pthread', '-o', program, source]);
-  return { program, remove: () => rmSync(folder, { recursive: true }) };
+const root = fileURLToPath(new URL('../', import.meta.url));
+const folder = join(root, 'build-bench');
+
+let built;
+
+function build() {
+  if (process.platform !== 'linux') return { skipped: 'the C programs make the system calls of Linux' };
+  const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+  const args = [cmakeJs, 'compile', '--out', folder, '--target', 'bench', '--CDEXACTBIND_BENCH=ON'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+  if (status === 0) return {};
+  const said = `${stdout}${stderr}`;
+  const missing = /(?:CMake executable|Compiler toolset) is not (?:found|available)/.exec(said);
+  if (missing !== null) return { skipped: missing[0] };
+  throw new Error(`bench/*.c do not compile:\n${said}`);
 }
 
-/** Starts the floor. */
+/** The path of a C program by its name in bench/, or why there is none: `{ program }` or `{ skipped }`. */
+export function floor(name) {
+  built ??= build();
+  return built.skipped === undefined ? { program: join(folder, name) } : built;
+}
+
+/** Starts one that answers lines of a word and a count. */
 export function startFloor(program, { threads = false } = {}) {
   const child = spawn(program, threads ? [String(NODE_THREADS)] : [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

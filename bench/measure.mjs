@@ -89,7 +89,8 @@ export function spread(list) {
 
 /** One variant against its baseline, pairwise by round. `ofMeans` counts every outlier, collections of garbage too. */
 export function compare(list, baseline, combine = (ours, theirs) => ours / theirs) {
-  const pairs = list.map((ours, round) => combine(ours, baseline[round]));
+  // Whoever takes long runs in fewer rounds, the first ones.
+  const pairs = list.slice(0, baseline.length).map((ours, round) => combine(ours, baseline[round]));
   const mean = (numbers) => numbers.reduce((total, number) => total + number, 0) / numbers.length;
   return { ...spread(pairs), confidence: confidence(pairs), ofMeans: combine(mean(list), mean(baseline)) };
 }

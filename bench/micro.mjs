@@ -1,10 +1,9 @@
-// The groups that are timed: listening, opening against the C floor, refusals, import, and the register hook.
-import { fork, spawnSync } from 'node:child_process';
+// The groups of microseconds: listening, opening against the C floor, refusals, and the register hook.
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { BoundSocket, listen } from 'exactbind';
-import { buildFloor, startFloor } from './floor.mjs';
+import { floor, startFloor } from './floor.mjs';
 import { calledBack, sideBySide, synchronous } from './measure.mjs';
 import { REGISTER } from './traced.mjs';
 
@@ -63,15 +62,10 @@ async function listenGroup({ scale }) {
 }
 
 async function floorGroup({ scale }) {
-  if (process.platform !== 'linux') return { skipped: 'the C floor makes the system calls of Linux' };
-  let floor;
-  try {
-    floor = buildFloor();
-  } catch (error) {
-    return { skipped: `no C compiler (${error.message})` };
-  }
-  const plain = startFloor(floor.program);
-  const threaded = startFloor(floor.program, { threads: true });
+  const { program, skipped } = floor('floor');
+  if (skipped !== undefined) return { skipped };
+  const plain = startFloor(program);
+  const threaded = startFloor(program, { threads: true });
   const variants = [];
   const comparisons = [];
   for (const [title, family, where] of [
@@ -93,11 +87,10 @@ async function floorGroup({ scale }) {
   const samples = await sideBySide(variants, { rounds: 2000 * scale, cycles: 40, warmUp: 500 * scale });
   plain.end();
   threaded.end();
-  floor.remove();
   return { unit: 'ns', comparisons, samples };
 }
 
-async function refusedGroup({ scale }) {
+async function refusedGroup({ scale, quick }) {
   const holder = net.createServer().listen(LOOPBACK);
   await once(holder, 'listening');
   const where = { port: holder.address().port, host: '127.0.0.1' };
@@ -126,54 +119,16 @@ async function refusedGroup({ scale }) {
   if (Core !== undefined) {
     variants.push({ name: 'new net.BoundSocket', run: synchronous(() => attempt(() => new Core(where))) });
   }
-  const samples = await sideBySide(variants, { rounds: 1000 * scale, cycles: 40, warmUp: 250 * scale });
+  // An explained refusal takes milliseconds.
+  const length = quick
+    ? { rounds: 30, cycles: 5, warmUp: 5 }
+    : { rounds: 500 * scale, cycles: 10, warmUp: 100 * scale };
+  const samples = await sideBySide(variants, length);
   holder.close();
   const names = variants.slice(1).map(({ name }) => name);
-  return { unit: 'ns', comparisons: against('server.listen', names), samples };
-}
-
-const START = fileURLToPath(new URL('start.mjs', import.meta.url));
-
-/** Starts a process that imports node:net and perhaps more, and ends at once. */
-function start(execArgv, specifier) {
-  const begin = process.hrtime.bigint();
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...execArgv, START, specifier], { encoding: 'utf8' });
-  const wall = Number(process.hrtime.bigint() - begin);
-  if (status !== 0) throw new Error(`the process that imports ${specifier} failed: ${stderr}`);
-  return { wall, ...JSON.parse(stdout) };
-}
-
-async function importGroup({ scale }) {
-  const kinds = [
-    ['node:net', [], 'node:net'],
-    ['exactbind', [], 'exactbind'],
-    ['--require exactbind/register', ['--require', REGISTER], 'node:net'],
-  ];
-  const runs = Object.fromEntries(kinds.map(([name]) => [name, []]));
-  const variants = kinds.map(([name, execArgv, specifier]) => ({
-    name,
-    run: () => void runs[name].push(start(execArgv, specifier)),
-  }));
-  const warmUp = 3;
-  await sideBySide(variants, { rounds: Math.max(30, 100 * scale), cycles: 1, warmUp });
-
-  const samples = {};
-  const comparisons = [];
-  const take = (figure, title, names, target) => {
-    for (const name of names) samples[`${title}, ${name}`] = runs[name].slice(warmUp).map((run) => run[figure]);
-    for (const name of names.slice(1)) {
-      const more = target !== undefined && name === 'exactbind' ? { target: { difference: target } } : {};
-      comparisons.push({ name: `${title}, ${name}`, baseline: `${title}, node:net`, difference: true, ...more });
-    }
-  };
-  // What --require loads is there before the clock can start.
-  take('importing', 'the import itself', ['node:net', 'exactbind'], 5e6);
-  take('wall', 'whole process', Object.keys(runs));
-  take('cpu', 'its CPU time', Object.keys(runs));
-  const rss = Object.fromEntries(
-    Object.entries(runs).map(([name, list]) => [name, list.slice(warmUp).map((run) => run.rss)]),
-  );
-  return { unit: 'ns', comparisons, samples, rss };
+  // The kernel looks through all of its table of sockets for who has the port, and the table grows with the memory.
+  const comparisons = against('server.listen', names).map((one) => ({ ...one, machineBound: true }));
+  return { unit: 'ns', comparisons, samples };
 }
 
 async function registerGroup({ scale }) {
@@ -209,6 +164,29 @@ export const groups = {
   listen: listenGroup,
   floor: floorGroup,
   refused: refusedGroup,
-  import: importGroup,
   register: registerGroup,
+};
+
+export const reports = {
+  listen: {
+    title: 'Opening and closing a server',
+    note: "A new server listens on port 0 and is closed again: from the call to `'close'`.",
+  },
+  floor: {
+    title: 'BoundSocket against C',
+    note:
+      '`new BoundSocket()` and `close()` against bench/floor.c, a program that makes the same system calls and nothing ' +
+      'else. In a process with threads the kernel counts references to descriptors, so there is a floor with idle threads ' +
+      'too.',
+  },
+  refused: {
+    title: 'A port that is taken',
+    note:
+      "From the call to `'error'`, the rejection or the exception. Node's own error is made by the same process, and has " +
+      'neither a cause nor the exact call.',
+  },
+  register: {
+    title: '`exactbind/register`',
+    note: 'An unmodified `server.listen()`, in two processes that differ in `--require exactbind/register` alone.',
+  },
 };

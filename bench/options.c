@@ -3,14 +3,10 @@
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "floor.h"
 
 static int get(int handle) {
   int value = 0;
@@ -23,23 +19,8 @@ static int set(int handle) {
   return setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value);
 }
 
-static int64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
-static void *idle(void *unused) {
-  for (;;) pause();
-  return unused;
-}
-
 int main(int count, char **arguments) {
-  // The kernel counts references to descriptors only in a process with threads, and Node's has them.
-  for (int left = count > 1 ? atoi(arguments[1]) : 0; left > 0; left--) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, idle, NULL) != 0) return 1;
-  }
+  start_threads(count, arguments);
 
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int handle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -62,13 +43,7 @@ int main(int count, char **arguments) {
       if (i == 0) start = now();
       failed = call(handle) != 0;
     }
-    int64_t took = now() - start;
-    if (failed) {
-      printf("%s\n", name);
-    } else {
-      printf("%lld\n", (long long)took);
-    }
-    fflush(stdout);
+    answer(now() - start, failed ? name : NULL);
   }
   return 0;
 }

@@ -2,9 +2,8 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import net from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { constants, getOption, setOption } from 'exactbind';
-import { buildFloor, startFloor } from './floor.mjs';
+import { floor, startFloor } from './floor.mjs';
 import { sideBySide, synchronous } from './measure.mjs';
 
 const { IPPROTO_TCP, TCP_NODELAY } = constants;
@@ -57,16 +56,11 @@ function throughKoffi(koffi, fd) {
   };
 }
 
-async function optionsGroup({ scale }) {
-  if (process.platform !== 'linux') return { skipped: 'the C floor makes the system calls of Linux' };
-  let floor;
-  try {
-    floor = buildFloor(fileURLToPath(new URL('options.c', import.meta.url)));
-  } catch (error) {
-    return { skipped: `no C compiler (${error.message})` };
-  }
-  const plain = startFloor(floor.program);
-  const threaded = startFloor(floor.program, { threads: true });
+async function optionsGroup({ scale, quick }) {
+  const { program, skipped } = floor('options');
+  if (skipped !== undefined) return { skipped };
+  const plain = startFloor(program);
+  const threaded = startFloor(program, { threads: true });
   const { client, close } = await connection();
   const fd = client._handle.fd;
   const [koffi, sockopt] = [optional('koffi'), optional('sockopt')];
@@ -119,12 +113,21 @@ async function optionsGroup({ scale }) {
   );
   against('socket.setNoDelay, changing', 'setOption, changing');
 
-  const samples = await sideBySide(variants, { rounds: 2000 * scale, cycles: 1000, warmUp: 200 * scale });
+  const rounds = quick ? 100 : 2000 * scale;
+  const samples = await sideBySide(variants, { rounds, cycles: 1000, warmUp: rounds / 10 });
   plain.end();
   threaded.end();
-  floor.remove();
   close();
   return { unit: 'ns', comparisons, samples };
 }
 
 export const groups = { options: optionsGroup };
+
+export const reports = {
+  options: {
+    title: 'One option',
+    note:
+      '`TCP_NODELAY` of a connection, by name, against bench/options.c, which makes the same system call in a loop. Node ' +
+      'skips `setNoDelay()` with the value it remembers, so that one gets another value each time.',
+  },
+};

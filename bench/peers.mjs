@@ -1,8 +1,9 @@
 // The groups of the peers: what other packages say of a port, and how long they and others take to find who has it.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { buildFloor } from './floor.mjs';
+import { floor } from './floor.mjs';
+import { accuracyLines, accuracyPlots, lookupComparisons, lookupLines, lookupPlots } from './report-peers.mjs';
 
 // Nobody else's ports and processes are in the way, and nothing is left behind.
 const ALONE = [
@@ -17,6 +18,12 @@ const ALONE = [
 ];
 
 const MOST = 600_000;
+
+const QUICK = {
+  cases: ['bound, not listening'],
+  scenes: ['idle'],
+  scale: 0.1,
+};
 
 const path = (name) => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
 
@@ -35,27 +42,59 @@ function alone(program, ...args) {
   return JSON.parse(printed);
 }
 
-/** The packages stay out of this package's own lock file: nothing but these two groups uses them. */
+/** What is installed is what the lock file says. */
+function isInstalled() {
+  const installed = path('node_modules/.package-lock.json');
+  if (!existsSync(installed)) return false;
+  const versions = (file) =>
+    Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages).map(([name, { version }]) => `${name} ${version}`);
+  const wanted = versions(path('package-lock.json'));
+  return versions(installed).every((one) => wanted.includes(one));
+}
+
+/** The packages stay out of this package's own lock file: nothing but these groups and `options` uses them. */
 function install() {
-  execFileSync('npm', ['ci', '--prefix', path(''), '--ignore-scripts', '--no-audit', '--no-fund'], { stdio: 'ignore' });
-  return JSON.parse(readFileSync(path('package.json'), 'utf8')).dependencies;
-}
-
-async function accuracyGroup() {
-  if (!isPossible) return { skipped };
-  const versions = install();
-  return { versions, ...alone('accuracy.mjs') };
-}
-
-async function lookupGroup({ scale }) {
-  if (!isPossible) return { skipped };
-  const versions = install();
-  const floor = buildFloor(fileURLToPath(new URL('owner.c', import.meta.url)));
-  try {
-    return { versions, unit: 'ns', ...alone('lookup.mjs', floor.program, String(scale)) };
-  } finally {
-    floor.remove();
+  const { dependencies } = JSON.parse(readFileSync(path('package.json'), 'utf8'));
+  if (!isInstalled()) {
+    const args = ['ci', '--prefix', path(''), '--ignore-scripts', '--no-audit', '--no-fund'];
+    execFileSync('npm', args, { stdio: 'ignore' });
   }
+  return dependencies;
+}
+
+async function accuracyGroup({ quick }) {
+  if (!isPossible) return { skipped };
+  const versions = install();
+  return { versions, ...alone('accuracy.mjs', ...(quick ? QUICK.cases : [])) };
+}
+
+async function lookupGroup({ scale, quick }) {
+  if (!isPossible) return { skipped };
+  const { program, skipped: withoutC } = floor('owner');
+  if (withoutC !== undefined) return { skipped: withoutC };
+  const versions = install();
+  const length = quick ? [QUICK.scale, ...QUICK.scenes] : [scale];
+  return { versions, unit: 'ns', ...alone('lookup.mjs', program, ...length.map(String)) };
 }
 
 export const groups = { accuracy: accuracyGroup, lookup: lookupGroup };
+
+export const reports = {
+  accuracy: {
+    title: 'Who is right about a port',
+    note:
+      'What this package and others say of a port in states that other processes made, each asked in a process of its own, in ' +
+      'a network namespace where nobody else is.',
+    lines: accuracyLines,
+    plots: accuracyPlots,
+  },
+  lookup: {
+    title: 'Who has the port, and how long it takes to find out',
+    note:
+      'The holder of a port is found by everybody in turn, in one run. The command lines are started as a program starts ' +
+      'them, and their output is not parsed.',
+    lines: lookupLines,
+    comparisons: lookupComparisons,
+    plots: lookupPlots,
+  },
+};

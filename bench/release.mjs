@@ -83,7 +83,7 @@ export async function poll(port, every, signal) {
   }
 }
 
-if (process.send !== undefined) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.on('message', async ({ do: name, ...command }) => {
     const answer = await COMMANDS[name](command);
     if (answer !== undefined) process.send(answer);

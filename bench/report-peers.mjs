@@ -1,6 +1,7 @@
 // The groups of bench/peers.mjs as Markdown: who was right about a port, and who found its holder how fast.
 import { compare, median, spread } from './measure.mjs';
 import { figure, table } from './report-table.mjs';
+import { reached } from './report-timings.mjs';
 
 const WRONG = 'wrong: said ';
 
@@ -26,38 +27,68 @@ function judgeFinder(answer, { listening }) {
   return right === 0 ? `${WRONG}nobody` : `${WRONG}${right} of ${listening.length}`;
 }
 
-function answers(cases, packages, kind, judge, truthOf) {
-  const names = Object.keys(packages);
-  const judged = Object.entries(cases).map(([name, one]) => [
+const KINDS = {
+  checkers: { judge: judgeChecker, truthOf: ({ free, code }) => (free ? 'free' : code) },
+  finders: { judge: judgeFinder, truthOf: ({ listening }) => `${listening.length || 'nobody'}` },
+};
+
+/** How many cases each package is right about. */
+function rightAnswers({ cases, ...packages }, kind) {
+  const right = (who) => (one) => KINDS[kind].judge(one[kind][who], one.truth) === 'right';
+  return Object.keys(packages[kind]).map((who) => [who, Object.values(cases).filter(right(who)).length]);
+}
+
+function answers(group, kind) {
+  const { judge, truthOf } = KINDS[kind];
+  const rights = rightAnswers(group, kind);
+  const rows = Object.entries(group.cases).map(([name, one]) => [
     name,
     truthOf(one.truth),
-    ...names.map((who) => judge(one[kind][who], one.truth)),
+    ...rights.map(([who]) => judge(one[kind][who], one.truth)),
   ]);
-  const rights = names.map((_, column) => judged.filter((row) => row[column + 2] === 'right').length);
-  return table(
-    ['the port', 'in truth', ...names],
-    [...judged, ['right answers', '', ...rights.map((count) => `${count} of ${judged.length}`)]],
-  );
+  const total = ['right answers', '', ...rights.map(([, count]) => `${count} of ${rows.length}`)];
+  return table(['the port', 'in truth', ...rights.map(([who]) => who)], [...rows, total]);
 }
 
 const asked = (packages, versions) =>
   Object.entries(packages).map(([who, call]) => [who, versions[who.split(',')[0]] ?? 'this one', `\`${call}\``]);
 
-export function accuracyLines({ versions, checkers, finders, cases }) {
+export function accuracyLines(group) {
+  const { versions, checkers, finders } = group;
   return [
     '"Can a plain `server.listen(port)` have the port now?" The truth is what such a call met just before, and again after.',
     '',
     ...table(['package', 'version', 'asked'], asked(checkers, versions)),
     '',
-    ...answers(cases, checkers, 'checkers', judgeChecker, ({ free, code }) => (free ? 'free' : code)),
+    ...answers(group, 'checkers'),
     '',
     '"Which processes listen on this TCP port?" All of them, and nobody else, is right. Who asks without rights cannot be told',
     'a pid; "nobody" is wrong all the same.',
     '',
     ...table(['package', 'version', 'asked'], asked(finders, versions)),
     '',
-    ...answers(cases, finders, 'finders', judgeFinder, ({ listening }) => `${listening.length || 'nobody'}`),
+    ...answers(group, 'finders'),
   ];
+}
+
+const QUESTIONS = {
+  checkers: 'Can a plain server.listen(port) have the port?',
+  finders: 'Which processes listen on the port?',
+};
+
+export function accuracyPlots(group) {
+  const total = Object.keys(group.cases).length;
+  return Object.entries(QUESTIONS).map(([kind, question]) => {
+    const points = rightAnswers(group, kind).toSorted(([, a], [, b]) => b - a);
+    return {
+      name: `accuracy-${kind}`,
+      kind: 'bar',
+      title: question,
+      x: { name: '', categories: points.map(([who]) => who) },
+      y: { name: `right answers of ${total}`, max: total },
+      series: [{ name: 'right answers', points }],
+    };
+  });
 }
 
 const FASTER = 50;
@@ -65,12 +96,6 @@ const OF_C = 1.3;
 const TWO_SECONDS = 2e9;
 const OTHERS = ['pid-port', 'find-process', 'lsof -nP -i :port'];
 const MILLISECONDS = [1e6, ' ms'];
-
-/** Undecided where the confidence interval contains the target: this run cannot tell. */
-function reached(isMet, [low, high]) {
-  if (isMet(low) && isMet(high)) return 'met';
-  return isMet(low) || isMet(high) ? 'undecided' : 'missed';
-}
 
 function faster(samples, name, fastest) {
   return compare(samples[name], samples[fastest], (ours, theirs) => theirs / ours);
@@ -129,5 +154,39 @@ export function lookupLines({ idle, scenes, refusals }) {
     `${count.toLocaleString('en')} refused listens with their explanation, idle: ${seconds(total)} ` +
       `(${seconds(Math.min(...samples))} – ${seconds(Math.max(...samples))}); target ${seconds(TWO_SECONDS)}: ` +
       `${total <= TWO_SECONDS ? 'met' : 'missed'}.`,
+  ];
+}
+
+const OURS = ['inspectPortSync without pids', 'inspectPortSync', 'inspectPort', 'new BoundSocket, refused'];
+
+export function lookupComparisons({ scenes }) {
+  return Object.entries(scenes).flatMap(([scene, samples]) =>
+    OURS.map((name) => ({
+      name: `${name}, ${scene}`,
+      baseline: `C, ${scene}`,
+      ours: samples[name],
+      theirs: samples.C,
+    })),
+  );
+}
+
+export function lookupPlots({ scenes }) {
+  const categories = Object.keys(scenes);
+  const point = (scene, list) => {
+    const { median: middle, p10, p90 } = spread(list);
+    return [scene, ...[middle, p10, p90].map((value) => value / 1e6)];
+  };
+  return [
+    {
+      name: 'lookup',
+      kind: 'line',
+      title: 'Finding who has a port',
+      x: { name: 'on the machine', categories },
+      y: { name: 'milliseconds: median, p10 – p90', log: true },
+      series: Object.keys(scenes[categories[0]]).map((name) => ({
+        name,
+        points: categories.map((scene) => point(scene, scenes[scene][name])),
+      })),
+    },
   ];
 }

@@ -4,11 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildFloor } from './floor.mjs';
+import { floor } from './floor.mjs';
+import { table } from './report-table.mjs';
 import { CASES, MARK, REGISTER } from './traced.mjs';
 
 const TRACED = fileURLToPath(new URL('traced.mjs', import.meta.url));
 const CYCLES = 200;
+const QUICK = '127.0.0.1';
 /** What bench/floor.c adds to each request of its own accord. */
 const FLOOR_EXTRA = 5;
 
@@ -42,30 +44,52 @@ function count(lines) {
   return { calls: Object.fromEntries(often.map(([name, times]) => [name, Number(times.toFixed(2))])), cycle };
 }
 
-async function syscallsGroup() {
+async function syscallsGroup({ quick }) {
   if (process.platform !== 'linux') return { skipped: 'strace is a tool of Linux' };
   if (spawnSync('strace', ['-V']).status !== 0) return { skipped: 'no strace' };
   const variants = {};
   for (const name of Object.keys(CASES)) {
+    if (quick && !name.endsWith(QUICK)) continue;
     const preload = name.includes('register') ? ['--require', REGISTER] : [];
     const command = [process.execPath, ...preload, TRACED, name, String(CYCLES)];
     variants[name] = count(trace(command, { mark: (line) => line.includes(MARK) }));
   }
-  try {
-    const floor = buildFloor();
-    const mark = (line) => line.startsWith('write(1');
-    for (const [name, family] of [
-      ['C, 127.0.0.1', 4],
-      ['C, default host', 6],
-    ]) {
-      const input = `${family} ${CYCLES - FLOOR_EXTRA}\n`.repeat(2);
-      variants[name] = count(trace([floor.program], { input, mark }).filter((line) => !line.startsWith('read(0')));
-    }
-    floor.remove();
-  } catch (error) {
-    console.error(`skipped: the C floor's system calls (${error.message})`);
+  const { program, skipped } = floor('floor');
+  if (skipped !== undefined) {
+    console.error(`skipped: the system calls of C (${skipped})`);
+    return { variants };
+  }
+  const mark = (line) => line.startsWith('write(1');
+  for (const [name, family] of [
+    ['C, 127.0.0.1', 4],
+    ['C, default host', 6],
+  ]) {
+    const input = `${family} ${CYCLES - FLOOR_EXTRA}\n`.repeat(2);
+    variants[name] = count(trace([program], { input, mark }).filter((line) => !line.startsWith('read(0')));
   }
   return { variants };
 }
 
+function calls({ variants }) {
+  const rows = Object.entries(variants).map(([name, { calls: list }]) => [
+    name,
+    Object.values(list)
+      .reduce((sum, times) => sum + times, 0)
+      .toFixed(1)
+      .replace(/\.0$/, ''),
+    Object.entries(list)
+      .map(([call, times]) => (times === 1 ? call : `${times} ${call}`))
+      .join(', '),
+  ]);
+  return table(['', 'calls', 'which'], rows);
+}
+
 export const groups = { syscalls: syscallsGroup };
+
+export const reports = {
+  syscalls: {
+    title: 'System calls of one cycle',
+    note: 'On the main thread, by strace, per cycle; what happens in fewer than one of ten cycles is left out.',
+    lines: calls,
+  },
+};

@@ -1,5 +1,6 @@
 // Asks every package about every state of a port, and a real server.listen() before and after; prints what they said.
 import { execFile } from 'node:child_process';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CASES, scene } from './cases.mjs';
@@ -37,8 +38,10 @@ async function answersTo({ stage, before = [] }, port, actors) {
   return { truth: { ...truth, listening }, checkers, finders };
 }
 
+const named = process.argv.slice(2);
 const cases = {};
 for (const [index, one] of CASES.entries()) {
+  if (named.length > 0 && !named.includes(one.name)) continue;
   const actors = scene();
   try {
     cases[one.name] = await answersTo(one, FIRST_PORT + index, actors);

@@ -28,7 +28,7 @@ const SCENES = {
   '500 processes': { processes: 500, descriptors: 200, rounds: 10 },
 };
 
-const [program, scale] = process.argv.slice(2);
+const [program, scale, ...named] = process.argv.slice(2);
 const run = promisify(execFile);
 
 async function crowd({ processes = 0, descriptors = 0, sockets = 0 }) {
@@ -161,6 +161,7 @@ async function hold() {
 }
 
 for (const [name, { rounds, ...size }] of Object.entries(SCENES)) {
+  if (named.length > 0 && !named.includes(name)) continue;
   const end = await crowd(size);
   // Started last: whoever looks through /proc in its order comes to them at the end.
   const holders = [await hold(), await hold()];

@@ -1,0 +1,69 @@
+// Holds the ratios of a quick run against the committed ones: twice as bad is a failure, and noise is not.
+import { median } from './measure.mjs';
+import { figure } from './report-table.mjs';
+import { comparisonsOf, summaryOf, unitOf } from './report-timings.mjs';
+
+const TIMES = 2;
+/** Of fewer rounds the interval is as wide as they are, and one slow one is all of it. */
+const ROUNDS = 3;
+
+const keyOf = ({ name, baseline }) => `${name} | ${baseline}`;
+
+/** What the committed group has for the comparisons of this one. */
+function committedFor(report, now, before) {
+  const same = comparisonsOf(report, { ...before, comparisons: now.comparisons });
+  return new Map(same.map((one) => [keyOf(one), { ...summaryOf(one), baseline: median(one.theirs) }]));
+}
+
+/** Beyond the limit with all of its 95 % interval, so that a few slow rounds are not a failure. */
+function isWorse({ higherIsBetter }, [low, high], committed) {
+  return higherIsBetter ? high < committed / TIMES : low > committed * TIMES;
+}
+
+/** Why a comparison tells nothing, or undefined. */
+function leftOut({ ours, theirs, difference, machineBound }, old, sameMachine) {
+  if (old === undefined) return 'not in the committed results';
+  if (machineBound && !sameMachine) return 'a matter of the machine, and the committed one is of another';
+  if (difference && old.confidence[0] <= 0) return 'the committed difference may be none';
+  const rounds = Math.min(ours.length, theirs.length);
+  return rounds < ROUNDS ? `${rounds} rounds tell too little` : undefined;
+}
+
+/** A difference grows with all that a slow machine does; a ratio does not. */
+const slowness = ({ difference, theirs }, old) => (difference ? median(theirs) / old.baseline : 1);
+
+/** One comparison as a sentence if it is worse than the committed one allows. */
+function failure(one, old, unit) {
+  const now = summaryOf(one);
+  const committed = old.median * slowness(one, old);
+  if (!isWorse(one, now.confidence, committed)) return undefined;
+  const format = (value) => (one.difference ? figure(value, unit) : `${value.toFixed(2)}x`);
+  const limit = one.higherIsBetter ? `less than 1/${TIMES}` : `more than ${TIMES} times`;
+  const range = now.confidence.map(format).join(' – ');
+  const asSlow = one.difference ? `, ${format(committed)} at the pace of this run` : '';
+  return `${format(now.median)} (${range}) is ${limit} the committed ${format(old.median)}${asSlow}`;
+}
+
+/**
+ * Compares a group with the committed one: how many comparisons are no more than twice as bad, a sentence for each that is,
+ * and a reason for each that cannot be compared.
+ */
+export function check(report, now, before, { sameMachine = true } = {}) {
+  const result = { fine: 0, failures: [], left: [] };
+  const comparisons = comparisonsOf(report, now);
+  if (comparisons.length === 0) return result;
+  if (before === undefined || before.skipped !== undefined) {
+    return { ...result, left: ['the committed results do not have the group'] };
+  }
+  const committed = committedFor(report, now, before);
+  for (const one of comparisons) {
+    const told = `${one.name} against ${one.baseline}`;
+    const old = committed.get(keyOf(one));
+    const reason = leftOut(one, old, sameMachine);
+    const failed = reason === undefined ? failure(one, old, one.difference && unitOf(now)) : undefined;
+    if (reason !== undefined) result.left.push(`${told}: ${reason}`);
+    else if (failed !== undefined) result.failures.push(`${told}: ${failed}`);
+    else result.fine++;
+  }
+  return result;
+}

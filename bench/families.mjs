@@ -1,0 +1,45 @@
+// Every group of the benchmarks by its family, in the order of docs/benchmarks.md.
+import * as inspect from './inspect.mjs';
+import * as load from './load.mjs';
+import * as micro from './micro.mjs';
+import * as options from './options.mjs';
+import * as peers from './peers.mjs';
+import * as restart from './restart.mjs';
+import * as scale from './scale.mjs';
+import * as spread from './spread.mjs';
+import * as syscalls from './syscalls.mjs';
+import * as wake from './wake.mjs';
+
+const MODULES = {
+  micro: [micro, options, inspect, syscalls],
+  peers: [peers],
+  spread: [spread],
+  restart: [wake, restart],
+  scale: [scale],
+  load: [load],
+};
+
+const modules = Object.values(MODULES).flat();
+
+/** What measures: `async ({ scale, quick }) => result`, or `{ skipped: reason }`. */
+export const groups = Object.assign({}, ...modules.map((one) => one.groups));
+
+/**
+ * How a group is told: `{ title, note, lines?, comparisons?, plots? }`, all three functions of the group's result. Without
+ * `lines` it has the tables of `{ unit, samples, comparisons }`. A plot is
+ * `{ name, kind: 'bar' | 'line', title, x: { name, log?, categories? }, y: { name, log?, max? }, series }`; a series is
+ * `{ name, points: [[x, median, low, high], ...] }`, and with `mark` a stroke across the bar instead of a bar.
+ */
+export const reports = Object.assign({}, ...modules.map((one) => one.reports));
+
+export const families = Object.fromEntries(
+  Object.entries(MODULES).map(([name, list]) => [name, list.flatMap((one) => Object.keys(one.groups))]),
+);
+
+/** The single groups that names stand for, all of them without any; undefined if a name is nothing. */
+export function chosen(names) {
+  if (names.length === 0) return Object.keys(groups);
+  const known = { ...Object.fromEntries(Object.keys(groups).map((name) => [name, [name]])), ...families };
+  const lists = names.map((name) => (Object.hasOwn(known, name) ? known[name] : undefined));
+  return lists.includes(undefined) ? undefined : [...new Set(lists.flat())];
+}

@@ -1,0 +1,53 @@
+// The group of restarts: from the release of a port to its successor's first answer, and what clients meet meanwhile.
+import { fileURLToPath } from 'node:url';
+import { lines, plots } from './restart/report.mjs';
+import { printedBy } from './scale/alone.mjs';
+
+const PROGRAM = fileURLToPath(new URL('restart/scene.mjs', import.meta.url));
+
+/** What is compared with what Node alone does in the same case. */
+const AGAINST = {
+  wait: 'again every 100 ms',
+  "sharing: 'reuse-port'": 'again every 100 ms',
+  'wait, killed': 'again every 100 ms, killed',
+};
+
+/** One that listens before the release has no time until then. */
+function timings(restarts) {
+  const samples = {};
+  const comparisons = [];
+  for (const [figure, title] of [
+    ['listening', "to 'listening'"],
+    ['answered', 'to the first answer'],
+  ]) {
+    for (const [name, one] of Object.entries(restarts)) {
+      if (one[figure].some((nanoseconds) => nanoseconds <= 0)) continue;
+      samples[`${title}, ${name}`] = one[figure];
+      const baseline = AGAINST[name];
+      if (baseline !== undefined) comparisons.push({ name: `${title}, ${name}`, baseline: `${title}, ${baseline}` });
+    }
+  }
+  return { samples, comparisons };
+}
+
+async function restartGroup({ scale, quick = scale < 1 }) {
+  const { restarts, leftOut } = printedBy(PROGRAM, [JSON.stringify([scale, quick])]);
+  return { unit: 'ns', ...timings(restarts), restarts, leftOut };
+}
+
+export const groups = { restart: restartGroup };
+
+export const reports = {
+  restart: {
+    title: 'A restart under load',
+    note:
+      'An HTTP server lets go of its port, and another process that was started before takes it over: with `listen(server, ' +
+      "{ wait })`; with `sharing: 'reuse-port'`, listening before the old one closes; and as Node's documentation has it, with " +
+      '`server.listen()` again after `EADDRINUSE` and a pause. The old server calls `close()`, or is killed with eight idle ' +
+      'connections and what is being answered. Clients of a third process send 200 requests a second, each on a connection of ' +
+      'its own; what is told of them begins with the release and ends with the tenth answer of the successor. The first answer ' +
+      'is seen with their next request, 5 ms later at most.',
+    lines,
+    plots,
+  },
+};

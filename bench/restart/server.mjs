@@ -1,0 +1,77 @@
+// A process that serves HTTP on a port, waits for a port that another process has, and lets go of it, as it is told.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import process from 'node:process';
+import { listen } from 'exactbind';
+
+const HOST = '127.0.0.1';
+const PATIENCE = 30_000;
+
+// CLOCK_MONOTONIC, which all processes share.
+const now = () => process.hrtime.bigint();
+
+/** Tries again and again, as https://nodejs.org/docs/latest-v20.x/api/net.html#serverlisten has it. */
+function retry(server, port, every) {
+  return new Promise((resolve, reject) => {
+    server.on('error', (error) => {
+      if (error.code !== 'EADDRINUSE') {
+        reject(error);
+        return;
+      }
+      setTimeout(() => {
+        server.close();
+        server.listen(port, HOST);
+      }, every);
+    });
+    server.once('listening', resolve).listen(port, HOST);
+  });
+}
+
+const WAYS = {
+  wait: (server, port) => listen(server, { port, host: HOST, wait: PATIENCE }),
+  share: (server, port) => listen(server, { port, host: HOST, sharing: 'reuse-port' }),
+  retry,
+};
+
+let server;
+let listening;
+
+const COMMANDS = {
+  /** Answers when the first attempt is over, whether that was refused or not. */
+  start({ way, port, every }) {
+    server = createServer((_, response) => response.end(String(process.pid)));
+    let at;
+    server.once('listening', () => {
+      at = now();
+    });
+    listening = WAYS[way](server, port, every).then(() => {
+      const { port: own } = server.address();
+      return { at, port: own, closed: once(server, 'close') };
+    });
+    return {};
+  },
+
+  async listening() {
+    const { at, port } = await listening;
+    return { at, port };
+  },
+
+  /** Takes no more connections; what is being answered is. */
+  release() {
+    const at = now();
+    server.close();
+    return { at };
+  },
+
+  async stop() {
+    const { closed } = await listening;
+    server.close();
+    server.closeAllConnections();
+    await closed;
+    return {};
+  },
+};
+
+process.on('message', async ({ do: name, ...command }) => process.send(await COMMANDS[name](command)));
+// Whoever gave the commands is gone.
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,79 @@
+// The files of bench/results/: one for each system and version of Node, and the figures of one machine in each.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
+const NAME = /^(\w+)-(\w+)-node(\d+(?:\.\d+)*)\.json$/;
+
+const byVersion = (a, b) => a.localeCompare(b, 'en', { numeric: true });
+
+export const thisMachine = () => ({
+  os: process.platform,
+  kernel: `${os.type()} ${os.release()}`,
+  arch: process.arch,
+  cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+  cpus: os.cpus().length,
+  memory: `${Math.round(os.totalmem() / 2 ** 30)} GB`,
+  node: process.version,
+});
+
+export const nameOf = (machine) => `${machine.os}-${machine.arch}-node${machine.node.slice(1)}.json`;
+
+export function namesOfResults() {
+  return readdirSync(FOLDER)
+    .filter((name) => NAME.test(name))
+    .sort(byVersion);
+}
+
+/** Undefined if there is no such file. */
+export function readResults(name) {
+  try {
+    return JSON.parse(readFileSync(FOLDER + name, 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The groups that stay in a file when some are measured again: `{ groups }`, or `{ refused }` with the reason. Figures of
+ * another machine do not stand beside those of this one, and are lost only to a run of all groups or to `--replace`.
+ */
+export function kept(before, machine, { all, replace }) {
+  if (before === undefined) return { groups: {} };
+  if (JSON.stringify(before.machine) === JSON.stringify(machine)) return { groups: before.groups };
+  if (all || replace) return { groups: {} };
+  const theirs = Object.entries(before.machine).filter(([name, value]) => value !== machine[name]);
+  const differs = theirs.map(([name, value]) => `${name} ${value}, here ${machine[name]}`).join('; ');
+  return {
+    refused:
+      `bench/results/${nameOf(machine)} has the figures of another machine (${differs}), and they would be lost: ` +
+      `${Object.keys(before.groups).join(', ')}. Run all groups, or pass --replace.`,
+  };
+}
+
+/** Whether two machines are one, whatever the version of Node. */
+export const isSameMachine = ({ node: _, ...one }, { node: __, ...other }) =>
+  JSON.stringify(one) === JSON.stringify(other);
+
+/** The committed results to compare with: of the same system, of this version of Node or else of the newest of its major. */
+export function nearest({ os: system, arch, node }, names) {
+  const version = node.slice(1);
+  const [major] = version.split('.');
+  const same = names.filter((name) => {
+    const [, ofSystem, ofArch, ofNode] = NAME.exec(name) ?? [];
+    return ofSystem === system && ofArch === arch && ofNode.split('.')[0] === major;
+  });
+  return same.find((name) => NAME.exec(name)[3] === version) ?? same.sort(byVersion).at(-1);
+}
+
+export function writeResults(results) {
+  mkdirSync(FOLDER, { recursive: true });
+  const oneLinePerList = JSON.stringify(results, null, 1).replace(
+    /\[\s+(-?\d[^\]]*?)\s+\]/g,
+    (_, list) => `[${list.replace(/\s+/g, '')}]`,
+  );
+  writeFileSync(FOLDER + nameOf(results.machine), `${oneLinePerList}\n`);
+}

@@ -1,0 +1,60 @@
+// The groups of a large machine: what calls cost as its sockets, its processes and the listeners of one process grow.
+import { fileURLToPath } from 'node:url';
+import { isPossible, printedBy } from './scale/alone.mjs';
+import { growing, timings } from './scale/report.mjs';
+import { lines, listenerTimings, plots } from './scale/report-listeners.mjs';
+
+const path = (name) => fileURLToPath(new URL(`scale/${name}`, import.meta.url));
+
+const growingGroup =
+  (kind) =>
+  async ({ scale, quick = scale < 1 }) => {
+    if (!isPossible) return { skipped: 'network and pid namespaces take root on Linux' };
+    const { scenes, leftOut } = printedBy(path('growing.mjs'), [kind, JSON.stringify([scale, quick])]);
+    const [reason] = Object.values(leftOut);
+    if (Object.keys(scenes).length === 0) return { skipped: reason };
+    return { unit: 'ns', ...timings(scenes, kind), leftOut };
+  };
+
+async function listenersGroup({ scale, quick = scale < 1 }) {
+  const { scenes, leftOut } = printedBy(path('listeners.mjs'), [JSON.stringify([scale, quick])]);
+  const [reason] = Object.values(leftOut);
+  if (Object.keys(scenes).length === 0) return { skipped: reason };
+  return { unit: 'ns', ...listenerTimings(scenes), leftOut };
+}
+
+export const groups = {
+  sockets: growingGroup('sockets'),
+  processes: growingGroup('processes'),
+  listeners: listenersGroup,
+};
+
+const ASKED =
+  'A plain `server.listen()` and a BoundSocket are opened on port 0 and closed; both are refused a port that another ' +
+  'process has, and the BoundSocket says who; that port and a free one are inspected. Who listens was started last, so that ' +
+  '/proc names it last, and is another process each time. An error looks for processes for 20 ms at most, `inspectPortSync()` ' +
+  'until it has found them.';
+
+export const reports = {
+  sockets: {
+    title: 'As the sockets of the machine grow',
+    note: `Connections of other processes in the same network namespace, each of them two sockets, at most 10,000 a process. ${ASKED}`,
+    ...growing('sockets', 'A call among so many sockets'),
+  },
+  processes: {
+    title: 'As the processes of the machine grow',
+    note: `Processes of 20 descriptors each, in a pid namespace of their own. ${ASKED}`,
+    ...growing('processes', 'A call among so many processes'),
+  },
+  listeners: {
+    title: 'Many listeners in one process',
+    note:
+      'Each figure is of a process of its own. On ports that are free and given, and on port 0, where the kernel searches: ' +
+      'on Linux for a socket with `SO_REUSEADDR`, which Node sets before bind, in one half of the ephemeral ports first, where ' +
+      'few are left by then (`inet_csk_find_open_port()`). Then one more is opened and closed beside them, and one of them inspected. Memory ' +
+      'is the resident memory that they add, after a collection of garbage, the growth of the heap ' +
+      'with it; what the kernel keeps is not in it.',
+    lines,
+    plots,
+  },
+};

@@ -1,0 +1,98 @@
+// The group of many listeners as Markdown and as plots: opening and closing all of them, one more, and their memory.
+import { spread } from '../measure.mjs';
+import { table } from '../report-table.mjs';
+import { durations } from './duration.mjs';
+import { leftOutLines, ratio } from './report.mjs';
+
+const BASELINE = 'server.listen';
+const ALONE = 'new BoundSocket';
+
+const FIGURES = {
+  opening: 'all opened',
+  closing: 'all closed',
+  more: 'one more, and closed',
+  inspecting: 'inspectPortSync',
+};
+
+const sampleName = (figure, way, scene) => `${FIGURES[figure]}, ${way}, ${scene}`;
+
+/** Whatever opened the others, an inspection is the same: only one way's is compared. */
+export function listenerTimings(scenes) {
+  const samples = {};
+  const comparisons = [];
+  for (const [scene, ways] of Object.entries(scenes)) {
+    for (const [way, figures] of Object.entries(ways)) {
+      for (const figure of Object.keys(FIGURES)) samples[sampleName(figure, way, scene)] = figures[figure];
+      if (way === BASELINE) continue;
+      for (const figure of ['opening', 'closing', 'more']) {
+        comparisons.push({ name: sampleName(figure, way, scene), baseline: sampleName(figure, BASELINE, scene) });
+      }
+    }
+    comparisons.push({
+      name: sampleName('inspecting', ALONE, scene),
+      baseline: sampleName('more', BASELINE, scene),
+    });
+  }
+  const memory = Object.entries(scenes).map(([scene, ways]) => [
+    scene,
+    Object.fromEntries(Object.entries(ways).map(([way, one]) => [way, one.memory])),
+  ]);
+  return { samples, comparisons, memory: Object.fromEntries(memory) };
+}
+
+function kilobytes(list) {
+  const { median, p10, p90 } = spread(list);
+  const [middle, ...ends] = [median, p10, p90].map((value) => (value / 1e3).toFixed(1));
+  return `${middle} kB (${ends.join(' – ')})`;
+}
+
+export function lines({ samples, comparisons, memory, leftOut }) {
+  const rows = Object.entries(memory).flatMap(([scene, ways]) =>
+    Object.entries(ways).map(([way, list]) => [
+      scene,
+      way,
+      ...Object.keys(FIGURES).map((figure) => durations(samples[sampleName(figure, way, scene)])),
+      kilobytes(list),
+    ]),
+  );
+  return [
+    ...table(['', '', ...Object.values(FIGURES), 'memory of one'], rows),
+    '',
+    ...table(
+      ['', 'against', 'ratio (95 % confidence)'],
+      comparisons.map(({ name, baseline }) => [name, baseline, ratio(samples, name, baseline)]),
+    ),
+    ...leftOutLines(leftOut),
+  ];
+}
+
+function bars(memory, listOf) {
+  const categories = Object.keys(memory);
+  const ways = Object.keys(Object.values(memory)[0] ?? {});
+  const series = ways.map((way) => ({
+    name: way,
+    points: categories.map((scene, at) => {
+      const { median, p10, p90 } = spread(listOf(way, scene));
+      return [at, median, p10, p90];
+    }),
+  }));
+  return { kind: 'bar', x: { name: '', categories }, series };
+}
+
+export function plots({ samples, memory }) {
+  const opening = (way, scene) => samples[sampleName('opening', way, scene)].map((took) => took / 1e6);
+  return [
+    {
+      ...bars(memory, opening),
+      name: 'scale-listeners',
+      title: 'Opening many listeners in one process',
+      y: { name: 'milliseconds: median, p10 – p90', log: true },
+    },
+    {
+      ...bars(memory, (way, scene) => memory[scene][way]),
+      name: 'scale-memory',
+      title: 'Resident memory of one of many listeners',
+      y: { name: 'bytes: median, p10 – p90' },
+    },
+  ];
+}

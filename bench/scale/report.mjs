@@ -1,0 +1,74 @@
+// The groups of a growing machine as Markdown and as plots: what each call costs among so many sockets or processes.
+import { compare, spread } from '../measure.mjs';
+import { table } from '../report-table.mjs';
+import { durations } from './duration.mjs';
+
+const OPENED = 'server.listen, close';
+const REFUSED = 'server.listen, refused';
+
+const AGAINST = {
+  'new BoundSocket, close': OPENED,
+  'new BoundSocket, refused': REFUSED,
+  'inspectPortSync, listening': OPENED,
+  'inspectPortSync, free': OPENED,
+};
+
+const counted = (size, kind) => `${Number(size).toLocaleString('en')} ${kind}`;
+const sampleName = (call, size, kind) => `${call}, ${counted(size, kind)}`;
+
+/** The samples of all scenes in one list, and what is compared with Node's own calls of the same round. */
+export function timings(measured, kind) {
+  const samples = {};
+  const comparisons = [];
+  const scenes = {};
+  for (const [size, { samples: list, ...scene }] of Object.entries(measured)) {
+    scenes[size] = scene;
+    for (const [call, took] of Object.entries(list)) samples[sampleName(call, size, kind)] = took;
+    for (const [call, baseline] of Object.entries(AGAINST)) {
+      comparisons.push({ name: sampleName(call, size, kind), baseline: sampleName(baseline, size, kind) });
+    }
+  }
+  return { samples, comparisons, calls: Object.keys(Object.values(measured)[0]?.samples ?? {}), scenes };
+}
+
+export const leftOutLines = (leftOut, nameOf = (name) => name) =>
+  Object.entries(leftOut).map(([name, reason]) => `\nLeft out: ${nameOf(name)} (${reason}).`);
+
+/** The ratio to a baseline, and its 95 % confidence interval. */
+export function ratio(samples, name, baseline) {
+  const { median, confidence } = compare(samples[name], samples[baseline]);
+  const times = (value) => `${value.toFixed(value < 10 ? 2 : 0)}x`;
+  return `${times(median)} (${confidence.map(times).join(' – ')})`;
+}
+
+export const growing = (kind, title) => ({
+  lines({ calls, scenes, samples, leftOut }) {
+    const sizes = Object.keys(scenes);
+    const head = sizes.map((size) => counted(size, kind));
+    const times = calls.map((call) => [call, ...sizes.map((size) => durations(samples[sampleName(call, size, kind)]))]);
+    const named = sizes.map((size) => (scenes[size].named ? 'yes' : 'no'));
+    const ratios = Object.entries(AGAINST).map(([call, baseline]) => [
+      call,
+      baseline,
+      ...sizes.map((size) => ratio(samples, sampleName(call, size, kind), sampleName(baseline, size, kind))),
+    ]);
+    return [
+      ...table(['', ...head], [...times, ['the refusal names the process', ...named]]),
+      '',
+      ...table(['', 'against', ...head], ratios),
+      ...leftOutLines(leftOut, (size) => counted(size, kind)),
+    ];
+  },
+
+  plots({ calls, scenes, samples }) {
+    const series = calls.map((call) => ({
+      name: call,
+      points: Object.keys(scenes).map((size) => {
+        const { median, p10, p90 } = spread(samples[sampleName(call, size, kind)]);
+        return [Number(size), ...[median, p10, p90].map((value) => value / 1e3)];
+      }),
+    }));
+    const [x, y] = [kind, 'microseconds: median, p10 – p90'].map((name) => ({ name, log: true }));
+    return [{ name: `scale-${kind}`, kind: 'line', title, x, y, series }];
+  },
+});

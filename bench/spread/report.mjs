@@ -1,0 +1,108 @@
+// The group `spread` as Markdown and as plots: how much all workers served of one port, and how evenly.
+import { compare, median, spread } from '../measure.mjs';
+import { table } from '../report-table.mjs';
+import { BASELINE, sampleName } from './variants.mjs';
+
+const whole = (value) => Math.round(value).toLocaleString('en');
+const times = (value) => `${value.toFixed(2)}x`;
+const range = ([low, high], format) => `${format(low)} – ${format(high)}`;
+const count = (number, word) => `${number} ${number === 1 ? word : `${word}s`}`;
+const unique = (list) => [...new Set(list)];
+
+/** Of requests per second: what takes half the nanoseconds serves twice as much. */
+const faster = (ours, baseline) => compare(ours, baseline, (mine, theirs) => theirs / mine);
+
+function throughput(runs, samples) {
+  const rows = runs.map((run) => {
+    const { median: middle, p10, p90 } = spread(run.requestsPerSecond);
+    const own = [String(run.workers), run.variant, whole(middle), range([p10, p90], whole)];
+    if (run.variant === BASELINE) return [...own, '', '', ''];
+    const ratio = faster(samples[sampleName(run)], samples[sampleName({ ...run, variant: BASELINE })]);
+    return [...own, times(ratio.median), range(ratio.confidence, times), range([ratio.p10, ratio.p90], times)];
+  });
+  return table(
+    ['workers', '', 'requests per second', 'p10 – p90', `of ${BASELINE}`, '95 % confidence', 'p10 – p90'],
+    rows,
+  );
+}
+
+function shares(runs) {
+  const rows = runs.map(({ workers, variant, fairness: { busiest, idlest, jain } }) => [
+    String(workers),
+    variant,
+    times(median(busiest)),
+    times(Math.max(...busiest)),
+    times(median(idlest)),
+    times(Math.min(...idlest)),
+    median(jain).toFixed(3),
+    Math.min(...jain).toFixed(3),
+  ]);
+  const head = ['workers', '', 'busiest', 'at most', 'idlest', 'at least', "Jain's index", 'at least'];
+  return table(head, rows);
+}
+
+const several = (runs) => runs.filter(({ workers }) => workers > 1);
+
+export function lines({ runs, samples, leftOut, wrk, cpus, connections, threads, milliseconds, rounds }) {
+  const conditions = [
+    `wrk ${wrk}, ${connections} connections in ${count(threads, 'thread')}, ${count(rounds, 'round')} of ${milliseconds} ms; it ` +
+      `shares ${count(cpus, 'CPU')} with the workers, and with the primary of a cluster.`,
+  ];
+  const tables = unique(runs.map(({ load }) => load)).flatMap((load) => {
+    const own = runs.filter((run) => run.load === load);
+    return [
+      '',
+      `\`${load}\`:`,
+      '',
+      ...throughput(own, samples),
+      '',
+      `The shares of the busiest and of the idlest worker, as multiples of a fair one, \`${load}\`:`,
+      '',
+      ...shares(several(own)),
+    ];
+  });
+  const missing = Object.entries(leftOut).flatMap(([name, reason]) => ['', `Left out: \`${name}\`: ${reason}.`]);
+  return [...conditions, ...tables, ...missing];
+}
+
+function plot(runs, load, { part, title, y, max, figure }) {
+  const own = runs.filter((run) => run.load === load);
+  const point = (run) => {
+    const { median: middle, p10, p90 } = spread(figure(run));
+    return [run.workers, middle, p10, p90];
+  };
+  return {
+    name: `spread-${part}-${load === 'keep-alive' ? 'keep-alive' : 'close'}`,
+    kind: 'line',
+    title: `${title}, ${load}`,
+    x: { name: 'workers', log: true },
+    y: { name: y, ...(max === undefined ? {} : { max }) },
+    series: unique(own.map(({ variant }) => variant)).map((name) => ({
+      name,
+      points: own.filter(({ variant }) => variant === name).map(point),
+    })),
+  };
+}
+
+const THROUGHPUT = {
+  part: 'throughput',
+  title: 'One port, several processes',
+  y: 'requests per second',
+  figure: ({ requestsPerSecond }) => requestsPerSecond,
+};
+
+const FAIRNESS = {
+  part: 'fairness',
+  title: 'How evenly the workers of one port serve',
+  y: "Jain's index (1: all the same)",
+  max: 1,
+  figure: ({ fairness }) => fairness.jain,
+};
+
+export function plots({ skipped, runs }) {
+  if (skipped !== undefined) return [];
+  return unique(runs.map(({ load }) => load)).flatMap((load) => [
+    plot(runs, load, THROUGHPUT),
+    plot(several(runs), load, FAIRNESS),
+  ]);
+}

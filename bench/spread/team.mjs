@@ -1,0 +1,48 @@
+// Starts the workers that serve one port, and ends them.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { ask, askAll, hears } from './ask.mjs';
+
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+// Standard output is for the figures.
+const OPTIONS = { stdio: ['ignore', 2, 'inherit', 'ipc'] };
+
+function start({ policy }, size) {
+  if (policy !== undefined) return [fork(path('primary.mjs'), [policy, String(size)], OPTIONS)];
+  return Array.from({ length: size }, () => fork(path('worker.mjs'), OPTIONS));
+}
+
+async function end(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  await ended;
+}
+
+/** The port, when every worker listens on it. The first one has it chosen; a primary answers for all of its workers. */
+async function listening([first, ...others], way, size) {
+  const answers = [await ask(first, { ask: 'listen', way, port: 0 })].flat();
+  const { port } = answers[0];
+  answers.push(...(await askAll(others, { ask: 'listen', way, port })));
+  const refused = answers.find(({ error }) => error !== undefined)?.error;
+  if (refused !== undefined) throw Object.assign(new Error(refused.message), { code: refused.code });
+  if (answers.length !== size || answers.some((answer) => answer.port !== port)) {
+    throw new Error(`${size} workers of one port listen on ${answers.map((answer) => answer.port)}`);
+  }
+  return port;
+}
+
+export async function startTeam(variant, size) {
+  const children = start(variant, size);
+  const endAll = () => Promise.all(children.map(end));
+  try {
+    await hears(children);
+    const port = await listening(children, variant.way, size);
+    return { port, served: async () => (await askAll(children, { ask: 'served' })).flat(), end: endAll };
+  } catch (error) {
+    await endAll();
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+// A process that serves HTTP on a port it may share, and counts the requests it has served.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import process from 'node:process';
+
+const HOST = '127.0.0.1';
+
+let served = 0;
+const server = createServer((_, response) => {
+  served++;
+  response.end('ok');
+});
+
+async function listening(options) {
+  server.listen(options);
+  await once(server, 'listening');
+}
+
+const WAYS = {
+  plain: (port) => listening({ port, host: HOST }),
+  reusePort: (port) => listening({ port, host: HOST, reusePort: true }),
+  async exactbind(port) {
+    const { listen } = await import('exactbind');
+    await listen(server, { port, host: HOST, sharing: 'reuse-port', acceptPartial: true });
+  },
+};
+
+const QUESTIONS = {
+  async listen({ way, port }) {
+    try {
+      await WAYS[way](port);
+      return { port: server.address().port };
+    } catch ({ code, message }) {
+      return { error: { code, message } };
+    }
+  },
+
+  served: () => served,
+};
+
+process.on('disconnect', () => process.exit());
+process.on('message', async ({ ask, ...more }) => process.send(await QUESTIONS[ask](more)));
+process.send('hears');
