@@ -1,4 +1,5 @@
 // Every group of the benchmarks by its family, in the order of docs/benchmarks.md.
+import * as adoption from './adoption.mjs';
 import * as inspect from './inspect.mjs';
 import * as load from './load.mjs';
 import * as micro from './micro.mjs';
@@ -14,7 +15,7 @@ const MODULES = {
   micro: [micro, options, inspect, syscalls],
   peers: [peers],
   spread: [spread],
-  restart: [wake, restart],
+  restart: [wake, restart, adoption],
   scale: [scale],
   load: [load],
 };

@@ -2,22 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isPossible, printedBy } from './alone.mjs';
 import { floor } from './floor.mjs';
 import { accuracyLines, accuracyPlots, lookupComparisons, lookupLines, lookupPlots } from './report-peers.mjs';
-
-// Nobody else's ports and processes are in the way, and nothing is left behind.
-const ALONE = [
-  '--net',
-  '--pid',
-  '--fork',
-  '--mount-proc',
-  '--kill-child',
-  'sh',
-  '-c',
-  'ip link set lo up && "$@"; exit $?',
-];
-
-const MOST = 600_000;
 
 const QUICK = {
   cases: ['bound, not listening'],
@@ -27,20 +14,7 @@ const QUICK = {
 
 const path = (name) => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
 
-const isPossible = process.platform === 'linux' && process.getuid() === 0;
 const skipped = 'network and pid namespaces, and a listener of another user, take root on Linux';
-
-/** Runs a program of bench/peers in namespaces of its own; what it prints is the group. */
-function alone(program, ...args) {
-  const printed = execFileSync('unshare', [...ALONE, 'sh', process.execPath, path(program), ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: MOST,
-    killSignal: 'SIGKILL',
-    maxBuffer: 2 ** 26,
-  });
-  return JSON.parse(printed);
-}
 
 /** What is installed is what the lock file says. */
 function isInstalled() {
@@ -65,7 +39,7 @@ function install() {
 async function accuracyGroup({ quick }) {
   if (!isPossible) return { skipped };
   const versions = install();
-  return { versions, ...alone('accuracy.mjs', ...(quick ? QUICK.cases : [])) };
+  return { versions, ...printedBy(path('accuracy.mjs'), quick ? QUICK.cases : []) };
 }
 
 async function lookupGroup({ scale, quick }) {
@@ -74,7 +48,7 @@ async function lookupGroup({ scale, quick }) {
   if (withoutC !== undefined) return { skipped: withoutC };
   const versions = install();
   const length = quick ? [QUICK.scale, ...QUICK.scenes] : [scale];
-  return { versions, unit: 'ns', ...alone('lookup.mjs', program, ...length.map(String)) };
+  return { versions, unit: 'ns', ...printedBy(path('lookup.mjs'), [program, ...length.map(String)]) };
 }
 
 export const groups = { accuracy: accuracyGroup, lookup: lookupGroup };

@@ -1,7 +1,7 @@
 // The group of restarts: from the release of a port to its successor's first answer, and what clients meet meanwhile.
 import { fileURLToPath } from 'node:url';
+import { printedBy } from './alone.mjs';
 import { lines, plots } from './restart/report.mjs';
-import { printedBy } from './scale/alone.mjs';
 
 const PROGRAM = fileURLToPath(new URL('restart/scene.mjs', import.meta.url));
 

@@ -1,6 +1,6 @@
 // The groups of a large machine: what calls cost as its sockets, its processes and the listeners of one process grow.
 import { fileURLToPath } from 'node:url';
-import { isPossible, printedBy } from './scale/alone.mjs';
+import { isPossible, printedBy } from './alone.mjs';
 import { growing, timings } from './scale/report.mjs';
 import { lines, listenerTimings, plots } from './scale/report-listeners.mjs';
 

@@ -1,25 +1,12 @@
 // The group of one port served by several processes: how much they serve together, and how evenly.
-import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { printedBy } from './alone.mjs';
 import { lines, plots } from './spread/report.mjs';
 import { BASELINE, LOADS, sampleName } from './spread/variants.mjs';
 import { wrkVersion } from './spread/wrk.mjs';
 
-// Nobody else's ports are in the way, and no worker outlives the group.
-const ALONE = [
-  '--net',
-  '--pid',
-  '--fork',
-  '--mount-proc',
-  '--kill-child',
-  'sh',
-  '-c',
-  'ip link set lo up && "$@"; exit $?',
-  'sh',
-];
-
-const MOST = 600_000;
+const PROGRAM = fileURLToPath(new URL('spread/rounds.mjs', import.meta.url));
 
 // A hash spreads few connections badly, whatever does the hashing.
 const CONNECTIONS = 64;
@@ -30,24 +17,6 @@ const QUICK = { sizes: [2], loads: ['Connection: close'], rounds: 3, warmUp: 1, 
 /** One thread of wrk loads some processes of Node; more of them would take the workers' CPUs. A power of two divides the connections. */
 const threadsFor = (cpus) => 2 ** Math.max(0, Math.min(3, Math.floor(Math.log2(cpus / 4))));
 
-function measured(plan) {
-  const program = [
-    process.execPath,
-    fileURLToPath(new URL('spread/rounds.mjs', import.meta.url)),
-    JSON.stringify(plan),
-  ];
-  const isAlone = process.platform === 'linux' && process.getuid() === 0;
-  const [file, ...args] = isAlone ? ['unshare', ...ALONE, ...program] : program;
-  const printed = execFileSync(file, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: MOST,
-    killSignal: 'SIGKILL',
-    maxBuffer: 2 ** 26,
-  });
-  return JSON.parse(printed);
-}
-
 async function spreadGroup({ scale, quick }) {
   if (process.platform === 'win32') return { skipped: 'wrk, which makes the load, does not run on Windows' };
   const wrk = wrkVersion();
@@ -55,7 +24,7 @@ async function spreadGroup({ scale, quick }) {
   const cpus = os.availableParallelism();
   const plan = quick ? QUICK : { ...FULL, rounds: Math.max(5, Math.round(FULL.rounds * scale)) };
   const size = { connections: CONNECTIONS, threads: threadsFor(cpus) };
-  const { leftOut, runs } = measured({ ...plan, ...size });
+  const { leftOut, runs } = printedBy(PROGRAM, [JSON.stringify({ ...plan, ...size })]);
 
   const samples = Object.fromEntries(
     runs.map((run) => [sampleName(run), run.requestsPerSecond.map((perSecond) => 1e9 / perSecond)]),

@@ -9,15 +9,17 @@ import { writePage } from './page.mjs';
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const command = [process.execPath, path('../../dist/cli.js'), 'matrix', '--json'];
 
-const isRoot = process.platform === 'linux' && process.getuid() === 0;
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const isLinux = process.platform === 'linux';
+const isRoot = process.getuid?.() === 0;
+const NOBODY = isLinux ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : ['sudo', '-u', 'nobody'];
 const NO_IPV6 = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"', 'sh'];
 
 /** What comes before the command, by the name of the run. */
 const RUNS = {
   first: [],
   again: [],
-  ...(isRoot && { 'as an ordinary user': NOBODY, 'without IPv6': NO_IPV6 }),
+  ...(isRoot && { 'as an ordinary user': NOBODY }),
+  ...(isRoot && isLinux && { 'without IPv6': NO_IPV6 }),
 };
 
 /** 1 is a matrix that is not as predicted: it is kept all the same, and the page shows it. */

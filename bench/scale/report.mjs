@@ -25,7 +25,9 @@ export function timings(measured, kind) {
     scenes[size] = scene;
     for (const [call, took] of Object.entries(list)) samples[sampleName(call, size, kind)] = took;
     for (const [call, baseline] of Object.entries(AGAINST)) {
-      comparisons.push({ name: sampleName(call, size, kind), baseline: sampleName(baseline, size, kind) });
+      const names = { name: sampleName(call, size, kind), baseline: sampleName(baseline, size, kind) };
+      // What reads the kernel's tables takes as long as they are large, and that is a matter of the machine's memory.
+      comparisons.push(call === 'new BoundSocket, close' ? names : { ...names, machineBound: true });
     }
   }
   return { samples, comparisons, calls: Object.keys(Object.values(measured)[0]?.samples ?? {}), scenes };

@@ -113,8 +113,8 @@ export const matrix: Command = {
   summary: 'Measures who can bind over whom on this system.',
   details: `  --json    every cell, measured and predicted
 
-Every pair of sockets is tried, on loopback ports that nobody else has; it takes less than a minute. As root, a socket of
-another user (nobody) is tried too.
+Every pair of sockets is tried, on ports that nobody else has, connected to over loopback only; it takes less than a minute.
+Some listen on every address for a moment, so a firewall may ask. As root, a socket of another user (nobody) is tried too.
 
 Exit code: 0 if everything is as the rule of the system predicts, 1 if not, 2 wrong usage, 3 not measured.`,
   run,
