@@ -44,6 +44,9 @@ export function unfold({ seconds, legend, rows, ...machine }) {
   return { ...machine, cells };
 }
 
+/** The name of a run in which connections of :: are of IPv4: it has the same pairs as others, and other connections. */
+export const WITHOUT_IPV6 = 'without IPv6';
+
 /** How many cells two matrices have in common, and in how many of them something else was measured. */
 export function compare(one, other) {
   const known = new Map(one.cells.map((cell) => [`${firstKey(cell)} ${secondKey(cell)}`, cell.measured]));

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { agrees } from '../../dist/matrix.js';
 import { table } from '../report-table.mjs';
-import { compare } from './fold.mjs';
+import { compare, WITHOUT_IPV6 } from './fold.mjs';
 import { heatMap } from './heat-map.mjs';
 import { results, systems } from './systems.mjs';
 import { inWords } from './words.mjs';
@@ -33,16 +33,18 @@ bound, and who then gets a connection (or a datagram) to an address that both ha
 Beside every measured pair stands what the rule of the system predicts (lib/inspect/linux.ts, darwin.ts, windows.ts), which is
 the rule that \`inspectPort()\` answers by. It knows no pair by itself.`;
 
+/** What Wine calls itself is no system. */
+const whereOf = ({ os, kernel }) => (os === 'wine' ? 'Wine 10' : kernel);
+
 function runsTable(known) {
   const rows = known.flatMap(({ os, kernel, arch, node, file, runs }) =>
     Object.entries(runs).map(([name, run]) => {
       const right = run.cells.filter(agrees).length;
       const open = run.cells.filter(({ predicted }) => Object.values(predicted).includes('unknown')).length;
-      // Without IPv6 a connection of :: is one of IPv4.
-      const other = name === 'without IPv6' ? undefined : compare(runs.first, run);
+      const other = name === WITHOUT_IPV6 ? undefined : compare(runs.first, run);
       const same = name === 'first' ? acrossNodes(known, os, run) : other;
       return [
-        os === 'wine' ? 'Wine' : kernel,
+        whereOf({ os, kernel }),
         arch,
         node.slice(1),
         name,
@@ -94,7 +96,7 @@ const ALL = ['bound', 'listening', 'accepted', 'time-wait', 'orphan', 'outgoing'
 const SERVING = ['bound', 'listening'];
 
 function pictureOf({ os, title, measured, sharings, cells }) {
-  const state = measured ? `measured: ${measured.kernel}` : 'predicted, not measured';
+  const state = measured ? `measured: ${whereOf(measured)}` : 'predicted, not measured';
   const own = cells.filter(({ second }) => second.owner === SHOWN);
   return { file: `bind-semantics/${os}.svg`, svg: heatMap({ title: `${title} (${state})`, sharings, cells: own }) };
 }
@@ -103,7 +105,7 @@ function sectionOf(system) {
   const { os, title, measured, cells } = system;
   const hasUser = cells.some(({ second }) => second.owner === 'other-user');
   const source = measured
-    ? `Measured on ${measured.kernel}, Node ${measured.node.slice(1)}.`
+    ? `Measured on ${whereOf(measured)}, Node ${measured.node.slice(1)}.`
     : 'Predicted by the rule and **not measured**: what stands in italics, and the picture.';
   const wine = os === 'wine' ? ['', 'This is Wine, on the Linux above, and says nothing about Windows.'] : [];
   return [

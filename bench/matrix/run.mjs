@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inOwnNetwork } from '../../scripts/own-network.mjs';
-import { compare, fold, unfold } from './fold.mjs';
+import { compare, fold, unfold, WITHOUT_IPV6 } from './fold.mjs';
 import { writePage } from './page.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -19,7 +19,7 @@ const RUNS = {
   first: [],
   again: [],
   ...(isRoot && { 'as an ordinary user': NOBODY }),
-  ...(isRoot && isLinux && { 'without IPv6': NO_IPV6 }),
+  ...(isRoot && isLinux && { [WITHOUT_IPV6]: NO_IPV6 }),
 };
 
 /** 1 is a matrix that is not as predicted: it is kept all the same, and the page shows it. */
@@ -48,7 +48,8 @@ function keep(runs) {
   const first = unfold(fold(runs.first));
   for (const [name, matrix] of Object.entries(runs)) {
     const { common, different } = compare(first, matrix);
-    const same = name === 'first' ? '' : `, ${common - different} of ${common} as in the first run`;
+    const isOther = name === 'first' || name === WITHOUT_IPV6;
+    const same = isOther ? '' : `, ${common - different} of ${common} as in the first run`;
     console.log(`${name}: ${matrix.cells.length} cells${same}`);
   }
   console.log(`bench/results/${file}, docs/bind-semantics.md`);

@@ -54,7 +54,7 @@ function wrongLines(wrong: readonly Cell[]): string[] {
 }
 
 function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number): string {
-  const { kernel, arch, node, uid, leftOut, cells } = matrix;
+  const { os, kernel, arch, node, uid, leftOut, cells } = matrix;
   const beside = (one: string, other: string) =>
     cells.filter(
       ({ first, second }) => first.address === one && second.address === other && second.owner === 'other-process',
@@ -62,7 +62,7 @@ function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number): string
   const listening = (one: string, other: string) =>
     beside(one, other).filter(({ first }) => first.state === 'listening');
   return [
-    `${kernel} ${arch}, Node ${node}${uid === null ? '' : `, uid ${uid}`}`,
+    `${os === 'wine' ? 'Wine' : kernel} ${arch}, Node ${node}${uid === null ? '' : `, uid ${uid}`}`,
     summary(matrix, wrong, seconds),
     ...wrongLines(wrong),
     ...Object.entries(leftOut).map(([what, why]) => styled('yellow', `left out: ${what}: ${why}`)),
