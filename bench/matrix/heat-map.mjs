@@ -3,7 +3,8 @@ import { init } from 'echarts';
 import { rendered } from '../svg.mjs';
 import { OUTCOMES, outcomeOf } from './words.mjs';
 
-const SQUARE = 8;
+// Nine pixels a square with four kinds of sharing, twelve with three.
+const PANEL = 216;
 const LABELS = { left: 96, top: 64 };
 const GAP = 26;
 const COLUMNS = 4;
@@ -52,14 +53,13 @@ export function heatMap({ title, sharings, cells }) {
   const addresses = [...new Set(cells.map(({ second }) => second.address))];
   const sides = sharings.flatMap((sharing) => addresses.map((address) => sideOf({ sharing, address })));
   const panels = [...new Set(cells.map(({ protocol, first }) => `${protocol}, ${first.state}`))];
-  const size = sides.length * SQUARE;
-  const width = LABELS.left + COLUMNS * (size + GAP);
+  const width = LABELS.left + COLUMNS * (PANEL + GAP);
   const rows = Math.ceil(panels.length / COLUMNS);
-  const height = HEAD + rows * (size + LABELS.top) + FOOT;
+  const height = HEAD + rows * (PANEL + LABELS.top) + FOOT;
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
   const at = (index) => ({
-    left: LABELS.left + (index % COLUMNS) * (size + GAP),
-    top: HEAD + LABELS.top + Math.floor(index / COLUMNS) * (size + LABELS.top),
+    left: LABELS.left + (index % COLUMNS) * (PANEL + GAP),
+    top: HEAD + LABELS.top + Math.floor(index / COLUMNS) * (PANEL + LABELS.top),
   });
   const axis = (gridIndex, more) => ({
     gridIndex,
@@ -79,7 +79,7 @@ export function heatMap({ title, sharings, cells }) {
     silent: true,
     style: { text: content, x, y, fill: '#222', font: '11px sans-serif', ...more },
   });
-  const group = size / sharings.length;
+  const group = PANEL / sharings.length;
   const labels = panels.flatMap((panel, index) => {
     const { left, top } = at(index);
     return [
@@ -93,7 +93,7 @@ export function heatMap({ title, sharings, cells }) {
     ];
   });
   const legend = Object.values(OUTCOMES).flatMap(({ text: label, color }, index) => {
-    const x = LABELS.left + (index % COLUMNS) * (size + GAP);
+    const x = LABELS.left + (index % COLUMNS) * (PANEL + GAP);
     const y = height - FOOT + 16 + Math.floor(index / COLUMNS) * 20;
     return [
       { type: 'rect', silent: true, shape: { x, y, width: 12, height: 12 }, style: { fill: color, stroke: '#555' } },
@@ -111,7 +111,7 @@ export function heatMap({ title, sharings, cells }) {
       textStyle: { fontSize: 15, color: '#222' },
       subtextStyle: { color: '#555' },
     },
-    grid: panels.map((_, index) => ({ ...at(index), width: size, height: size })),
+    grid: panels.map((_, index) => ({ ...at(index), width: PANEL, height: PANEL })),
     xAxis: panels.map((_, index) => axis(index, { position: 'top' })),
     yAxis: panels.map((_, index) => axis(index, { inverse: true })),
     series: panels.map((panel, index) => ({

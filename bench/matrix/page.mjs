@@ -168,7 +168,7 @@ function check() {
     ([file, text]) => !existsSync(new URL(file, docs)) || readFileSync(new URL(file, docs), 'utf8') !== text,
   );
   for (const [file] of differing)
-    console.error(`docs/${file} does not follow from bench/results/ and lib/: npm run generate`);
+    console.error(`docs/${file} does not follow from bench/results/ and lib/: run node bench/matrix/page.mjs`);
   if (differing.length > 0) process.exitCode = 1;
 }
 

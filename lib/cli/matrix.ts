@@ -92,11 +92,10 @@ async function run(args: readonly string[]): Promise<number> {
   const { default: progress } = await import('cli-progress');
   const bar = new progress.SingleBar({ format: '{bar} {value} of {total} cells', clearOnComplete: true });
   const started = performance.now();
-  bar.start(1, 0);
   let matrix: Matrix;
   try {
     matrix = await measureMatrix((done, total) => {
-      bar.setTotal(total);
+      if (done === 1) bar.start(total, 0);
       bar.update(done);
     });
   } finally {

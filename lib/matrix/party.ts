@@ -124,10 +124,9 @@ export class Party {
   /** Connects a bound UDP socket. */
   async connect(port: number, host: string): Promise<void> {
     const socket = this.#adoptDatagrams(this.#udp as UdpHandle);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.connect(port, host, () => resolve());
-    });
+    // Without a callback, which would be given the error too.
+    socket.connect(port, host);
+    await once(socket, 'connect');
   }
 
   /** Closes the listener, and none of its connections. */
