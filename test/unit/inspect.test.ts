@@ -7,6 +7,7 @@ import { canonical, overlap } from '../../lib/address.ts';
 import { darwinRule } from '../../lib/inspect/darwin.ts';
 import { containerOf, holderOf } from '../../lib/inspect/holders.ts';
 import { linuxRule } from '../../lib/inspect/linux.ts';
+import { existingOf } from '../../lib/inspect/predict.ts';
 import type { Holder, PortReport } from '../../lib/inspect/report.ts';
 import type { Answer, Existing, Newcomer, Rule } from '../../lib/inspect/rule.ts';
 import { sentenceOf } from '../../lib/inspect/sentence.ts';
@@ -214,6 +215,23 @@ describe('windows', () => {
     for (const state of ['connected', 'time-wait'] as const) {
       expect(answers({ ...EXCLUSIVE, state })).toEqual(Array(SECOND.length).fill('ok'));
     }
+  });
+});
+
+describe('a row of the list', () => {
+  const row = {
+    address: '127.0.0.1',
+    family: 4,
+    isOpen: false,
+    uid: 0,
+    remoteAddress: '127.0.0.1',
+    remotePort: 9,
+  } as const;
+
+  it('is a TIME_WAIT to the rule where an end of it is told, FIN_WAIT2 that nobody has too', () => {
+    const FIN_WAIT2 = 5;
+    expect(existingOf({ ...row, state: FIN_WAIT2, timeLeft: 59_000 }).state).toBe('time-wait');
+    expect(existingOf({ ...row, state: FIN_WAIT2 }).state).toBe('connected');
   });
 });
 
