@@ -14,6 +14,7 @@ afterEach(() => Promise.all(actors.splice(0).map((made) => made.end())));
 const ADOPTED = ['server.listen(BoundSocket)', 'listen()'];
 const NOT_ADOPTED = ['a BoundSocket that nobody adopted', 'a reservation', 'a UDP socket that nobody adopted'];
 const ENDS = ['terminate', 'exit', 'return', 'throw'];
+const WORKERS = Number(process.env.EXACTBIND_WORKERS ?? 1000);
 
 async function started(way: string, end: string, port = 0): Promise<{ worker: Worker; port: number }> {
   const worker = new Worker(fixture('worker-threads/bind.mjs'), { workerData: { way, end, port } });
@@ -63,8 +64,9 @@ describe('many worker threads', () => {
     ]);
   });
 
-  it.runIf(isLinux)('leave no descriptor, 1,000 of them', { timeout: 180_000 }, async () => {
-    const [seen] = await lines<{ before: object; after: object }>([fixture('worker-threads/many.mjs'), '1000']);
-    expect(seen).toMatchObject({ bound: 1001, after: seen?.before });
+  it.runIf(isLinux)(`leave no descriptor, ${WORKERS} of them`, { timeout: 180_000 }, async () => {
+    const program = [fixture('worker-threads/many.mjs'), String(WORKERS)];
+    const [seen] = await lines<{ before: object; after: object }>(program);
+    expect(seen).toMatchObject({ bound: WORKERS + 1, after: seen?.before });
   });
 });
