@@ -48,7 +48,7 @@ async function run([name = '', ...args]: readonly string[]): Promise<number> {
   }
 }
 
-// Left to Node the exit code would be 1, which says that the port is taken.
+// Left to Node the exit code would be 1, which is an answer: that the port is taken, or the matrix not as predicted.
 function fail(error: unknown): void {
   process.stderr.write(`exactbind: ${error instanceof Error ? error.message : error}\n`);
   process.exitCode = EXIT.UNKNOWN;

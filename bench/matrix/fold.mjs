@@ -1,7 +1,7 @@
 // A matrix in a few kilobytes: a row for each first socket, a letter for each second, and a legend of what they mean.
+import { KEYS } from '../../dist/matrix.js';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
-const KEYS = ['bind', 'listen', 'firstListen', 'receives'];
 
 const firstKey = ({ protocol, first }) => [protocol, first.state, first.sharing, first.address].join(' ');
 const secondKey = ({ second }) => [second.owner, second.sharing, second.address].join(' ');
@@ -13,7 +13,10 @@ export function fold({ cells, ...machine }) {
   const rows = {};
   for (const cell of cells) {
     const result = JSON.stringify(KEYS.map((key) => cell.measured[key]));
-    if (!letters.has(result)) letters.set(result, LETTERS[letters.size]);
+    if (!letters.has(result)) {
+      if (letters.size === LETTERS.length) throw new Error(`there are more than ${LETTERS.length} different results`);
+      letters.set(result, LETTERS[letters.size]);
+    }
     const key = firstKey(cell);
     rows[key] = (rows[key] ?? '') + letters.get(result);
   }

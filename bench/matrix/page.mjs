@@ -1,12 +1,11 @@
 // Makes docs/bind-semantics.md and its pictures from the matrices in bench/results/ and the rules; --check only compares.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { agrees } from '../../dist/matrix.js';
+import { agrees, inWords, STATES } from '../../dist/matrix.js';
 import { table } from '../report-table.mjs';
 import { compare, WITHOUT_IPV6 } from './fold.mjs';
 import { heatMap } from './heat-map.mjs';
 import { results, systems } from './systems.mjs';
-import { inWords } from './words.mjs';
 
 const docs = new URL('../../docs/', import.meta.url);
 const SHOWN = 'other-process';
@@ -28,13 +27,11 @@ bound, and who then gets a connection (or a datagram) to an address that both ha
   connected. Leftovers have a port for each pair, the others one for each first socket.
 - **Address**: \`0.0.0.0\`, \`127.0.0.1\`, \`127.0.0.2\`, \`::\` (dual-stack), \`:: V6ONLY\`, \`::1\`.
 - **Owner** of the second: the same process, another one, another user.
-- **Receives**: \`either\` means that 32 connections from as many ports reached both.
+- **Receives**: \`either\`: of up to 32 connections or datagrams, each from a new port, some reached one and some the other;
+  where both serve, \`first\` and \`second\` mean that all 32 did.
 
 Beside every measured pair stands what the rule of the system predicts (lib/inspect/linux.ts, darwin.ts, windows.ts), which is
 the rule that \`inspectPort()\` answers by. It knows no pair by itself.`;
-
-/** What Wine calls itself is no system. */
-const whereOf = ({ os, kernel }) => (os === 'wine' ? 'Wine 10' : kernel);
 
 function runsTable(known) {
   const rows = known.flatMap(({ os, kernel, arch, node, file, runs }) =>
@@ -44,7 +41,7 @@ function runsTable(known) {
       const other = name === WITHOUT_IPV6 ? undefined : compare(runs.first, run);
       const same = name === 'first' ? acrossNodes(known, os, run) : other;
       return [
-        whereOf({ os, kernel }),
+        kernel,
         arch,
         node.slice(1),
         name,
@@ -92,11 +89,10 @@ function sharingTable({ cells, sharings, measured }, states, one, other, owner =
   return table(['first \\ second', ...sharings], [...rows.values()]);
 }
 
-const ALL = ['bound', 'listening', 'accepted', 'time-wait', 'orphan', 'outgoing'];
 const SERVING = ['bound', 'listening'];
 
 function pictureOf({ os, title, measured, sharings, cells }) {
-  const state = measured ? `measured: ${whereOf(measured)}` : 'predicted, not measured';
+  const state = measured ? `measured: ${measured.kernel}` : 'predicted, not measured';
   const own = cells.filter(({ second }) => second.owner === SHOWN);
   return { file: `bind-semantics/${os}.svg`, svg: heatMap({ title: `${title} (${state})`, sharings, cells: own }) };
 }
@@ -105,7 +101,7 @@ function sectionOf(system) {
   const { os, title, measured, cells } = system;
   const hasUser = cells.some(({ second }) => second.owner === 'other-user');
   const source = measured
-    ? `Measured on ${whereOf(measured)}, Node ${measured.node.slice(1)}.`
+    ? `Measured on ${measured.kernel}, Node ${measured.node.slice(1)}.`
     : 'Predicted by the rule and **not measured**: what stands in italics, and the picture.';
   const wine = os === 'wine' ? ['', 'This is Wine, on the Linux above, and says nothing about Windows.'] : [];
   return [
@@ -118,7 +114,7 @@ function sectionOf(system) {
     '',
     'The same address, 127.0.0.1, by another process of the same user:',
     '',
-    ...sharingTable(system, ALL, '127.0.0.1', '127.0.0.1'),
+    ...sharingTable(system, STATES.tcp, '127.0.0.1', '127.0.0.1'),
     '',
     'The second on 127.0.0.1 below a first on 0.0.0.0:',
     '',
@@ -136,7 +132,7 @@ function sectionOf(system) {
           '',
           'The same address, 127.0.0.1, by a process of another user:',
           '',
-          ...sharingTable(system, ALL, '127.0.0.1', '127.0.0.1', 'other-user'),
+          ...sharingTable(system, STATES.tcp, '127.0.0.1', '127.0.0.1', 'other-user'),
         ]
       : []),
   ];

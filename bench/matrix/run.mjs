@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inOwnNetwork } from '../../scripts/own-network.mjs';
-import { compare, fold, unfold, WITHOUT_IPV6 } from './fold.mjs';
+import { compare, fold, WITHOUT_IPV6 } from './fold.mjs';
 import { writePage } from './page.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -45,11 +45,10 @@ function keep(runs) {
   const text = JSON.stringify({ os, kernel, arch, node, runs: Object.fromEntries(folded) }, undefined, 1);
   writeFileSync(path(`../results/${file}`), `${text}\n`);
   writePage();
-  const first = unfold(fold(runs.first));
   for (const [name, matrix] of Object.entries(runs)) {
-    const { common, different } = compare(first, matrix);
-    const isOther = name === 'first' || name === WITHOUT_IPV6;
-    const same = isOther ? '' : `, ${common - different} of ${common} as in the first run`;
+    const { common, different } = compare(runs.first, matrix);
+    const isNotCompared = name === 'first' || name === WITHOUT_IPV6;
+    const same = isNotCompared ? '' : `, ${common - different} of ${common} as in the first run`;
     console.log(`${name}: ${matrix.cells.length} cells${same}`);
   }
   console.log(`bench/results/${file}, docs/bind-semantics.md`);
@@ -58,7 +57,8 @@ function keep(runs) {
 if (process.argv.includes('--json')) {
   process.stdout.write(measure(inOwnNetwork(command)));
 } else if (process.argv.includes('--wine')) {
-  keep({ first: JSON.parse(measure([process.execPath, path('wine.mjs')])) });
+  const [version, matrix] = measure([process.execPath, path('wine.mjs')]).split('\n');
+  keep({ first: { ...JSON.parse(matrix), kernel: version } });
 } else {
   const runs = Object.entries(RUNS).map(([name, before]) => [name, measure(inOwnNetwork([...before, ...command]))]);
   keep(Object.fromEntries(runs.map(([name, stdout]) => [name, JSON.parse(stdout)])));

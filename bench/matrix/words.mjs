@@ -18,11 +18,3 @@ export function outcomeOf({ measured: { bind, listen, receives } }) {
   if (receives === null) return 'beside';
   return receives === 'none' ? 'unknown' : receives;
 }
-
-/** The same in words that keep the codes. */
-export function inWords(cell) {
-  const { bind, listen, receives } = cell.measured;
-  if (bind !== 'ok') return bind;
-  if (listen !== 'ok' && listen !== null) return `listen ${listen}`;
-  return receives === null ? 'ok' : `ok, ${receives}`;
-}

@@ -1,17 +1,12 @@
 // exactbind matrix: measures who can bind over whom on this system, and compares that with what its rule predicts.
 import { parseArgs } from 'node:util';
-import type { Cell, Matrix } from '../matrix/index.ts';
+import type { Cell, inWords, Matrix } from '../matrix/index.ts';
 import { type Command, EXIT, UsageError } from './command.ts';
 import { type Column, styled, tableLines } from './terminal.ts';
 
 const MOST_SHOWN = 20;
 
-/** What becomes of the second socket, in a word or two. */
-function outcomeOf({ measured: { bind, listen, receives } }: Cell): string {
-  if (bind !== 'ok') return bind;
-  if (listen !== 'ok' && listen !== null) return `listen ${listen}`;
-  return receives === null ? 'ok' : `ok, ${receives}`;
-}
+type InWords = typeof inWords;
 
 /** The cells of the same first socket, by the sharing of the second. */
 type Row = readonly Cell[];
@@ -26,14 +21,14 @@ function rowsOf(cells: readonly Cell[]): Row[] {
   return [...rows.values()];
 }
 
-function tableOf(cells: readonly Cell[]): string[] {
+function tableOf(cells: readonly Cell[], words: InWords): string[] {
   const rows = rowsOf(cells);
   const first = (row: Row) => row[0] as Cell;
   const columns: Column<Row>[] = [
     ['FIRST', (row) => `${first(row).protocol} ${first(row).first.state}`],
     ['SHARING', (row) => first(row).first.sharing],
     ...(rows[0] ?? []).map(
-      ({ second }, index): Column<Row> => [second.sharing.toUpperCase(), (row) => outcomeOf(row[index] as Cell)],
+      ({ second }, index): Column<Row> => [second.sharing.toUpperCase(), (row) => words(row[index] as Cell)],
     ),
   ];
   return tableLines(columns, rows);
@@ -53,7 +48,7 @@ function wrongLines(wrong: readonly Cell[]): string[] {
   return wrong.length > MOST_SHOWN ? [...lines, `and ${wrong.length - MOST_SHOWN} more`] : lines;
 }
 
-function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number): string {
+function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number, words: InWords): string {
   const { os, kernel, arch, node, uid, leftOut, cells } = matrix;
   const beside = (one: string, other: string) =>
     cells.filter(
@@ -68,13 +63,13 @@ function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number): string
     ...Object.entries(leftOut).map(([what, why]) => styled('yellow', `left out: ${what}: ${why}`)),
     '',
     'A second socket, of another process, on the same address (127.0.0.1): bind(), listen(), who receives',
-    ...tableOf(beside('127.0.0.1', '127.0.0.1')),
+    ...tableOf(beside('127.0.0.1', '127.0.0.1'), words),
     '',
     'The second on 127.0.0.1, the first on every address (0.0.0.0)',
-    ...tableOf(listening('0.0.0.0', '127.0.0.1')),
+    ...tableOf(listening('0.0.0.0', '127.0.0.1'), words),
     '',
     'The second on every address (0.0.0.0), the first on 127.0.0.1',
-    ...tableOf(listening('127.0.0.1', '0.0.0.0')),
+    ...tableOf(listening('127.0.0.1', '0.0.0.0'), words),
     '',
     '--json prints every cell.',
   ].join('\n');
@@ -88,9 +83,11 @@ async function run(args: readonly string[]): Promise<number> {
   });
   if (positionals.length > 0) throw new UsageError(`no argument, and not '${positionals.join(' ')}'`);
   // Not earlier: where there is no binary, the import fails, and --help still helps.
-  const { agrees, measureMatrix } = await import('../matrix/index.ts');
+  const { agrees, inWords, measureMatrix } = await import('../matrix/index.ts');
   const { default: progress } = await import('cli-progress');
-  const bar = new progress.SingleBar({ format: '{bar} {value} of {total} cells', clearOnComplete: true });
+  // Without linewrap it would tell the terminal not to wrap, and whoever interrupts it would be left with that.
+  const options = { format: '{bar} {value} of {total} cells', clearOnComplete: true, linewrap: true };
+  const bar = new progress.SingleBar(options);
   const started = performance.now();
   let matrix: Matrix;
   try {
@@ -103,7 +100,8 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const wrong = matrix.cells.filter((cell) => !agrees(cell));
   const seconds = (performance.now() - started) / 1000;
-  process.stdout.write(`${values.json ? JSON.stringify(matrix) : textOf(matrix, wrong, seconds)}\n`);
+  process.stdout.write(`${values.json ? JSON.stringify(matrix) : textOf(matrix, wrong, seconds, inWords)}\n`);
+  // The codes are named for ports: nothing here is free or taken.
   return wrong.length === 0 ? EXIT.FREE : EXIT.TAKEN;
 }
 

@@ -4,22 +4,23 @@ import { type Answer, bestFitting, both, type Existing, type Newcomer, not, type
 
 const isConnected = ({ state }: Existing) => state === 'connected' || state === 'time-wait';
 
-// An IPv6 newcomer is compared with IPv6 sockets alone, an IPv4 one with dual-stack sockets too.
+// A dual-stack :: is compared with the sockets of IPv4 too, but lets one on 0.0.0.0 be.
 const isSeen = (existing: Existing, newcomer: Newcomer) =>
-  newcomer.family === 4 ? existing.family === 4 || !existing.ipv6Only : existing.family === 6;
+  overlap(existing, newcomer) && (newcomer.family === 4 || existing.address !== '0.0.0.0');
 
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
-  if (!isSeen(existing, newcomer) || !overlap(existing, newcomer)) return 'ok';
+  if (!isSeen(existing, newcomer)) return 'ok';
   const bothAny = isAny(existing.address) && isAny(newcomer.address);
   const isOthers = newcomer.uid !== 0 && existing.uid !== undefined && existing.uid !== newcomer.uid;
   const sharesPort = both(existing.reusePort, newcomer.reusePort);
   if (isOthers) {
-    const excused = both(sharesPort, bothAny);
+    const isAcross = newcomer.family === 6 && existing.family === 4;
+    const excused = isAcross ? existing.reusePort : both(sharesPort, bothAny);
     if (excused !== true) return excused === undefined ? undefined : 'EADDRINUSE';
   }
-  // With either option, only an unconnected socket on exactly the same address conflicts.
+  // With either option, only an unconnected socket on exactly the same address conflicts; a dual-stack :: is on 0.0.0.0 too.
   if (newcomer.reuseAddress || newcomer.reusePort) {
-    if (isConnected(existing) || existing.address !== newcomer.address) return 'ok';
+    if (isConnected(existing) || (existing.address !== newcomer.address && !bothAny)) return 'ok';
   }
   const conflicts = not(sharesPort);
   return conflicts === undefined ? undefined : conflicts ? 'EADDRINUSE' : 'ok';

@@ -10,7 +10,7 @@ import { TCP_STATES } from '../tcp-states.ts';
 import type { Holder } from './report.ts';
 
 // include/net/tcp_states.h
-export const STATE = { ESTABLISHED: 1, TIME_WAIT: 6, CLOSE: 7, LISTEN: 10, BOUND: 13 } as const;
+export const STATE = { ESTABLISHED: 1, FIN_WAIT1: 4, TIME_WAIT: 6, CLOSE: 7, LISTEN: 10, BOUND: 13 } as const;
 
 const STATES = ['', ...TCP_STATES, 'NEW_SYN_RECV', 'BOUND'];
 

@@ -1,10 +1,15 @@
 // Who may share an address on Windows ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run on Windows yet.
 import { isAny, overlap } from '../address.ts';
-import { type Answer, bestFitting, type Existing, type Newcomer, type Rule, strictest } from './rule.ts';
+import { type Answer, bestFitting, type Existing, either, type Newcomer, type Rule, strictest } from './rule.ts';
 
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
-  // Connections are not in the way of a new listener.
-  if (existing.state === 'connected' || existing.state === 'time-wait' || !overlap(existing, newcomer)) return 'ok';
+  if (!overlap(existing, newcomer)) return 'ok';
+  // What an exclusive listener has accepted keeps others from its port while it is active, says the page, and not with which
+  // error; of what is closing it says that it is complicated, and of a client that was bound itself nothing.
+  if (existing.state === 'connected' || existing.state === 'time-wait') {
+    const isExclusive = either(existing.exclusive, newcomer.exclusive);
+    return isExclusive === false && existing.boundTo === undefined ? 'ok' : undefined;
+  }
   // No table tells whether a :: covers IPv4 too.
   if (existing.family === 6 && newcomer.family === 4 && existing.ipv6Only === undefined) return undefined;
   const wasAny = isAny(existing.address);

@@ -65,7 +65,7 @@ export const STATES: Readonly<Record<Protocol, readonly CellState[]>> = {
   udp: ['bound', 'outgoing'],
 };
 
-/** States in which the first is no socket of any process: they end by themselves alone. */
+/** States in which the first is no socket of any process: time, or the client, ends them. */
 export const LEFTOVERS: readonly CellState[] = ['time-wait', 'orphan'];
 
 const POSIX: readonly CellSharing[] = ['none', 'reuse-address', 'reuse-port', 'both'];
@@ -133,7 +133,37 @@ export function secondSockets(
   );
 }
 
-const KEYS = ['bind', 'listen', 'firstListen', 'receives'] as const;
+/** Who answers in the end, at an address of both. */
+export interface Answering {
+  readonly target: CellAddress;
+  readonly isFirst: boolean;
+  readonly isSecond: boolean;
+}
+
+/** Whom a connection, or a datagram, can reach then; undefined if nobody, or if the two have no address in common. */
+export function answering(
+  protocol: Protocol,
+  first: FirstSocket,
+  second: SecondSocket,
+  { bind, listen, firstListen }: Omit<Results, 'receives'>,
+  here: readonly CellAddress[],
+): Answering | undefined {
+  const target = bind === 'ok' ? targetOf([first.address, second.address], here) : undefined;
+  const isTcp = protocol === 'tcp';
+  const isFirst = isTcp ? first.state === 'listening' || firstListen === 'ok' : first.state === 'bound';
+  const isSecond = isTcp ? listen === 'ok' : bind === 'ok';
+  return target !== undefined && (isFirst || isSecond) ? { target, isFirst, isSecond } : undefined;
+}
+
+/** What became of the second socket, in a word or two that keep the codes. */
+export function inWords({ measured: { bind, listen, receives } }: Pick<Cell, 'measured'>): string {
+  if (bind !== 'ok') return bind;
+  if (listen !== 'ok' && listen !== null) return `listen ${listen}`;
+  return receives === null ? 'ok' : `ok, ${receives}`;
+}
+
+/** What there is to know of a cell. */
+export const KEYS = ['bind', 'listen', 'firstListen', 'receives'] as const;
 
 /** Whether a prediction holds; what it leaves open cannot be wrong. */
 export function agrees({ measured, predicted }: Pick<Cell, 'measured' | 'predicted'>): boolean {

@@ -4,10 +4,12 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { addon } from '../addon.ts';
 import { OutgoingSocket } from '../adopt/outgoing-socket.ts';
+import { STATE } from '../inspect/holders.ts';
 import { type CellAddress, type CellState, localOf, type Result, targetOf } from './cells.ts';
 import { OtherProcess } from './other.ts';
 import { Party, reset, settingsOf, type Tried, type Wish } from './party.ts';
 import type { Peers } from './peers.ts';
+import { PATIENCE } from './probe.ts';
 
 /** What a first socket needs of the machine. */
 export interface Surroundings {
@@ -26,8 +28,6 @@ export interface First {
 
 const NAME = 'first';
 
-// native/os.h: Linux's number of it on every system.
-const FIN_WAIT1 = 4;
 const NO_NAMES = -1;
 const LOOK_EVERY = 5;
 const MOST_LOOKS = 200;
@@ -41,9 +41,14 @@ function mustBeOk({ bind, listen }: Tried, { protocol, sharing, address, port }:
 /** A client of whoever serves a wish, once it has been accepted. */
 async function clientOf({ address, port }: Wish, here: readonly CellAddress[], allowHalfOpen = false): Promise<Socket> {
   const client = connect({ port, host: targetOf([address], here) as string, allowHalfOpen });
-  await once(client, 'data');
-  // Whatever it ends in.
-  client.on('error', () => {});
+  client.setTimeout(PATIENCE, () => client.destroy(new Error(`nobody answered on port ${port} of ${address}`)));
+  await new Promise<void>((resolve, reject) => {
+    // Stays: whatever it ends in later, it has been answered.
+    client.on('error', reject);
+    client.once('close', () => reject(new Error(`port ${port} of ${address} was closed without an answer`)));
+    client.once('data', () => resolve());
+  });
+  client.setTimeout(0);
   return client;
 }
 
@@ -70,9 +75,7 @@ class OwnFirst implements First {
     this.#client = await clientOf(wish, here);
     this.#party.stopListening();
     if (state === 'accepted') return;
-    const closed = once(this.#client, 'close');
-    await this.#party.endConnections();
-    await closed;
+    await Promise.all([once(this.#client, 'close'), this.#party.endConnections()]);
   }
 
   async #connect(wish: Wish, peers: Peers): Promise<void> {
@@ -127,7 +130,7 @@ class Orphan implements First {
 // Until the client's system has acknowledged the end, which it may put off (RFC 9293 3.8.6.3): nothing tells when.
 async function acknowledged(ports: readonly number[]): Promise<void> {
   const isWaiting = (port: number) =>
-    addon.sockets(addon.constants['SOCK_STREAM'] as number, port, 1 << FIN_WAIT1, NO_NAMES).sockets.length > 0;
+    addon.sockets(addon.constants['SOCK_STREAM'] as number, port, 1 << STATE.FIN_WAIT1, NO_NAMES).sockets.length > 0;
   for (let left = MOST_LOOKS; left > 0 && ports.some(isWaiting); left--) await pause(LOOK_EVERY);
 }
 
@@ -141,17 +144,21 @@ async function makeOrphans(wishes: readonly Wish[], here: readonly CellAddress[]
   });
   const settled = await Promise.allSettled(begun);
   const clients = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const failed = settled.find((one) => one.status === 'rejected');
-  if (failed !== undefined) {
+  try {
+    const failed = settled.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    // The end of the server's side comes as such or, where a system kills less gently, as a reset: an error first.
+    const ended = clients.map(
+      (client) => new Promise<unknown>((done) => client.resume().once('end', done).once('close', done)),
+    );
+    await victim.kill();
+    await Promise.all(ended);
+    await acknowledged(wishes.map(({ port }) => port));
+  } catch (error) {
     await victim.kill();
     await Promise.all(clients.map(reset));
-    throw failed.reason;
+    throw error;
   }
-  // The end of the server's side comes as such or, where a system kills less gently, as a reset.
-  const ended = clients.map((client) => Promise.race([once(client.resume(), 'end'), once(client, 'close')]));
-  await victim.kill();
-  await Promise.all(ended);
-  await acknowledged(wishes.map(({ port }) => port));
   return clients.map((client) => new Orphan(client));
 }
 

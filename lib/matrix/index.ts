@@ -6,7 +6,18 @@ import { Party } from './party.ts';
 import { Rivals } from './rivals.ts';
 import { matrixSystem } from './systems.ts';
 
-export { ADDRESSES, agrees, type Cell, firstSockets, PROTOCOLS, SHARINGS, secondSockets } from './cells.ts';
+export {
+  ADDRESSES,
+  agrees,
+  type Cell,
+  firstSockets,
+  inWords,
+  KEYS,
+  PROTOCOLS,
+  SHARINGS,
+  STATES,
+  secondSockets,
+} from './cells.ts';
 export { predict } from './predict.ts';
 export { MATRIX_RULES } from './systems.ts';
 
@@ -41,8 +52,8 @@ function addressesHere(): { here: readonly CellAddress[]; leftOut: Record<string
 }
 
 /**
- * Tries every pair of sockets, on loopback ports of its own, and returns what happened. Takes some seconds; all that it
- * opens is closed again.
+ * Tries every pair of sockets, on loopback ports of its own, and returns what happened. Takes less than a minute; all that
+ * it opens is closed again.
  * @throws Error if a first socket cannot be made, as when another program takes one of the ports meanwhile
  */
 export async function measureMatrix(onCell: (done: number, total: number) => void = () => {}): Promise<Matrix> {

@@ -1,9 +1,9 @@
 // One measurement of the matrix: row by row, a first socket and every second beside it.
 import type { Protocol } from '../policy/policy.ts';
 import {
+  answering,
   type Cell,
   type CellAddress,
-  type CellState,
   type FirstSocket,
   firstSockets,
   LEFTOVERS,
@@ -13,7 +13,6 @@ import {
   type SecondSocket,
   SHARINGS,
   secondSockets,
-  targetOf,
 } from './cells.ts';
 import { type First, makeFirsts } from './first.ts';
 import type { Wish } from './party.ts';
@@ -56,8 +55,8 @@ export class Measurement {
   }
 
   async *cells(): AsyncGenerator<Cell, void> {
-    await this.#peers.open(this.#here);
     try {
+      await this.#peers.open(this.#here);
       for (const protocol of PROTOCOLS) {
         for (const first of this.#pairs.firsts[protocol]) yield* this.#row(protocol, first);
       }
@@ -82,24 +81,21 @@ export class Measurement {
     for await (const made of makeFirsts(state, wishes, { here: this.#here, peers: this.#peers })) {
       const wish = wishes[index] as Wish;
       const second = seconds[index++] as SecondSocket;
-      const measured = await this.#measure(wish, state, second, made);
+      const measured = await this.#measure(wish, first, second, made);
       const predicted = predict(MATRIX_RULES[this.#os], protocol, first, second, machine);
       yield { protocol, first, second, measured, predicted };
     }
   }
 
-  async #measure(wish: Wish, state: CellState, second: SecondSocket, first: First): Promise<Results> {
-    const { protocol, address, port } = wish;
-    const isTcp = protocol === 'tcp';
+  async #measure({ protocol, port }: Wish, first: FirstSocket, second: SecondSocket, made: First): Promise<Results> {
     const rival = this.#rivals.by.get(second.owner) as Rival;
     const { bind, listen } = await rival.attempt({ protocol, sharing: second.sharing, address: second.address, port });
-    const firstListen = bind === 'ok' && isTcp && state === 'bound' ? first.listen() : null;
-    const target = bind === 'ok' ? targetOf([address, second.address], this.#here) : undefined;
-    const isFirst = isTcp ? state === 'listening' || firstListen === 'ok' : state === 'bound';
-    const isSecond = isTcp ? listen === 'ok' : bind === 'ok';
+    const firstListen = bind === 'ok' && protocol === 'tcp' && first.state === 'bound' ? made.listen() : null;
+    const found = answering(protocol, first, second, { bind, listen, firstListen }, this.#here);
     let receives: Results['receives'] = null;
-    if (target !== undefined && (isFirst || isSecond)) {
-      if (isFirst) first.serve();
+    if (found !== undefined) {
+      const { target, isFirst, isSecond } = found;
+      if (isFirst) made.serve();
       if (isSecond) await rival.serve('second');
       receives = await whoReceives(protocol, port, target, Number(isFirst) + Number(isSecond));
     }

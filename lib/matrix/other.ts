@@ -1,9 +1,8 @@
 // Another process that holds sockets of the matrix, as the measuring process sees it.
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Tried, Wish } from './party.ts';
-import type { Command } from './process.ts';
+import type { Become, Command } from './process.ts';
 
 interface Waiting {
   resolve(answer: object): void;
@@ -13,23 +12,22 @@ interface Waiting {
 export class OtherProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
-  // It answers in the order in which it was asked.
+  // It answers in the order in which it was asked; nobody asks anything while a close is pending.
   readonly #waiting: Waiting[] = [];
 
   constructor() {
     // The flags of this process (a debugger's port, a test runner's) are not meant for that one.
     this.#child = fork(fileURLToPath(new URL('matrix-process.js', import.meta.url)), { execArgv: [] });
-    this.#exited = once(this.#child, 'exit');
+    // What could not be started never exits.
+    this.#exited = new Promise((done) => this.#child.once('exit', done).once('error', done));
     this.#child.on('message', (answer: object) => this.#waiting.shift()?.resolve(answer));
-    this.#child.on('exit', () => {
-      for (const { reject } of this.#waiting.splice(0)) reject(new Error('a process of the matrix has ended'));
-    });
+    this.#child.on('error', (error) => this.#fail(error));
+    this.#child.on('exit', () => this.#fail(new Error('a process of the matrix has ended')));
   }
 
-  /** Changes the user, and returns its number; undefined if this system or this user does not allow it. */
-  async become(user: string): Promise<number | undefined> {
-    const { uid } = (await this.#ask({ do: 'become', user })) as { uid?: number };
-    return uid;
+  /** Changes the user, and returns its number; or why this system, or this user, does not allow it. */
+  become(user: string): Promise<Become> {
+    return this.#ask({ do: 'become', user }) as Promise<Become>;
   }
 
   attempt(wish: Wish, id = 0): Promise<Tried> {
@@ -53,7 +51,13 @@ export class OtherProcess {
   #ask(command: Command): Promise<object> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
-      this.#child.send(command);
+      this.#child.send(command, (error) => {
+        if (error) this.#fail(error);
+      });
     });
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }

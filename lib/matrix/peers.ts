@@ -17,12 +17,13 @@ export class Peers {
       if (!here.includes(host)) continue;
       // Whoever connects ends it with a reset.
       const server = createServer((connection) => connection.on('error', () => {}).resume());
+      this.#servers.set(host, server);
       server.listen({ port: 0, host, exclusive: true });
       await once(server, 'listening');
-      this.#servers.set(host, server);
       const socket = new Party();
-      socket.bind({ protocol: 'udp', sharing: 'none', address: host, port: 0 });
       this.#datagrams.set(host, socket);
+      const bound = socket.bind({ protocol: 'udp', sharing: 'none', address: host, port: 0 });
+      if (bound !== 'ok') throw new Error(`a peer (udp ${host}) was refused: ${bound}`);
     }
   }
 

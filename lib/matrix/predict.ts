@@ -2,6 +2,7 @@
 import type { Existing, Newcomer, Rule, SharingOptions } from '../inspect/rule.ts';
 import type { Protocol } from '../policy/policy.ts';
 import {
+  answering,
   type CellAddress,
   type CellSharing,
   type CellState,
@@ -84,14 +85,12 @@ export function predict(
       : null;
   const receives = () => {
     if ([bind, listen, firstListen].includes('unknown')) return 'unknown';
-    const target = bind === 'ok' ? targetOf([first.address, second.address], machine.addresses) : undefined;
-    if (target === undefined) return null;
-    const isFirst = isTcp ? first.state === 'listening' || firstListen === 'ok' : first.state === 'bound';
-    const isSecond = !isTcp || listen === 'ok';
+    const found = answering(protocol, first, second, { bind, listen, firstListen }, machine.addresses);
+    if (found === undefined) return null;
+    const { target, isFirst, isSecond } = found;
     // A first that listens only later is the younger listener; of UDP, it has always been there.
     const inOrder = firstListen === 'ok' ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
     const receivers = inOrder.filter((socket) => socket !== false);
-    if (isTcp && receivers.length === 0) return null;
     return nameOf(rule.receives(receivers, localOf(target)), one);
   };
   return { bind, listen, firstListen, receives: receives() };

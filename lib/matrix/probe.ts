@@ -5,7 +5,7 @@ import type { Protocol } from '../policy/policy.ts';
 import type { Receives } from './cells.ts';
 
 // Milliseconds. On a loopback interface an answer takes less than one; silence is what some systems give in place of one.
-const PATIENCE = 2000;
+export const PATIENCE = 2000;
 // If both have the same chance each time, one of 2 ** 31 rounds shows the same one 32 times.
 const MOST = 32;
 
@@ -42,9 +42,12 @@ function send(port: number, host: string): Promise<string | undefined> {
 /** Who receives on an address that `served` sockets have. */
 export async function whoReceives(protocol: Protocol, port: number, host: string, served: number): Promise<Receives> {
   const probe = protocol === 'tcp' ? ask : send;
-  const names = new Set<string | undefined>();
-  for (let left = served > 1 ? MOST : 1; left > 0 && names.size < 2; left--) names.add(await probe(port, host));
-  if (names.size > 1) return 'either';
-  const [name] = names;
-  return name === undefined ? 'none' : (name as Receives);
+  const names = new Set<string>();
+  for (let left = served > 1 ? MOST : 1; left > 0 && names.size < 2; left--) {
+    const name = await probe(port, host);
+    // Silence is no second receiver: a datagram can be lost.
+    if (name !== undefined) names.add(name);
+  }
+  const [name = 'none'] = names;
+  return names.size > 1 ? 'either' : (name as Receives);
 }

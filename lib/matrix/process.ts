@@ -8,16 +8,19 @@ export type Command =
   | { readonly do: 'serve'; readonly id: number; readonly name: string }
   | { readonly do: 'close'; readonly id: number };
 
+/** What came of becoming another user. */
+export type Become = { readonly uid: number } | { readonly error: string };
+
 const parties = new Map<number, Party>();
 
-function become(user: string): object {
+function become(user: string): Become {
   try {
     process.setgroups?.([]);
     process.setuid?.(user);
   } catch (error) {
     return { error: (error as Error).message };
   }
-  return { uid: process.getuid?.() };
+  return { uid: process.getuid?.() as number };
 }
 
 async function obey(command: Command): Promise<object> {

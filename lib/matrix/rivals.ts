@@ -28,12 +28,13 @@ export class Rivals {
       return;
     }
     const other = this.#start();
-    const uid = await other.become(OTHER_USER);
-    if (uid === undefined) {
-      this.whyAlone = 'it takes root to become another user';
+    const become = await other.become(OTHER_USER);
+    if ('error' in become) {
+      // Root can have no other user, as in a user namespace of its own: the system says why.
+      this.whyAlone = this.own === 0 ? become.error : 'it takes root to become another user';
       return;
     }
-    this.other = uid;
+    this.other = become.uid;
     this.by.set('other-user', other);
   }
 

@@ -155,9 +155,25 @@ describe('darwin', () => {
     }
   });
 
-  it('does not see IPv4 from a dual-stack socket, and sees dual-stack from IPv4', () => {
+  it('lets a dual-stack socket over 0.0.0.0, and over no other address of IPv4', () => {
     expect(answers({ state: 'listening', ...ANY4 }, ANY6)).toBe('ok');
+    expect(answers({ state: 'listening', ...ANY4, uid: OTHER }, ANY6)).toBe('ok');
+    for (const state of ['listening', 'connected', 'time-wait'] as const) {
+      expect(answers({ state }, ANY6)).toBe(NO);
+      expect(answers({ state }, ONLY6)).toBe('ok');
+      expect(answers({ state }, { ...ANY6, ...ADDR })).toBe('ok');
+      expect(answers({ state, uid: OTHER }, { ...ANY6, ...ADDR })).toBe(NO);
+      expect(answers({ state, ...PORT, uid: OTHER }, { ...ANY6, ...ADDR })).toBe('ok');
+      expect(answers({ state, uid: OTHER, reusePort: undefined }, { ...ANY6, ...ADDR })).toBeUndefined();
+    }
+    expect(answers({ state: 'listening' }, LOOPBACK6)).toBe('ok');
+  });
+
+  it('sees dual-stack from IPv4, and takes it for 0.0.0.0', () => {
     expect(answers({ state: 'listening', ...ANY6 }, ANY4)).toBe(NO);
+    expect(answers({ state: 'listening', ...ANY6, ...BOTH }, { ...ANY4, ...ADDR })).toBe(NO);
+    expect(answers({ state: 'listening', ...ANY6, ...BOTH }, { ...ANY4, ...PORT })).toBe('ok');
+    expect(answers({ state: 'listening', ...ANY6, ...BOTH }, ADDR)).toBe('ok');
     expect(answers({ state: 'listening', ...ONLY6 }, ANY4)).toBe('ok');
   });
 
@@ -211,10 +227,17 @@ describe('windows', () => {
     expect(answers({ ...unknown, ...S })).toEqual(['ok', NO, 'ok', undefined, NO, NO]);
   });
 
-  it('lets bind over connections', () => {
+  it('lets bind over connections, and leaves open what comes of exclusive ones', () => {
     for (const state of ['connected', 'time-wait'] as const) {
-      expect(answers({ ...EXCLUSIVE, state })).toEqual(Array(SECOND.length).fill('ok'));
+      expect(answers({ state })).toEqual(['ok', 'ok', 'ok', 'ok', undefined, undefined]);
+      for (const exclusive of [true, undefined])
+        expect(answers({ exclusive, state })).toEqual(Array(SECOND.length).fill(undefined));
+      expect(answers({ ...EXCLUSIVE, state, address: '127.0.0.2' }).filter((one) => one === 'ok')).toHaveLength(3);
     }
+  });
+
+  it('is not told of a client that was bound itself', () => {
+    expect(answers({ state: 'connected', boundTo: bound })).toEqual(Array(SECOND.length).fill(undefined));
   });
 });
 
