@@ -1,7 +1,8 @@
 // Checks what a machine can check about the sources: format, lint, types, generated tables and C++.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,10 +36,22 @@ const { all, [{ darwin: 'darwin', win32: 'windows' }[process.platform] ?? 'linux
   readFileSync(join(root, 'native/sources.json'), 'utf8'),
 );
 
-// clang-tidy reads how each file is compiled from CMake; only the sources of this system are.
-function tidy() {
-  const configured = run([...tool('cmake-js', 'cmake-js'), 'configure', '--out', 'build-tidy'], 'pipe');
-  return configured && run(['clang-tidy', '--quiet', '-p', 'build-tidy', ...all, ...own], 'pipe');
+function tidied(files) {
+  return new Promise((resolve) => {
+    const done = (error, stdout, stderr) => {
+      if (error !== null) console.error(`${stdout}${stderr}`);
+      resolve(error === null);
+    };
+    execFile('clang-tidy', ['--quiet', '-p', 'build-tidy', ...files], { cwd: root, maxBuffer: 2 ** 26 }, done);
+  });
+}
+
+// clang-tidy reads how each file is compiled from CMake; only the sources of this system are. It takes them one by one.
+async function tidy() {
+  if (!run([...tool('cmake-js', 'cmake-js'), 'configure', '--out', 'build-tidy'], 'pipe')) return false;
+  const count = availableParallelism();
+  const parts = Array.from({ length: count }, (_, part) => [...all, ...own].filter((_, at) => at % count === part));
+  return (await Promise.all(parts.map(tidied))).every(Boolean);
 }
 
 // Tests see the types in dist/, as everybody does.
@@ -61,7 +74,7 @@ for (const { name, run: check, needs = [] } of checks) {
   const missing = needs.filter((command) => !isInstalled(command));
   const started = performance.now();
   let result = 'ok';
-  if (missing.length === 0) result = check() ? 'ok' : 'FAILED';
+  if (missing.length === 0) result = (await check()) ? 'ok' : 'FAILED';
   // CI installs everything, so there a missing tool is a fault.
   else result = `${process.env.CI ? 'FAILED' : 'skipped'}: not installed: ${missing.join(', ')}`;
   if (result.startsWith('FAILED')) process.exitCode = 1;

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { bind } from '../../lib/bind.ts';
 import { checkBindOptions } from '../../lib/options.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
-import { isLinux, isRoot } from '../fixtures/facts.ts';
+import { isLinux, isRoot, isWine } from '../fixtures/facts.ts';
 import { fixture, run } from '../fixtures/register/run.ts';
 
 const local = { port: 0, host: '127.0.0.1' } as const;
@@ -138,8 +138,8 @@ describe.skipIf(process.platform === 'win32')('a detached descriptor', () => {
 });
 
 describe('a worker thread that ended', () => {
-  // Where there is /proc, worker-threads.test.ts ends a thousand, in every way that there is.
-  const WORKERS = isLinux ? 100 : 1000;
+  // Where there is /proc, worker-threads.test.ts ends a thousand, in every way that there is; under Wine they take minutes.
+  const WORKERS = isLinux || isWine ? 100 : 1000;
   const AT_ONCE = 4;
   // Three sockets that nobody adopts; the thread ends with the script.
   const script = `
