@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { inOwnNetwork } from '../scripts/own-network.mjs';
+import { sideBySide } from './measure.mjs';
 import { table } from './report-table.mjs';
 
 const PROGRAM = fileURLToPath(new URL('adoption/race.py', import.meta.url));
@@ -10,42 +11,57 @@ const PROGRAM = fileURLToPath(new URL('adoption/race.py', import.meta.url));
 const PORT = '10000';
 const MOST = 300_000;
 
-const ORDERS = ['set, listen', 'listen, set'];
-const RIVALS = { intruders: 20_000, clients: 4_000 };
+// By the words that the program takes.
+const ORDERS = { 'set, listen': 'set SO_REUSEADDR, then listen()', 'listen, set': 'listen(), then set SO_REUSEADDR' };
+const RIVALS = { intruders: 3000, clients: 600 };
 const COUNTS = [2, 4];
+const FULL = { rounds: 7, share: 1 };
+const QUICK = { rounds: 1, share: 0.2 };
 
-async function adoptionGroup({ scale }) {
+const KINDS = Object.keys(RIVALS).flatMap((rivals) => COUNTS.map((count) => ({ rivals, count })));
+const nameOf = (order, { rivals, count }) => `${order}, ${count} ${rivals}`;
+
+function race(order, { rivals, count }, share) {
+  const words = [order, rivals, String(count), String(RIVALS[rivals] * share), PORT];
+  const [file, ...args] = inOwnNetwork(['python3', PROGRAM, ...words]);
+  return JSON.parse(execFileSync(file, args, { encoding: 'utf8', timeout: MOST }));
+}
+
+async function adoptionGroup({ quick }) {
   if (process.platform !== 'linux') return { skipped: 'elsewhere a reservation listens as it is' };
   if (spawnSync('python3', ['--version']).status !== 0) return { skipped: 'no Python 3' };
-  const races = [];
-  for (const [rivals, times] of Object.entries(RIVALS)) {
-    for (const count of COUNTS) {
-      for (const order of ORDERS) {
-        const words = [order, rivals, String(count), String(times * scale), PORT];
-        const [file, ...args] = inOwnNetwork(['python3', PROGRAM, ...words]);
-        const printed = execFileSync(file, args, { encoding: 'utf8', timeout: MOST });
-        races.push({ order, rivals, count, ...JSON.parse(printed) });
-      }
-    }
-  }
-  return { races };
+  const { rounds, share } = quick ? QUICK : FULL;
+  const variants = Object.keys(ORDERS).flatMap((order) =>
+    KINDS.map((kind) => ({ name: nameOf(order, kind), run: () => race(order, kind, share) })),
+  );
+  return { races: await sideBySide(variants, { rounds, cycles: 1, warmUp: 0 }) };
 }
 
 const number = (value) => value.toLocaleString('en');
+const sum = (list) => list.reduce((total, one) => total + one, 0);
 
-function lines({ races }) {
-  const told = {
-    intruders: ({ lost, adoptions }) => `${number(lost)} of ${number(adoptions)} adoptions lost`,
-    clients: ({ without, connections }) => `${number(without)} of ${number(connections)} connections without it`,
-  };
-  const kinds = Object.keys(RIVALS).flatMap((rivals) => COUNTS.map((count) => ({ rivals, count })));
-  const cell = (order, { rivals, count }) =>
-    told[rivals](races.find((race) => race.order === order && race.rivals === rivals && race.count === count));
-  return table(
-    ['order', ...kinds.map(({ rivals, count }) => `${count} ${rivals}`)],
-    ORDERS.map((order) => [order, ...kinds.map((kind) => cell(order, kind))]),
-  );
+/** What was lost of all, and the least and the most of a round. */
+function told(list, [lost, all]) {
+  const shares = list.map((one) => (one[lost] / one[all]) * 100);
+  const total = sum(list.map((one) => one[lost]));
+  const ends = [Math.min(...shares), Math.max(...shares)].map((share) => `${share.toFixed(1)} %`);
+  return `${number(total)} of ${number(sum(list.map((one) => one[all])))}${total > 0 ? ` (${ends.join(' – ')})` : ''}`;
 }
+
+const COUNTED = { intruders: ['lost', 'adoptions'], clients: ['without', 'connections'] };
+const HEADS = {
+  intruders: (count) => `adoptions lost to ${count} intruders`,
+  clients: (count) => `connections of ${count} clients without SO_REUSEADDR`,
+};
+
+const lines = ({ races }) =>
+  table(
+    ['', ...KINDS.map(({ rivals, count }) => HEADS[rivals](count))],
+    Object.entries(ORDERS).map(([order, name]) => [
+      name,
+      ...KINDS.map((kind) => told(races[nameOf(order, kind)], COUNTED[kind.rivals])),
+    ]),
+  );
 
 export const groups = { adoption: adoptionGroup };
 
@@ -56,7 +72,8 @@ export const reports = {
       'A socket that was bound without `SO_REUSEADDR` has to listen with it: by setting it and then listening, or the other way ' +
       'round. CPython does either on one port again and again, while other processes bind that port with `SO_REUSEADDR` and ' +
       'listen, or connect to it. An adoption is lost if listen() is refused; of the first 16 connections of each it is asked ' +
-      'whether they have inherited `SO_REUSEADDR`. What exactbind does, and why: docs/linux.md.',
+      'whether they have inherited `SO_REUSEADDR`. All rounds, and the least and the most that one of them lost. What exactbind ' +
+      'does, and why: docs/linux.md.',
     lines,
   },
 };

@@ -9,9 +9,9 @@ const ROUNDS = 3;
 
 const keyOf = ({ name, baseline }) => `${name} | ${baseline}`;
 
-/** What the committed group has for the comparisons of this one. */
-function committedFor(report, now, before) {
-  const same = comparisonsOf(report, { ...before, comparisons: now.comparisons });
+/** What the committed group has, for its own comparisons or for those of another result. */
+function committedFor(report, before, comparisons = before.comparisons) {
+  const same = comparisonsOf(report, { ...before, comparisons });
   return new Map(same.map((one) => [keyOf(one), { ...summaryOf(one), baseline: median(one.theirs) }]));
 }
 
@@ -21,12 +21,12 @@ function isWorse({ higherIsBetter }, [low, high], committed) {
 }
 
 /** Why a comparison tells nothing, or undefined. */
-function leftOut({ ours, theirs, difference, machineBound }, old, sameMachine) {
+function leftOut({ ours, theirs, difference, machineBound, isExact }, old, sameMachine) {
   if (old === undefined) return 'not in the committed results';
   if (machineBound && !sameMachine) return 'a matter of the machine, and the committed one is of another';
   if (difference && old.confidence[0] <= 0) return 'the committed difference may be none';
   const rounds = Math.min(ours.length, theirs.length);
-  return rounds < ROUNDS ? `${rounds} rounds tell too little` : undefined;
+  return rounds < ROUNDS && !isExact ? `${rounds} rounds tell too little` : undefined;
 }
 
 /** A difference grows with all that a slow machine does; a ratio does not. */
@@ -55,7 +55,7 @@ export function check(report, now, before, { sameMachine = true } = {}) {
   if (before === undefined || before.skipped !== undefined) {
     return { ...result, left: ['the committed results do not have the group'] };
   }
-  const committed = committedFor(report, now, before);
+  const committed = committedFor(report, before, now.comparisons);
   for (const one of comparisons) {
     const told = `${one.name} against ${one.baseline}`;
     const old = committed.get(keyOf(one));
@@ -65,5 +65,8 @@ export function check(report, now, before, { sameMachine = true } = {}) {
     else if (failed !== undefined) result.failures.push(`${told}: ${failed}`);
     else result.fine++;
   }
+  const measured = new Set(comparisons.map(keyOf));
+  const missing = [...committedFor(report, before).keys()].filter((key) => !measured.has(key)).length;
+  if (missing > 0) result.left.push(`${missing} of the committed ratios, not measured now`);
   return result;
 }

@@ -22,7 +22,7 @@ const MODULES = {
 
 const modules = Object.values(MODULES).flat();
 
-/** What measures: `async ({ scale, quick }) => result`, or `{ skipped: reason }`. */
+/** What measures: `async ({ quick }) => result`, or `{ skipped: reason }`. */
 export const groups = Object.assign({}, ...modules.map((one) => one.groups));
 
 /**

@@ -35,15 +35,18 @@ export function floor(name) {
 export function startFloor(program, { threads = false } = {}) {
   const child = spawn(program, threads ? [String(NODE_THREADS)] : [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** Does something so many times; the numbers of the answer, of which the last one is nanoseconds. */
+  async function ask(word, times) {
+    child.stdin.write(`${word} ${times}\n`);
+    const { value, done } = await answers.next();
+    const numbers = done ? [] : value.split(' ').map(Number);
+    if (!(numbers.at(-1) > 0)) throw new Error(`the C program failed in ${value ?? 'its start'}`);
+    return numbers;
+  }
   return {
-    /** Runs cycles of what the program has a word for, and returns the nanoseconds of one. */
-    async run(word, cycles) {
-      child.stdin.write(`${word} ${cycles}\n`);
-      const { value, done } = await answers.next();
-      const took = done ? Number.NaN : Number(value);
-      if (Number.isNaN(took)) throw new Error(`the floor failed in ${value ?? 'its start'}`);
-      return took / cycles;
-    },
+    ask,
+    /** The nanoseconds of one cycle. */
+    run: async (word, cycles) => (await ask(word, cycles)).at(-1) / cycles,
     end: () => child.stdin.end(),
   };
 }

@@ -3,14 +3,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { inspectPort, inspectPortSync } from 'exactbind';
+import { end, hears } from './ask.mjs';
 import { calledBack, sideBySide, spread, synchronous } from './measure.mjs';
 import { unitOf } from './report-timings.mjs';
-
-async function holder() {
-  const child = fork(new URL('holder.mjs', import.meta.url));
-  const [port] = await once(child, 'message');
-  return { port, end: () => child.disconnect() };
-}
 
 async function freePort() {
   const server = net.createServer().listen(0);
@@ -61,9 +56,10 @@ const connectProbe = (port, verdict) =>
 const STATES = { free: 'a free port', listening: 'a listener of another process' };
 const [LISTEN, CONNECT] = ['server.listen(port), close', 'net.connect(port)'];
 
-async function inspectGroup({ scale, quick }) {
-  const held = await holder();
-  const ports = { free: await freePort(), listening: held.port };
+async function inspectGroup({ quick }) {
+  const held = fork(new URL('holder.mjs', import.meta.url));
+  const [listening] = await hears([held]);
+  const ports = { free: await freePort(), listening };
   const variants = [];
   const comparisons = [];
   for (const [verdict, title] of Object.entries(STATES)) {
@@ -88,10 +84,13 @@ async function inspectGroup({ scale, quick }) {
       for (const baseline of [LISTEN, CONNECT].map(named)) comparisons.push({ name, baseline, machineBound: true });
     }
   }
-  const rounds = quick ? 12 : 300 * scale;
-  const samples = await sideBySide(variants, { rounds, cycles: 10, warmUp: Math.ceil(rounds / 6) });
-  held.end();
-  return { unit: 'ns', comparisons, samples };
+  const rounds = quick ? 12 : 300;
+  try {
+    const samples = await sideBySide(variants, { rounds, cycles: 10, warmUp: Math.ceil(rounds / 6) });
+    return { unit: 'ns', comparisons, samples };
+  } finally {
+    await end(held);
+  }
 }
 
 function plots(group) {

@@ -17,7 +17,7 @@ function start(execArgv, specifier) {
   return { wall, ...JSON.parse(stdout) };
 }
 
-async function importGroup({ scale, quick }) {
+async function importGroup({ quick }) {
   const kinds = [
     ['node:net', [], 'node:net'],
     ['exactbind', [], 'exactbind'],
@@ -29,7 +29,7 @@ async function importGroup({ scale, quick }) {
     run: () => void runs[name].push(start(execArgv, specifier)),
   }));
   const warmUp = quick ? 1 : 3;
-  const rounds = quick ? 8 : Math.max(30, 100 * scale);
+  const rounds = quick ? 8 : 100;
   await sideBySide(variants, { rounds, cycles: 1, warmUp });
 
   const samples = {};

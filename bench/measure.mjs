@@ -9,13 +9,17 @@ function generator() {
   };
 }
 
-function shuffle(list, random) {
-  const result = [...list];
-  for (let i = result.length - 1; i > 0; i--) {
-    const j = random(i + 1);
-    [result[i], result[j]] = [result[j], result[i]];
-  }
-  return result;
+/** Gives a list in another order each time it is called. */
+export function shuffled(list) {
+  const random = generator();
+  return () => {
+    const result = [...list];
+    for (let i = result.length - 1; i > 0; i--) {
+      const j = random(i + 1);
+      [result[i], result[j]] = [result[j], result[i]];
+    }
+    return result;
+  };
 }
 
 /**
@@ -23,10 +27,10 @@ function shuffle(list, random) {
  * promises, what one cycle took. The samples of a round belong together.
  */
 export async function sideBySide(variants, { rounds, cycles, warmUp }) {
-  const random = generator();
+  const next = shuffled(variants);
   const samples = Object.fromEntries(variants.map(({ name }) => [name, []]));
   for (let round = -warmUp; round < rounds; round++) {
-    for (const { name, run } of shuffle(variants, random)) {
+    for (const { name, run } of next()) {
       const took = await run(cycles);
       if (round >= 0) samples[name].push(took);
     }

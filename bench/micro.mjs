@@ -3,13 +3,18 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { BoundSocket, listen } from 'exactbind';
+import { ask, end } from './ask.mjs';
 import { floor, startFloor } from './floor.mjs';
 import { calledBack, sideBySide, synchronous } from './measure.mjs';
+import { refusalOf, refused, refusedToNode } from './refusals.mjs';
 import { REGISTER } from './traced.mjs';
 
 // net.BoundSocket of Node 24.21 and 26.4.
 const Core = net.BoundSocket;
 const LOOPBACK = { port: 0, host: '127.0.0.1' };
+
+const lengthOf = (quick) =>
+  quick ? { rounds: 200, cycles: 40, warmUp: 50 } : { rounds: 2000, cycles: 40, warmUp: 500 };
 
 /** Opens a server, waits for 'listening', closes it, waits for 'close'. */
 function listening(open) {
@@ -32,7 +37,7 @@ function awaited(where) {
 
 const against = (baseline, names, target) => names.map((name) => ({ name, baseline, ...(target ? { target } : {}) }));
 
-async function listenGroup({ scale }) {
+async function listenGroup({ quick }) {
   const variants = [];
   const comparisons = [];
   for (const [title, where] of [
@@ -57,11 +62,11 @@ async function listenGroup({ scale }) {
     });
     comparisons.push(...against(named('server.listen'), [named('server.listen(new net.BoundSocket)')]));
   }
-  const samples = await sideBySide(variants, { rounds: 2000 * scale, cycles: 40, warmUp: 500 * scale });
+  const samples = await sideBySide(variants, lengthOf(quick));
   return { unit: 'ns', comparisons, samples };
 }
 
-async function floorGroup({ scale }) {
+async function floorGroup({ quick }) {
   const { program, skipped } = floor('floor');
   if (skipped !== undefined) return { skipped };
   const plain = startFloor(program);
@@ -84,80 +89,56 @@ async function floorGroup({ scale }) {
     variants.push({ name: named('new net.BoundSocket, close'), run: synchronous(() => new Core(where).close()) });
     comparisons.push(...against(named('C'), [named('new net.BoundSocket, close')]));
   }
-  const samples = await sideBySide(variants, { rounds: 2000 * scale, cycles: 40, warmUp: 500 * scale });
-  plain.end();
-  threaded.end();
-  return { unit: 'ns', comparisons, samples };
+  try {
+    return { unit: 'ns', comparisons, samples: await sideBySide(variants, lengthOf(quick)) };
+  } finally {
+    plain.end();
+    threaded.end();
+  }
 }
 
-async function refusedGroup({ scale, quick }) {
+async function refusedGroup({ quick }) {
   const holder = net.createServer().listen(LOOPBACK);
   await once(holder, 'listening');
   const where = { port: holder.address().port, host: '127.0.0.1' };
-  const attempt = (open) => {
-    try {
-      open();
-    } catch (error) {
-      if (error.code === 'EADDRINUSE') return;
-      throw error;
-    }
-    throw new Error('the taken port was bound');
-  };
   const variants = [
-    {
-      name: 'server.listen',
-      run: calledBack((next) =>
-        net
-          .createServer()
-          .on('error', next)
-          .listen({ ...where, exclusive: true }),
-      ),
-    },
+    { name: 'server.listen', run: refusedToNode(() => where) },
     { name: 'await listen(server)', run: calledBack((next) => listen(net.createServer(), where).catch(next)) },
-    { name: 'new BoundSocket', run: synchronous(() => attempt(() => new BoundSocket(where))) },
+    { name: 'new BoundSocket', run: synchronous(() => refused(where)) },
   ];
   if (Core !== undefined) {
-    variants.push({ name: 'new net.BoundSocket', run: synchronous(() => attempt(() => new Core(where))) });
+    variants.push({ name: 'new net.BoundSocket', run: synchronous(() => refusalOf(() => new Core(where))) });
   }
   // An explained refusal takes milliseconds.
-  const length = quick
-    ? { rounds: 30, cycles: 5, warmUp: 5 }
-    : { rounds: 500 * scale, cycles: 10, warmUp: 100 * scale };
-  const samples = await sideBySide(variants, length);
-  holder.close();
+  const length = quick ? { rounds: 30, cycles: 5, warmUp: 5 } : { rounds: 500, cycles: 10, warmUp: 100 };
   const names = variants.slice(1).map(({ name }) => name);
   // The kernel looks through all of its table of sockets for who has the port, and the table grows with the memory.
   const comparisons = against('server.listen', names).map((one) => ({ ...one, machineBound: true }));
-  return { unit: 'ns', comparisons, samples };
+  try {
+    return { unit: 'ns', comparisons, samples: await sideBySide(variants, length) };
+  } finally {
+    holder.close();
+  }
 }
 
-async function registerGroup({ scale }) {
-  const child = (execArgv) => {
-    const process = fork(new URL('cycles.mjs', import.meta.url), { execArgv });
-    return {
-      async run(host, cycles) {
-        process.send({ host, cycles });
-        const [took] = await once(process, 'message');
-        return took;
-      },
-      end: () => process.disconnect(),
-    };
-  };
-  const [plain, hooked] = [child([]), child(['--require', REGISTER])];
+async function registerGroup({ quick }) {
+  const start = (execArgv) => fork(new URL('cycles.mjs', import.meta.url), { execArgv });
+  const [plain, hooked] = [start([]), start(['--require', REGISTER])];
   const variants = [];
   const comparisons = [];
   for (const host of ['127.0.0.1', undefined]) {
     const named = (text) => `${text}, ${host ?? 'default host'}`;
     variants.push(
-      { name: named('server.listen'), run: (cycles) => plain.run(host, cycles) },
-      { name: named('server.listen under register'), run: (cycles) => hooked.run(host, cycles) },
+      { name: named('server.listen'), run: (cycles) => ask(plain, { host, cycles }) },
+      { name: named('server.listen under register'), run: (cycles) => ask(hooked, { host, cycles }) },
     );
     comparisons.push(...against(named('server.listen'), [named('server.listen under register')], { ratio: 1 }));
   }
-  const samples = await sideBySide(variants, { rounds: 2000 * scale, cycles: 40, warmUp: 500 * scale });
-  plain.end();
-  hooked.end();
-  return { unit: 'ns', comparisons, samples };
+  try {
+    return { unit: 'ns', comparisons, samples: await sideBySide(variants, lengthOf(quick)) };
+  } finally {
+    await Promise.all([end(plain), end(hooked)]);
+  }
 }
 
 export const groups = {

@@ -1,22 +1,14 @@
 // The group that reads and sets single options: against C, koffi, the `sockopt` package and Node's own setter.
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import net from 'node:net';
 import { constants, getOption, setOption } from 'exactbind';
 import { floor, startFloor } from './floor.mjs';
 import { sideBySide, synchronous } from './measure.mjs';
+import { peer } from './peers/install.mjs';
+import { leftOutLines } from './report-table.mjs';
+import { timings } from './report-timings.mjs';
 
 const { IPPROTO_TCP, TCP_NODELAY } = constants;
-const require = createRequire(new URL('peers/package.json', import.meta.url));
-
-/** What `npm ci --prefix bench/peers` brings, or undefined. */
-function optional(name) {
-  try {
-    return require(name);
-  } catch {
-    return undefined;
-  }
-}
 
 async function connection() {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -56,69 +48,87 @@ function throughKoffi(koffi, fd) {
   };
 }
 
-async function optionsGroup({ scale, quick }) {
-  const { program, skipped } = floor('options');
-  if (skipped !== undefined) return { skipped };
-  const plain = startFloor(program);
-  const threaded = startFloor(program, { threads: true });
-  const { client, close } = await connection();
-  const fd = client._handle.fd;
-  const [koffi, sockopt] = [optional('koffi'), optional('sockopt')];
-  const foreign = koffi && throughKoffi(koffi, fd);
-  const variants = [];
-  const comparisons = [];
-  const against = (baseline, name, ratio) =>
-    comparisons.push({ baseline, name, ...(ratio === undefined ? {} : { target: { ratio } }) });
+/** Variants of both calls that C makes, in two processes. */
+function cVariants(program) {
+  const [plain, threaded] = [startFloor(program), startFloor(program, { threads: true })];
+  const variants = ['get', 'set'].flatMap((call) => [
+    { name: C[call], run: (cycles) => plain.run(call, cycles) },
+    { name: `${C[call]} with idle threads`, run: (cycles) => threaded.run(call, cycles) },
+  ]);
+  return { variants, end: () => [plain, threaded].map((one) => one.end()) };
+}
 
-  const cases = [
-    ['get', 'getOption', () => getOption(client, 'TCP_NODELAY'), () => getOption(fd, 'TCP_NODELAY')],
-    ['set', 'setOption', () => setOption(client, 'TCP_NODELAY', true), () => setOption(fd, 'TCP_NODELAY', true)],
-  ];
-  for (const [call, ours, onSocket, onDescriptor] of cases) {
-    const c = `C, ${call}sockopt`;
-    variants.push(
-      { name: c, run: (cycles) => plain.run(call, cycles) },
-      { name: `${c} with idle threads`, run: (cycles) => threaded.run(call, cycles) },
-      { name: ours, run: synchronous(onSocket) },
-      { name: `${ours} of a descriptor`, run: synchronous(onDescriptor) },
-    );
-    against(c, ours, 1.4);
-    against(`${c} with idle threads`, ours, 1.4);
-    against(c, `${ours} of a descriptor`);
-    if (foreign !== undefined) {
-      variants.push({ name: `koffi, ${call}sockopt`, run: synchronous(foreign[call]) });
-      against(`koffi, ${call}sockopt`, ours, 1);
-    }
-    if (sockopt !== undefined) {
-      const name = `sockopt, ${call}sockopt`;
-      const theirs = {
-        get: () => sockopt.getsockopt(client, IPPROTO_TCP, TCP_NODELAY),
-        set: () => sockopt.setsockopt(client, IPPROTO_TCP, TCP_NODELAY, 1),
-      };
-      variants.push({ name, run: synchronous(theirs[call]) });
-      against(name, ours, 1);
-    }
+const C = { get: 'C, getsockopt', set: 'C, setsockopt' };
+const OURS = { get: 'getOption', set: 'setOption' };
+const CHANGING = ['socket.setNoDelay, changing', 'setOption, changing'];
+
+/** Another value each time: Node skips the call for the same one. */
+function flip(set) {
+  let value = false;
+  return synchronous(() => {
+    value = !value;
+    set(value);
+  });
+}
+
+/** Both calls of a package by its name; it is left out with the reason where it cannot be had. */
+function peerVariants(name, calls, leftOut) {
+  const { loaded, reason } = peer(name);
+  if (reason !== undefined) {
+    leftOut[name] = reason;
+    return [];
   }
-  // Another value each time: Node skips the call for the same one.
-  const flip = (set) => {
-    let value = false;
-    return synchronous(() => {
-      value = !value;
-      set(value);
-    });
-  };
-  variants.push(
-    { name: 'socket.setNoDelay, changing', run: flip((value) => client.setNoDelay(value)) },
-    { name: 'setOption, changing', run: flip((value) => setOption(client, 'TCP_NODELAY', value)) },
-  );
-  against('socket.setNoDelay, changing', 'setOption, changing');
+  return Object.entries(calls(loaded)).map(([call, cycle]) => ({
+    name: `${name}, ${call}sockopt`,
+    run: synchronous(cycle),
+  }));
+}
 
-  const rounds = quick ? 100 : 2000 * scale;
-  const samples = await sideBySide(variants, { rounds, cycles: 1000, warmUp: rounds / 10 });
-  plain.end();
-  threaded.end();
-  close();
-  return { unit: 'ns', comparisons, samples };
+/** What is compared, whether it was measured or not. */
+const comparisons = ['get', 'set'].flatMap((call) => [
+  { name: OURS[call], baseline: C[call], target: { ratio: 1.4 } },
+  { name: OURS[call], baseline: `${C[call]} with idle threads`, target: { ratio: 1.4 } },
+  { name: `${OURS[call]} of a descriptor`, baseline: C[call] },
+  { name: OURS[call], baseline: `koffi, ${call}sockopt`, target: { ratio: 1 } },
+  { name: OURS[call], baseline: `sockopt, ${call}sockopt`, target: { ratio: 1 } },
+]);
+comparisons.push({ name: CHANGING[1], baseline: CHANGING[0] });
+
+async function optionsGroup({ quick }) {
+  const leftOut = {};
+  const { program, skipped } = floor('options');
+  if (skipped !== undefined) leftOut.C = skipped;
+  const c = program === undefined ? { variants: [], end: () => {} } : cVariants(program);
+  const { client, close } = await connection();
+  try {
+    const { fd } = client._handle;
+    const variants = [
+      ...c.variants,
+      { name: OURS.get, run: synchronous(() => getOption(client, 'TCP_NODELAY')) },
+      { name: OURS.set, run: synchronous(() => setOption(client, 'TCP_NODELAY', true)) },
+      { name: CHANGING[0], run: flip((value) => client.setNoDelay(value)) },
+      { name: CHANGING[1], run: flip((value) => setOption(client, 'TCP_NODELAY', value)) },
+    ];
+    // Windows has no descriptors of sockets.
+    if (fd >= 0) {
+      variants.push(
+        { name: `${OURS.get} of a descriptor`, run: synchronous(() => getOption(fd, 'TCP_NODELAY')) },
+        { name: `${OURS.set} of a descriptor`, run: synchronous(() => setOption(fd, 'TCP_NODELAY', true)) },
+        ...peerVariants('koffi', (koffi) => throughKoffi(koffi, fd), leftOut),
+      );
+    }
+    const theirs = ({ getsockopt, setsockopt }) => ({
+      get: () => getsockopt(client, IPPROTO_TCP, TCP_NODELAY),
+      set: () => setsockopt(client, IPPROTO_TCP, TCP_NODELAY, 1),
+    });
+    variants.push(...peerVariants('sockopt', theirs, leftOut));
+    const rounds = quick ? 100 : 2000;
+    const samples = await sideBySide(variants, { rounds, cycles: 1000, warmUp: rounds / 10 });
+    return { unit: 'ns', comparisons, samples, leftOut };
+  } finally {
+    c.end();
+    close();
+  }
 }
 
 export const groups = { options: optionsGroup };
@@ -129,5 +139,6 @@ export const reports = {
     note:
       '`TCP_NODELAY` of a connection, by name, against bench/options.c, which makes the same system call in a loop. Node ' +
       'skips `setNoDelay()` with the value it remembers, so that one gets another value each time.',
+    lines: (group) => [...timings(group), ...leftOutLines(group.leftOut)],
   },
 };

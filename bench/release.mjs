@@ -5,6 +5,7 @@ import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BoundSocket, listen } from 'exactbind';
+import { retry } from './retry.mjs';
 
 const HOST = '127.0.0.1';
 const TICK = 5;
@@ -17,7 +18,7 @@ let held;
 
 const WAYS = {
   wait: (port, signal) => listen(createServer(), { port, host: HOST, wait: { signal } }),
-  poll: (port, signal, every) => poll(port, every, signal),
+  again: (port, signal, every) => retry(createServer(), { port, host: HOST }, every, signal),
   sleep: (_, signal) => pause(LONG, undefined, { signal }),
 };
 
@@ -54,8 +55,8 @@ const COMMANDS = {
     return { share: (user + system) / took };
   },
 
-  /** Sockets that come and go, on any port of the machine or on another address of one. */
-  async churn({ port, perSecond, seconds }) {
+  /** Sockets that come and go, on any port of an address or on one. */
+  async churn({ host, port, perSecond, seconds }) {
     const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
     const { AF_INET, SOCK_STREAM } = addon.constants;
     const none = new Int32Array([0]);
@@ -64,7 +65,7 @@ const COMMANDS = {
     for (let passed = 0; passed < seconds * 1000; passed = performance.now() - began) {
       for (; closed < (passed * perSecond) / 1000; closed++) {
         const socket = addon.socket(AF_INET, SOCK_STREAM);
-        if (addon.bind(socket, none, '127.0.0.2', port) !== 0) throw new Error('a socket was refused');
+        if (addon.bind(socket, none, host, port) !== 0) throw new Error('a socket was refused');
         addon.close(socket);
       }
       await pause(TICK);
@@ -73,19 +74,9 @@ const COMMANDS = {
   },
 };
 
-/** What a program without a kernel's word does: it tries again and again. */
-export async function poll(port, every, signal) {
-  for (;;) {
-    const server = createServer();
-    const error = await listen(server, { port, host: HOST }).catch((reason) => reason);
-    if (error.code === undefined) return server;
-    await pause(every, undefined, { signal });
-  }
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.on('message', async ({ do: name, ...command }) => {
-    const answer = await COMMANDS[name](command);
-    if (answer !== undefined) process.send(answer);
-  });
-}
+process.on('message', async ({ do: name, ...command }) => {
+  const answer = await COMMANDS[name](command);
+  if (answer !== undefined) process.send(answer);
+});
+// Whoever gave the commands is gone.
+process.on('disconnect', () => process.exit());

@@ -4,6 +4,10 @@ export function figure(value, [unit, suffix], digits = 2) {
   return `${(value / unit).toFixed(digits)}${suffix}`;
 }
 
+/** A line for each thing that was not measured, with the reason. */
+export const leftOutLines = (leftOut, nameOf = (name) => name) =>
+  Object.entries(leftOut).map(([name, reason]) => `\nLeft out: ${nameOf(name)} (${reason}).`);
+
 export function table(head, rows) {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)));

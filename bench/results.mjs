@@ -58,15 +58,16 @@ export function kept(before, machine, { all, replace }) {
 export const isSameMachine = ({ node: _, ...one }, { node: __, ...other }) =>
   JSON.stringify(one) === JSON.stringify(other);
 
-/** The committed results to compare with: of the same system, of this version of Node or else of the newest of its major. */
+/** The committed results of the same system to compare with: of this version of Node, else of the nearest one. */
 export function nearest({ os: system, arch, node }, names) {
-  const version = node.slice(1);
-  const [major] = version.split('.');
-  const same = names.filter((name) => {
-    const [, ofSystem, ofArch, ofNode] = NAME.exec(name) ?? [];
-    return ofSystem === system && ofArch === arch && ofNode.split('.')[0] === major;
-  });
-  return same.find((name) => NAME.exec(name)[3] === version) ?? same.sort(byVersion).at(-1);
+  const numbers = (version) => version.split('.').map(Number);
+  const [major, minor] = numbers(node.slice(1));
+  const distance = ([ofMajor, ofMinor]) => Math.abs(ofMajor - major) * 1000 + Math.abs(ofMinor - minor);
+  const same = names
+    .map((name) => ({ name, parts: NAME.exec(name) ?? [] }))
+    .filter(({ parts }) => parts[1] === system && parts[2] === arch)
+    .map(({ name, parts }) => ({ name, far: distance(numbers(parts[3])) }));
+  return same.sort((one, other) => one.far - other.far)[0]?.name;
 }
 
 export function writeResults(results) {

@@ -8,16 +8,16 @@ const path = (name) => fileURLToPath(new URL(`scale/${name}`, import.meta.url));
 
 const growingGroup =
   (kind) =>
-  async ({ scale, quick = scale < 1 }) => {
+  async ({ quick }) => {
     if (!isPossible) return { skipped: 'network and pid namespaces take root on Linux' };
-    const { scenes, leftOut } = printedBy(path('growing.mjs'), [kind, JSON.stringify([scale, quick])]);
+    const { scenes, leftOut } = printedBy(path('growing.mjs'), [kind, JSON.stringify(quick)]);
     const [reason] = Object.values(leftOut);
     if (Object.keys(scenes).length === 0) return { skipped: reason };
     return { unit: 'ns', ...timings(scenes, kind), leftOut };
   };
 
-async function listenersGroup({ scale, quick = scale < 1 }) {
-  const { scenes, leftOut } = printedBy(path('listeners.mjs'), [JSON.stringify([scale, quick])]);
+async function listenersGroup({ quick }) {
+  const { scenes, leftOut } = printedBy(path('listeners.mjs'), [JSON.stringify(quick)]);
   const [reason] = Object.values(leftOut);
   if (Object.keys(scenes).length === 0) return { skipped: reason };
   return { unit: 'ns', ...listenerTimings(scenes), leftOut };
@@ -31,8 +31,8 @@ export const groups = {
 
 const ASKED =
   'A plain `server.listen()` and a BoundSocket are opened on port 0 and closed; both are refused a port that another ' +
-  'process has, and the BoundSocket says who; that port and a free one are inspected. Who listens was started last, so that ' +
-  '/proc names it last, and is another process each time. An error looks for processes for 20 ms at most, `inspectPortSync()` ' +
+  'process has, and the BoundSocket says who; that port and a free one are inspected. The listening processes are started ' +
+  'last, which is the slowest case for a search of /proc, and the calls alternate between two of them. An error looks for processes for 20 ms at most, `inspectPortSync()` ' +
   'until it has found them.';
 
 export const reports = {

@@ -17,12 +17,12 @@ const QUICK = { sizes: [2], loads: ['Connection: close'], rounds: 3, warmUp: 1, 
 /** One thread of wrk loads some processes of Node; more of them would take the workers' CPUs. A power of two divides the connections. */
 const threadsFor = (cpus) => 2 ** Math.max(0, Math.min(3, Math.floor(Math.log2(cpus / 4))));
 
-async function spreadGroup({ scale, quick }) {
+async function spreadGroup({ quick }) {
   if (process.platform === 'win32') return { skipped: 'wrk, which makes the load, does not run on Windows' };
   const wrk = wrkVersion();
   if (wrk === undefined) return { skipped: 'wrk, which makes the load, is missing (Debian package wrk)' };
   const cpus = os.availableParallelism();
-  const plan = quick ? QUICK : { ...FULL, rounds: Math.max(5, Math.round(FULL.rounds * scale)) };
+  const plan = quick ? QUICK : FULL;
   const size = { connections: CONNECTIONS, threads: threadsFor(cpus) };
   const { leftOut, runs } = printedBy(PROGRAM, [JSON.stringify({ ...plan, ...size })]);
 

@@ -3,47 +3,34 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { listen } from 'exactbind';
-import { spread } from './measure.mjs';
-import { poll } from './release.mjs';
-import { table } from './report-table.mjs';
+import { BoundSocket, listen } from 'exactbind';
+import { ask, end } from './ask.mjs';
+import { shuffled, sideBySide, spread } from './measure.mjs';
+import { leftOutLines, table } from './report-table.mjs';
 import { timings } from './report-timings.mjs';
+import { retry } from './retry.mjs';
 
 const HOST = '127.0.0.1';
-const IDLE_SECONDS = 10;
+const OTHER_HOST = '127.0.0.2';
 const CLOSES = 5000;
+const IDLE = { rounds: 5, seconds: 4 };
+/** What there is time for in a quick run. */
+const QUICK = { share: 0.1, slowest: 50, idle: { rounds: 1, seconds: 1 } };
 
-function other() {
-  const child = fork(fileURLToPath(new URL('release.mjs', import.meta.url)), { serialization: 'advanced' });
-  return {
-    child,
-    async ask(command) {
-      const answered = once(child, 'message');
-      child.send(command);
-      return (await answered)[0];
-    },
-    async end() {
-      const ended = once(child, 'exit');
-      child.kill();
-      await ended;
-    },
-  };
-}
+const other = () => fork(fileURLToPath(new URL('release.mjs', import.meta.url)), { serialization: 'advanced' });
 
-const waiting = async (port) => {
+const waiting = (port) => {
   const server = createServer();
-  await listen(server, { port, host: HOST, wait: { timeout: 60_000 } });
-  return server;
+  return listen(server, { port, host: HOST, wait: { timeout: 60_000 } }).then(() => server);
 };
-
-const polling = (every) => (port) => poll(port, every, undefined);
+const again = (every) => (port) => retry(createServer(), { port, host: HOST }, every);
 
 /** Nanoseconds from the release of a port, at no particular moment, to 'listening'. */
 async function wakeUp(holder, { start, within, by }) {
-  const { port } = await holder.ask({ do: 'hold', port: 0 });
+  const { port } = await ask(holder, { do: 'hold', port: 0 });
   const started = start(port).then((server) => ({ server, at: process.hrtime.bigint() }));
   const [released, { server, at }] = await Promise.all([
-    holder.ask({ do: 'release', by, after: 5 + Math.random() * within }),
+    ask(holder, { do: 'release', by, after: 5 + Math.random() * within }),
     started,
   ]);
   const closed = once(server, 'close');
@@ -55,66 +42,98 @@ async function wakeUp(holder, { start, within, by }) {
 const WAIT = 'wait';
 const VARIANTS = [
   { name: WAIT, start: waiting, within: 50, rounds: 200 },
-  { name: 'polling every 50 ms', start: polling(50), within: 50, rounds: 200 },
-  { name: 'polling every 250 ms', start: polling(250), within: 250, rounds: 100 },
-  { name: 'polling every 1,000 ms', start: polling(1000), within: 1000, rounds: 30 },
+  { name: 'again every 50 ms', start: again(50), within: 50, rounds: 200 },
+  { name: 'again every 250 ms', start: again(250), within: 250, rounds: 100 },
+  { name: 'again every 1,000 ms', start: again(1000), within: 1000, rounds: 30 },
   { name: 'wait, holder killed', start: waiting, within: 50, rounds: 50, by: 'kill' },
 ];
 
-async function idle(command, churn) {
+/** Whoever waits longer takes part in fewer rounds, the first ones. */
+async function wakeUps(variants, share) {
+  const samples = Object.fromEntries(variants.map(({ name }) => [name, []]));
+  const next = shuffled(variants);
+  const holder = other();
+  try {
+    for (let warmUp = 0; warmUp < 20 * share; warmUp++) await wakeUp(holder, variants[0]);
+    const most = Math.max(...variants.map(({ rounds }) => rounds)) * share;
+    for (let round = 0; round < most; round++) {
+      for (const variant of next()) {
+        if (round >= variant.rounds * share) continue;
+        const own = variant.by === 'kill' ? other() : holder;
+        samples[variant.name].push(await wakeUp(own, variant));
+      }
+    }
+  } finally {
+    await end(holder);
+  }
+  return samples;
+}
+
+/** The share of a core that a waiting process takes, while another one closes sockets or none does. */
+async function idle({ churn, seconds, ...command }) {
   const [holder, waiter, closer] = [other(), other(), other()];
   try {
-    const { port } = await holder.ask({ do: 'hold', port: 0 });
-    const seconds = command.seconds + 2;
-    const churning =
-      churn && closer.ask({ do: 'churn', seconds, perSecond: CLOSES, port: churn === 'same' ? port : 0 });
-    const { share } = await waiter.ask({ do: 'idle', port, ...command });
+    const { port } = await ask(holder, { do: 'hold', port: 0 });
+    const closing = churn && { host: OTHER_HOST, port: churn === 'same' ? port : 0, perSecond: CLOSES };
+    // Until the waiter has been told that it is over, with what it takes to begin.
+    const churning = closing && ask(closer, { do: 'churn', seconds: seconds + 2, ...closing });
+    const { share } = await ask(waiter, { do: 'idle', port, seconds, ...command });
     return { share, perSecond: (await churning)?.perSecond ?? 0 };
   } finally {
-    await Promise.all([holder, waiter, closer].map((one) => one.end()));
+    await Promise.all([holder, waiter, closer].map((one) => end(one)));
   }
 }
 
-/** What there is time for in a quick run. */
-const QUICK = { rounds: 0.1, idle: [WAIT], slowest: 50 };
+// A timer is there in each of them, because Node collects garbage when it idles.
+const IDLERS = {
+  'nothing but a timer': { how: 'sleep' },
+  [WAIT]: { how: 'wait' },
+  [`${WAIT}, closes on other ports`]: { how: 'wait', churn: 'other' },
+  [`${WAIT}, closes on the same port of another address`]: { how: 'wait', churn: 'same' },
+  'again every 50 ms': { how: 'again', every: 50 },
+};
 
-async function wakeGroup({ scale, quick }) {
-  const variants = VARIANTS.filter(({ within }) => !quick || within <= QUICK.slowest);
-  const share = quick ? QUICK.rounds : scale;
-  const samples = Object.fromEntries(variants.map(({ name }) => [name, []]));
-  const holder = other();
-  for (let warmUp = 0; warmUp < 20 * Math.min(1, share); warmUp++) await wakeUp(holder, variants[0]);
-  const most = Math.max(...variants.map(({ rounds }) => rounds)) * share;
-  for (let round = 0; round < most; round++) {
-    for (const variant of variants) {
-      if (round >= variant.rounds * share) continue;
-      const own = variant.by === 'kill' ? other() : holder;
-      samples[variant.name].push(await wakeUp(own, variant));
-    }
+/** Why this system has no second address to close sockets on, if it has none. */
+function whyNoOtherHost() {
+  try {
+    new BoundSocket({ port: 0, host: OTHER_HOST }).close();
+    return undefined;
+  } catch ({ code }) {
+    return `${code} on ${OTHER_HOST}`;
   }
-  await holder.end();
+}
+
+async function idling(quick) {
+  const { rounds, seconds } = quick ? QUICK.idle : IDLE;
+  const reason = whyNoOtherHost();
+  const leftOut = {};
+  const variants = [];
+  for (const [name, how] of Object.entries(IDLERS)) {
+    if (how.churn && reason !== undefined) leftOut[name] = reason;
+    else variants.push({ name, run: () => idle({ seconds, ...how }) });
+  }
+  const cpu = await sideBySide(quick ? variants.slice(0, 2) : variants, { rounds, cycles: 1, warmUp: 0 });
+  return { cpu, leftOut };
+}
+
+async function wakeGroup({ quick }) {
+  const variants = VARIANTS.filter(({ within }) => !quick || within <= QUICK.slowest);
+  const samples = await wakeUps(variants, quick ? QUICK.share : 1);
   // A slower machine wakes up later, and its timers are the same.
   const timer = { higherIsBetter: true, machineBound: true };
   const comparisons = variants
     .slice(1)
     .map(({ name, by }) => ({ name, baseline: WAIT, ...(by === 'kill' ? {} : timer) }));
-  const seconds = Math.max(1, IDLE_SECONDS * scale);
-  const idling = {
-    // Node collects garbage when it idles.
-    'nothing but a timer': () => idle({ how: 'sleep', seconds }),
-    [WAIT]: () => idle({ how: 'wait', seconds }),
-    [`${WAIT}, closes on other ports`]: () => idle({ how: 'wait', seconds }, 'other'),
-    [`${WAIT}, closes on the same port of another address`]: () => idle({ how: 'wait', seconds }, 'same'),
-    'polling every 50 ms': () => idle({ how: 'poll', seconds, every: 50 }),
-  };
-  const cpu = {};
-  for (const [name, run] of Object.entries(idling)) {
-    if (!quick || QUICK.idle.includes(name)) cpu[name] = await run();
-  }
-  return { unit: 'ns', comparisons, samples, cpu };
+  return { unit: 'ns', comparisons, samples, ...(await idling(quick)) };
 }
 
-const costs = ([name, { share, perSecond }]) => [name, `${(share * 100).toFixed(3)} %`, perSecond.toFixed(0)];
+function costs([name, rounds]) {
+  const shares = rounds.map(({ share }) => share * 100);
+  const { median } = spread(shares);
+  const closes = spread(rounds.map(({ perSecond }) => perSecond)).median;
+  const ends = [Math.min(...shares), Math.max(...shares)].map((share) => share.toFixed(2));
+  return [name, `${median.toFixed(2)} %`, `${ends.join(' – ')} %`, closes.toFixed(0)];
+}
 
 function plots({ samples }) {
   const names = Object.keys(samples);
@@ -140,13 +159,14 @@ export const reports = {
   wake: {
     title: 'Waiting for a port',
     note:
-      "From the moment before another process closes the port (or kills itself) to the waiter's 'listening'; polling is " +
-      'the same `listen()` tried again after a pause. Then the processor time of a process that waits, and the sockets that ' +
-      'others close meanwhile.',
+      "From the moment before another process closes the port (or kills itself) to the waiter's 'listening': `listen()` with " +
+      "`wait`, and `server.listen()` again after a pause, as Node's documentation has it. Then the processor time of a process " +
+      'that waits, its median and its range, and the sockets that another process closes meanwhile.',
     lines: (group) => [
       ...timings(group),
       '',
-      ...table(['', 'of a core', 'closes per second'], Object.entries(group.cpu).map(costs)),
+      ...table(['', 'of a core', 'range', 'closes per second'], Object.entries(group.cpu).map(costs)),
+      ...leftOutLines(group.leftOut),
     ],
     plots,
   },

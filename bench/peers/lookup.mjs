@@ -1,23 +1,27 @@
 // Times who finds the holder of a port, while the sockets and then the processes of the machine grow; prints the samples.
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import find from 'find-process';
 import { portToPid } from 'pid-port';
-import { BoundSocket, inspectPort, inspectPortSync } from '../../dist/index.js';
-import { sideBySide } from '../measure.mjs';
+import { inspectPort, inspectPortSync } from '../../dist/index.js';
+import { startFloor } from '../floor.mjs';
+import { sideBySide, synchronous } from '../measure.mjs';
+import { refused, refusedToNode } from '../refusals.mjs';
+import { crowd } from '../scale/crowd.mjs';
 import { startActor } from './cases.mjs';
 
 // Outside the ephemeral range; nobody else is in this network namespace.
 const FIRST_PORT = 10_000;
 const REFUSALS = 1000;
+const REFUSAL_ROUNDS = 5;
+const QUICK_REFUSALS = 50;
 
 // What a machine without load has: in a pid namespace of its own /proc would be all but empty.
 const IDLE = { processes: 100, descriptors: 10, sockets: 0 };
+const QUICK_ROUNDS = 4;
 const SCENES = {
   idle: { rounds: 40 },
   '1,000 sockets': { sockets: 1000, rounds: 15 },
@@ -28,36 +32,14 @@ const SCENES = {
   '500 processes': { processes: 500, descriptors: 200, rounds: 10 },
 };
 
-const [program, scale, ...named] = process.argv.slice(2);
+const [program, words, ...named] = process.argv.slice(2);
+const quick = JSON.parse(words);
 const run = promisify(execFile);
 
-async function crowd({ processes = 0, descriptors = 0, sockets = 0 }) {
-  const file = fileURLToPath(new URL('crowd.py', import.meta.url));
-  const child = spawn('python3', [file, ...[processes, descriptors, sockets].map(String)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  const isReady = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
-  if (!isReady) throw new Error('the crowd did not come');
-  return async () => {
-    child.stdin.end();
-    await ended;
-  };
-}
-
-function startFloor() {
-  const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    async ask(port, times) {
-      child.stdin.write(`${port} ${times}\n`);
-      const { value } = await answers.next();
-      const [pid, took] = value.split(' ').map(Number);
-      if (!(took > 0)) throw new Error(`the C program failed in ${value}`);
-      return { pid, took };
-    },
-    end: () => child.stdin.end(),
-  };
+async function filled(size) {
+  const { reason, end } = await crowd(size);
+  if (reason !== undefined) throw new Error(`the crowd did not come: ${reason}`);
+  return end;
 }
 
 /** The addon as the package has it: with no time for pids, a report is left with verdict, uid and control group. */
@@ -70,16 +52,6 @@ function withoutPids(inspect) {
   } finally {
     addon.sockets = sockets;
   }
-}
-
-function refused(port) {
-  try {
-    new BoundSocket({ port });
-  } catch (error) {
-    if (error.code === 'EADDRINUSE' && error.heldBy !== undefined) return error;
-    throw error;
-  }
-  throw new Error('the taken port was bound');
 }
 
 const FAST = 3;
@@ -104,11 +76,11 @@ function variantsOn(ports, floor) {
   const quick = (ask) => timed(inTurn(ports, ask), FAST);
   const slow = (ask) => timed(inTurn(ports, ask));
   return [
-    { name: 'C', run: inTurn(ports, async (port) => (await floor.ask(port, FAST)).took / FAST) },
+    { name: 'C', run: inTurn(ports, (port) => floor.run(port, FAST)) },
     { name: 'inspectPortSync without pids', run: quick((port) => withoutPids(() => inspectPortSync(port))) },
     { name: 'inspectPortSync', run: quick(inspectPortSync) },
     { name: 'inspectPort', run: quick(inspectPort) },
-    { name: 'new BoundSocket, refused', run: quick(refused) },
+    { name: 'new BoundSocket, refused', run: quick((port) => refused({ port })) },
     { name: 'pid-port', run: slow((port) => portToPid({ port, host: '*' })) },
     { name: 'find-process', run: slow((port) => find('port', port)) },
     { name: 'lsof -nP -i :port', run: slow((port) => run('lsof', ['-nP', '-i', `:${port}`])) },
@@ -123,7 +95,7 @@ async function check(port, pid, floor) {
   const said = [
     inspectPortSync(port).holders[0]?.pid,
     (await inspectPort(port)).holders[0]?.pid,
-    (await floor.ask(port, 1)).pid,
+    (await floor.ask(port, 1))[0],
     await portToPid({ port, host: '*' }),
     (await find('port', port))[0]?.pid,
     Number(stdout),
@@ -138,17 +110,24 @@ async function check(port, pid, floor) {
   }
 }
 
-/** The nanoseconds that so many refused listens take, one after another. */
-function refusals(port) {
-  const start = process.hrtime.bigint();
-  for (let left = REFUSALS; left > 0; left--) refused(port);
-  return Number(process.hrtime.bigint() - start);
+/** The nanoseconds that many refused listens take, one after another. */
+async function refusedOften(port) {
+  const count = quick ? QUICK_REFUSALS : REFUSALS;
+  const variants = [
+    { name: 'server.listen', run: refusedToNode(() => ({ port })) },
+    { name: 'new BoundSocket', run: synchronous(() => refused({ port })) },
+  ];
+  const each = await sideBySide(variants, { rounds: REFUSAL_ROUNDS, cycles: count, warmUp: 0 });
+  const samples = Object.fromEntries(
+    Object.entries(each).map(([name, list]) => [name, list.map((one) => one * count)]),
+  );
+  return { count, samples };
 }
 
-const floor = startFloor();
-const leave = await crowd(IDLE);
+const floor = startFloor(program);
+const leave = await filled(IDLE);
 const scenes = {};
-const total = [];
+let refusals;
 let nextPort = FIRST_PORT;
 
 /** A listener of another process, on every IPv4 address. */
@@ -162,17 +141,17 @@ async function hold() {
 
 for (const [name, { rounds, ...size }] of Object.entries(SCENES)) {
   if (named.length > 0 && !named.includes(name)) continue;
-  const end = await crowd(size);
+  const end = await filled(size);
   // Started last: whoever looks through /proc in its order comes to them at the end.
   const holders = [await hold(), await hold()];
   const ports = holders.map(({ port }) => port);
-  const length = { rounds: Math.max(3, Math.round(rounds * scale)), cycles: 1, warmUp: 1 };
+  const length = { rounds: quick ? QUICK_ROUNDS : rounds, cycles: 1, warmUp: 1 };
   scenes[name] = await sideBySide(variantsOn(ports, floor), length);
-  if (name === 'idle') for (let left = Math.max(1, 5 * scale); left > 0; left--) total.push(refusals(ports[0]));
+  if (name === 'idle') refusals = await refusedOften(ports[0]);
   await Promise.all(holders.map((holder) => holder.end()));
   await end();
 }
 const rounded = (_, value) => (typeof value === 'number' ? Math.round(value) : value);
 floor.end();
 await leave();
-console.log(JSON.stringify({ idle: IDLE, scenes, refusals: { count: REFUSALS, samples: total } }, rounded));
+console.log(JSON.stringify({ idle: IDLE, scenes, refusals }, rounded));

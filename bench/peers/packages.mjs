@@ -53,10 +53,10 @@ export const FINDERS = {
     },
   },
   'pid-port, portToPid': {
-    call: 'portToPid(port)',
+    call: "portToPid({ port, host: '*' })",
     ask: async (port) => {
       const { portToPid } = await import('pid-port');
-      const pid = await portToPid(port).catch(noneFound);
+      const pid = await portToPid({ port, host: '*' }).catch(noneFound);
       return pid === undefined ? null : found([pid].flat());
     },
   },

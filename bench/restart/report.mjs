@@ -1,6 +1,6 @@
 // The group of restarts as Markdown and as plots: how long nobody answered, and how many requests failed meanwhile.
 import { compare, spread } from '../measure.mjs';
-import { table } from '../report-table.mjs';
+import { leftOutLines, table } from '../report-table.mjs';
 import { durations } from '../scale/duration.mjs';
 import { failures } from './summary.mjs';
 
@@ -28,10 +28,24 @@ function compared(samples, { name, baseline }) {
   return [name, baseline, ratio(median), confidence.map(ratio).join(' – ')];
 }
 
+/** Requests that were due while too many others had no answer. */
+const heldBackLines = (restarts) =>
+  Object.entries(restarts)
+    .map(([name, { heldBack }]) => [name, total(heldBack)])
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `\nNot sent, because too many had no answer yet: ${count} (${name}).`);
+
 export function lines({ restarts, samples, comparisons, leftOut }) {
   return [
     ...table(
-      ['', "from the release to 'listening'", 'to the first answer', 'failed a restart', 'failed in all', 'codes'],
+      [
+        '',
+        "from the release to 'listening'",
+        'to the first answer',
+        'failed requests a restart',
+        'of all requests',
+        'codes',
+      ],
       Object.entries(restarts).map(row),
     ),
     '',
@@ -39,7 +53,8 @@ export function lines({ restarts, samples, comparisons, leftOut }) {
       ['', 'against', 'ratio', '95 % confidence'],
       comparisons.map((one) => compared(samples, one)),
     ),
-    ...Object.entries(leftOut).map(([name, reason]) => `\nLeft out: ${name} (${reason}).`),
+    ...heldBackLines(restarts),
+    ...leftOutLines(leftOut),
   ];
 }
 

@@ -1,16 +1,16 @@
 // Restarts a server in every way, side by side, while clients connect; prints what each restart took and how many failed.
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ask, end } from '../ask.mjs';
 import { sideBySide } from '../measure.mjs';
 import { columns } from './summary.mjs';
 
 const SHORT = 100;
 const LONG = 1000;
 const ROUNDS = 36;
-const QUICK_ROUNDS = 3;
+const QUICK_ROUNDS = 7;
 const WARM_UP = 1;
 
 const VARIANTS = [
@@ -23,24 +23,16 @@ const VARIANTS = [
   { name: 'again every 1,000 ms, killed', way: 'retry', every: LONG, isKilled: true, isLong: true },
 ];
 
-const [scale, quick] = JSON.parse(process.argv[2]);
+const quick = JSON.parse(process.argv[2]);
 
 function start(file) {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), { serialization: 'advanced' });
-  const ended = once(child, 'exit');
   return {
     pid: child.pid,
-    async ask(command) {
-      const answered = once(child, 'message');
-      child.send(command);
-      const answer = await Promise.race([answered, ended.then(() => undefined)]);
-      if (answer === undefined) throw new Error(`${file} has ended, and was told to ${command.do}`);
-      return answer[0];
-    },
+    ask: (command) => ask(child, command),
     async kill() {
       const at = process.hrtime.bigint();
-      child.kill('SIGKILL');
-      await ended;
+      await end(child, 'SIGKILL');
       return at;
     },
   };
@@ -91,7 +83,7 @@ for (const { name, ...how } of VARIANTS) {
   restarts[name] = list;
   variants.push({ name, run: async () => void list.push(await restart(how, list.length - WARM_UP)) });
 }
-const rounds = quick ? QUICK_ROUNDS : Math.max(QUICK_ROUNDS, Math.round(ROUNDS * scale));
+const rounds = quick ? QUICK_ROUNDS : ROUNDS;
 await sideBySide(variants, { rounds, cycles: 1, warmUp: WARM_UP });
 await Promise.all([...servers, clients].map((one) => one.kill()));
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import process from 'node:process';
 import { listen } from 'exactbind';
+import { retry } from '../retry.mjs';
 
 const HOST = '127.0.0.1';
 const PATIENCE = 30_000;
@@ -10,27 +11,10 @@ const PATIENCE = 30_000;
 // CLOCK_MONOTONIC, which all processes share.
 const now = () => process.hrtime.bigint();
 
-/** Tries again and again, as https://nodejs.org/docs/latest-v20.x/api/net.html#serverlisten has it. */
-function retry(server, port, every) {
-  return new Promise((resolve, reject) => {
-    server.on('error', (error) => {
-      if (error.code !== 'EADDRINUSE') {
-        reject(error);
-        return;
-      }
-      setTimeout(() => {
-        server.close();
-        server.listen(port, HOST);
-      }, every);
-    });
-    server.once('listening', resolve).listen(port, HOST);
-  });
-}
-
 const WAYS = {
   wait: (server, port) => listen(server, { port, host: HOST, wait: PATIENCE }),
   share: (server, port) => listen(server, { port, host: HOST, sharing: 'reuse-port' }),
-  retry,
+  retry: (server, port, every) => retry(server, { port, host: HOST }, every),
 };
 
 let server;

@@ -1,13 +1,11 @@
 // Times listening, refusals and inspections while the sockets or the processes of the machine grow; prints the samples.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { BoundSocket, inspectPortSync } from 'exactbind';
 import { calledBack, sideBySide, synchronous } from '../measure.mjs';
+import { refused, refusedToNode } from '../refusals.mjs';
+import { crowd } from './crowd.mjs';
 
 const HOST = '127.0.0.1';
 // Outside the ephemeral range; nobody else is in this network namespace.
@@ -34,24 +32,7 @@ const inUse = {
 };
 
 const [kind, words] = process.argv.slice(2);
-const [scale, quick] = JSON.parse(words);
-
-/** The pids of those who listen, or why there is no crowd; and what ends them all. */
-async function crowd(size, ports) {
-  const file = fileURLToPath(new URL('crowd.py', import.meta.url));
-  const [sockets, processes] = kind === 'sockets' ? [size, 0] : [0, size];
-  const args = ['-I', '-S', file, ...[sockets, processes, DESCRIPTORS, ...ports].map(String)];
-  const child = spawn('python3', args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = once(child, 'exit');
-  const lines = once(createInterface({ input: child.stdout }), 'line');
-  const [line = 'the crowd has died'] = await Promise.race([lines, ended.then(() => [])]);
-  const [word, ...pids] = line.split(' ');
-  const end = async () => {
-    child.stdin.end();
-    await ended;
-  };
-  return { ...(word === 'ready' ? { pids: pids.map(Number) } : { reason: line }), end };
-}
+const quick = JSON.parse(words);
 
 function reasonWithout(size) {
   if (quick && size > QUICK[kind]) return 'not in a quick run';
@@ -68,25 +49,6 @@ const serving = calledBack((next) => {
 });
 
 const opening = synchronous(() => new BoundSocket({ port: 0, host: HOST }).close());
-
-const refusedToNode = (ports) =>
-  calledBack((next) => {
-    const server = net.createServer().on('error', ({ code }) => {
-      if (code !== 'EADDRINUSE') throw new Error(`the taken port was refused with ${code}`);
-      next();
-    });
-    server.listen({ port: ports(), host: HOST, exclusive: true });
-  });
-
-function refused(port) {
-  try {
-    new BoundSocket({ port, host: HOST });
-  } catch (error) {
-    if (error.code === 'EADDRINUSE' && error.heldBy !== undefined) return error;
-    throw error;
-  }
-  throw new Error('the taken port was bound');
-}
 
 /** One that may take long runs a few times, after one untimed. */
 function few(ask) {
@@ -106,12 +68,14 @@ function inTurn(list) {
 
 function variants() {
   const [asked, taken] = [inTurn(ASKED_ABOUT), inTurn(REFUSED)];
-  const inspect = (port) => inspectPortSync({ port, host: HOST });
+  const where = (port) => ({ port, host: HOST });
+  const inspect = (port) => inspectPortSync(where(port));
+  const plainlyRefused = refusedToNode(() => where(taken()));
   return [
     { name: 'server.listen, close', run: () => serving(CYCLES) },
     { name: 'new BoundSocket, close', run: () => opening(CYCLES) },
-    { name: 'server.listen, refused', run: () => refusedToNode(taken)(CYCLES) },
-    { name: 'new BoundSocket, refused', run: few(() => refused(taken())) },
+    { name: 'server.listen, refused', run: () => plainlyRefused(CYCLES) },
+    { name: 'new BoundSocket, refused', run: few(() => refused(where(taken()))) },
     { name: 'inspectPortSync, listening', run: few(() => inspect(asked())) },
     { name: 'inspectPortSync, free', run: few(() => inspect(FREE_PORT)) },
   ];
@@ -129,15 +93,15 @@ async function measure(size, most) {
   const missing = reasonWithout(size);
   if (missing !== undefined) return { reason: missing };
   const ports = [...REFUSED, ...ASKED_ABOUT];
-  const { pids, reason, end } = await crowd(size, ports);
+  const { pids, reason, end } = await crowd({ [kind]: size, descriptors: DESCRIPTORS, ports });
   try {
     if (reason !== undefined) return { reason };
     const there = inUse[kind]();
     if (there < size) throw new Error(`${there} ${kind} are there instead of ${size}`);
     // An error may have had no time to find the process.
-    const named = REFUSED.map((port, index) => refused(port).report.holders[0]?.pid === pids[index]);
+    const named = REFUSED.map((port, index) => refused({ port, host: HOST }).report.holders[0]?.pid === pids[index]);
     for (const [index, port] of ports.entries()) check(port, pids[index]);
-    const rounds = quick ? QUICK_ROUNDS : Math.max(QUICK_ROUNDS, Math.round(most * scale));
+    const rounds = quick ? QUICK_ROUNDS : most;
     const samples = await sideBySide(variants(), { rounds, cycles: 1, warmUp: 1 });
     return { there, named: named.every(Boolean), samples };
   } finally {

@@ -6,7 +6,7 @@ import { sideBySide } from '../measure.mjs';
 
 const WAYS = ['server.listen', 'server.listen(new BoundSocket)', 'new BoundSocket'];
 const ROUNDS = 7;
-const QUICK_ROUNDS = 2;
+const QUICK_ROUNDS = 3;
 /** Besides the listeners: what a process of Node has open itself. */
 const OTHERS = 200;
 
@@ -16,7 +16,7 @@ const SCENES = [
   { name: '10,000 listeners on port 0', count: 10_000, isChosen: true, isLong: true },
 ];
 
-const [scale, quick] = JSON.parse(process.argv[2]);
+const quick = JSON.parse(process.argv[2]);
 
 /** One that is opened again and again, and one that is asked about. */
 const BESIDES = 2;
@@ -47,7 +47,7 @@ for (const { name, count, isChosen, isLong } of SCENES) {
     variants.push({ name: `${name}, ${way}`, run: () => void list.push(run(count, args, input)) });
   }
 }
-const rounds = quick ? QUICK_ROUNDS : Math.max(QUICK_ROUNDS, Math.round(ROUNDS * scale));
+const rounds = quick ? QUICK_ROUNDS : ROUNDS;
 // Each process is a new one: there is nothing to warm up but the machine's caches.
 await sideBySide(variants, { rounds, cycles: 1, warmUp: 0 });
 

@@ -1,6 +1,6 @@
 // The groups of a growing machine as Markdown and as plots: what each call costs among so many sockets or processes.
 import { compare, spread } from '../measure.mjs';
-import { table } from '../report-table.mjs';
+import { leftOutLines, table } from '../report-table.mjs';
 import { durations } from './duration.mjs';
 
 const OPENED = 'server.listen, close';
@@ -32,9 +32,6 @@ export function timings(measured, kind) {
   }
   return { samples, comparisons, calls: Object.keys(Object.values(measured)[0]?.samples ?? {}), scenes };
 }
-
-export const leftOutLines = (leftOut, nameOf = (name) => name) =>
-  Object.entries(leftOut).map(([name, reason]) => `\nLeft out: ${nameOf(name)} (${reason}).`);
 
 /** The ratio to a baseline, and its 95 % confidence interval. */
 export function ratio(samples, name, baseline) {

@@ -1,6 +1,6 @@
 // The group `spread` as Markdown and as plots: how much all workers served of one port, and how evenly.
 import { compare, median, spread } from '../measure.mjs';
-import { table } from '../report-table.mjs';
+import { leftOutLines, table } from '../report-table.mjs';
 import { BASELINE, sampleName } from './variants.mjs';
 
 const whole = (value) => Math.round(value).toLocaleString('en');
@@ -61,8 +61,7 @@ export function lines({ runs, samples, leftOut, wrk, cpus, connections, threads,
       ...shares(several(own)),
     ];
   });
-  const missing = Object.entries(leftOut).flatMap(([name, reason]) => ['', `Left out: \`${name}\`: ${reason}.`]);
-  return [...conditions, ...tables, ...missing];
+  return [...conditions, ...tables, ...leftOutLines(leftOut)];
 }
 
 function plot(runs, load, { part, title, y, max, figure }) {
@@ -99,8 +98,7 @@ const FAIRNESS = {
   figure: ({ fairness }) => fairness.jain,
 };
 
-export function plots({ skipped, runs }) {
-  if (skipped !== undefined) return [];
+export function plots({ runs }) {
   return unique(runs.map(({ load }) => load)).flatMap((load) => [
     plot(runs, load, THROUGHPUT),
     plot(several(runs), load, FAIRNESS),

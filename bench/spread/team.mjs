@@ -1,8 +1,7 @@
 // Starts the workers that serve one port, and ends them.
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { ask, askAll, hears } from './ask.mjs';
+import { ask, askAll, end, hears } from '../ask.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -12,13 +11,6 @@ const OPTIONS = { stdio: ['ignore', 2, 'inherit', 'ipc'] };
 function start({ policy }, size) {
   if (policy !== undefined) return [fork(path('primary.mjs'), [policy, String(size)], OPTIONS)];
   return Array.from({ length: size }, () => fork(path('worker.mjs'), OPTIONS));
-}
-
-async function end(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  if (child.connected) child.disconnect();
-  await ended;
 }
 
 /** The port, when every worker listens on it. The first one has it chosen; a primary answers for all of its workers. */
@@ -36,7 +28,7 @@ async function listening([first, ...others], way, size) {
 
 export async function startTeam(variant, size) {
   const children = start(variant, size);
-  const endAll = () => Promise.all(children.map(end));
+  const endAll = () => Promise.all(children.map((child) => end(child)));
   try {
     await hears(children);
     const port = await listening(children, variant.way, size);

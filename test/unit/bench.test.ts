@@ -84,12 +84,26 @@ describe('a quick run', () => {
     });
   });
 
-  it('takes the results of the same version of Node, else of its major, else none', () => {
+  it('says how many of the committed ratios were not measured, and takes counts for what they are', () => {
+    const committed = timed(1.2);
+    committed.comparisons.push({ name: 'theirs', baseline: 'ours' });
+    expect(check(REPORT, timed(1.2), committed)).toEqual({
+      fine: 1,
+      failures: [],
+      left: ['1 of the committed ratios, not measured now'],
+    });
+    const counted = (ours: number) => timed(ours, { isExact: true }, 1);
+    expect(check(REPORT, counted(2.5), counted(1)).failures).toHaveLength(1);
+    expect(check(REPORT, counted(1.5), counted(1))).toEqual({ fine: 1, failures: [], left: [] });
+  });
+
+  it('takes the results of the same version of Node, else of the nearest, and of no other system', () => {
     const names = ['22.1.0', '24.9.0', '24.11.0', '26.0.0'].map((node) => `linux-x64-node${node}.json`);
     const like = (node: string, arch = 'x64') => nearest({ os: 'linux', arch, node }, names);
     expect(like('v24.9.0')).toBe('linux-x64-node24.9.0.json');
-    expect(like('v24.2.0')).toBe('linux-x64-node24.11.0.json');
-    expect(like('v20.1.0')).toBeUndefined();
+    expect(like('v24.2.0')).toBe('linux-x64-node24.9.0.json');
+    expect(like('v20.1.0')).toBe('linux-x64-node22.1.0.json');
+    expect(like('v28.0.0')).toBe('linux-x64-node26.0.0.json');
     expect(like('v24.9.0', 'arm64')).toBeUndefined();
   });
 });

@@ -1,0 +1,43 @@
+// Installs the packages that the benchmarks compare with; they stay out of this package's own lock file.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+const require = createRequire(import.meta.url);
+const json = (name) => JSON.parse(readFileSync(path(name), 'utf8'));
+
+/** What is installed is what the lock file says. */
+function isInstalled() {
+  const installed = 'node_modules/.package-lock.json';
+  if (!existsSync(path(installed))) return false;
+  const versions = (name) => Object.entries(json(name).packages).map(([folder, { version }]) => `${folder} ${version}`);
+  const wanted = versions('package-lock.json');
+  return versions(installed).every((one) => wanted.includes(one));
+}
+
+// On Windows npm is a script of a shell.
+const npm = (...args) =>
+  execFileSync('npm', args, { cwd: path('.'), stdio: 'ignore', shell: process.platform === 'win32' });
+
+/** Installs what is missing, and returns the versions that were asked for, by name. */
+export function install() {
+  if (!isInstalled()) npm('ci', '--ignore-scripts', '--no-audit', '--no-fund');
+  return json('package.json').dependencies;
+}
+
+/** One of them, `{ loaded }`, or why it is not to be had here: `{ reason }`. An addon is compiled where it does not load. */
+export function peer(name) {
+  try {
+    install();
+    try {
+      return { loaded: require(name) };
+    } catch {
+      npm('rebuild', name);
+      return { loaded: require(name) };
+    }
+  } catch (error) {
+    return { reason: error.message.split('\n')[0] };
+  }
+}
