@@ -9,7 +9,6 @@ import { type CellAddress, type CellState, localOf, type Result, targetOf } from
 import { OtherProcess } from './other.ts';
 import { Party, reset, settingsOf, type Tried, type Wish } from './party.ts';
 import type { Peers } from './peers.ts';
-import { PATIENCE } from './probe.ts';
 
 /** What a first socket needs of the machine. */
 export interface Surroundings {
@@ -28,6 +27,8 @@ export interface First {
 
 const NAME = 'first';
 
+// Milliseconds. Under Wine, one process takes nearly two thousand to begin all the servers of a row.
+const PATIENCE = 5000;
 const NO_NAMES = -1;
 const LOOK_EVERY = 5;
 const MOST_LOOKS = 200;

@@ -5,7 +5,7 @@ import type { Protocol } from '../policy/policy.ts';
 import type { Receives } from './cells.ts';
 
 // Milliseconds. On a loopback interface an answer takes less than one; silence is what some systems give in place of one.
-export const PATIENCE = 2000;
+const PATIENCE = 2000;
 // If both have the same chance each time, one of 2 ** 31 rounds shows the same one 32 times.
 const MOST = 32;
 
