@@ -148,7 +148,7 @@ function plots({ samples }) {
       title: "From the release of a port to 'listening'",
       x: { name: '', categories: names },
       y: { name: 'milliseconds: median, p10 – p90', log: true },
-      series: [{ name: 'listen()', points }],
+      series: [{ name: "to 'listening'", points }],
     },
   ];
 }
