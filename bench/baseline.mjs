@@ -9,9 +9,9 @@ const ROUNDS = 3;
 
 const keyOf = ({ name, baseline }) => `${name} | ${baseline}`;
 
-/** What the committed group has, for its own comparisons or for those of another result. */
-function committedFor(report, before, comparisons = before.comparisons) {
-  const same = comparisonsOf(report, { ...before, comparisons });
+/** What the committed group has for the comparisons of this one. */
+function committedFor(report, now, before) {
+  const same = comparisonsOf(report, { ...before, comparisons: now.comparisons });
   return new Map(same.map((one) => [keyOf(one), { ...summaryOf(one), baseline: median(one.theirs) }]));
 }
 
@@ -55,7 +55,7 @@ export function check(report, now, before, { sameMachine = true } = {}) {
   if (before === undefined || before.skipped !== undefined) {
     return { ...result, left: ['the committed results do not have the group'] };
   }
-  const committed = committedFor(report, before, now.comparisons);
+  const committed = committedFor(report, now, before);
   for (const one of comparisons) {
     const told = `${one.name} against ${one.baseline}`;
     const old = committed.get(keyOf(one));
@@ -66,7 +66,26 @@ export function check(report, now, before, { sameMachine = true } = {}) {
     else result.fine++;
   }
   const measured = new Set(comparisons.map(keyOf));
-  const missing = [...committedFor(report, before).keys()].filter((key) => !measured.has(key)).length;
+  const missing = comparisonsOf(report, before).filter((one) => !measured.has(keyOf(one))).length;
   if (missing > 0) result.left.push(`${missing} of the committed ratios, not measured now`);
   return result;
+}
+
+/**
+ * How a group stands beside the committed one, `before`: `count` is 'passed', 'failed' or 'skipped', with a line for each
+ * comparison that fails or cannot be made.
+ */
+export function verdict(report, { group, error }, before, { sameMachine, isCi }) {
+  if (error !== undefined) return { count: 'failed', text: `FAILED: ${error.message}`, lines: [] };
+  if (group.skipped !== undefined) {
+    // CI installs everything: what could be measured once can be again.
+    const isFault = isCi && before !== undefined && before.skipped === undefined;
+    const [count, word] = isFault ? ['failed', 'FAILED'] : ['skipped', 'skipped'];
+    return { count, text: `${word}: ${group.skipped}`, lines: [] };
+  }
+  const { fine, failures, left } = check(report, group, before, { sameMachine });
+  const lines = [...failures.map((text) => `FAILED: ${text}`), ...left.map((text) => `not compared: ${text}`)];
+  return failures.length > 0
+    ? { count: 'failed', text: `FAILED, ${failures.length} of ${fine + failures.length} ratios compared`, lines }
+    : { count: 'passed', text: fine > 0 ? `ok, ${fine} ratios compared` : 'ran', lines };
 }

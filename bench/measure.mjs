@@ -51,6 +51,22 @@ export function synchronous(cycle) {
   };
 }
 
+/** Times one that may take long, and may be asynchronous: after one untimed, or without where it runs once. */
+export function timed(ask, times = 1) {
+  return async () => {
+    if (times > 1) await ask();
+    const start = process.hrtime.bigint();
+    for (let left = times; left > 0; left--) await ask();
+    return Number(process.hrtime.bigint() - start) / times;
+  };
+}
+
+/** Gives each in turn: whoever remembers the last answer gains nothing. */
+export function inTurn(list) {
+  let turn = 0;
+  return () => list[turn++ % list.length];
+}
+
 /** Times a cycle that calls back when it is over. */
 export function calledBack(cycle) {
   return (cycles) =>

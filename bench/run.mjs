@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import process from 'node:process';
-import { check } from './baseline.mjs';
+import { attempt } from './attempt.mjs';
+import { verdict } from './baseline.mjs';
 import { chosen, families, groups, reports } from './families.mjs';
 import { linesOf } from './report-timings.mjs';
 import {
@@ -57,28 +58,18 @@ function rounded({ unit, samples }) {
 
 async function measure(name) {
   const loadBefore = os.loadavg()[0];
-  const measured = await groups[name]({ quick });
-  if (measured.samples !== undefined) measured.samples = rounded(measured);
-  const group = { date: new Date().toISOString(), commit, loadBefore, ...measured };
+  const result = await groups[name]({ quick });
+  if (result.samples !== undefined) result.samples = rounded(result);
+  const group = { date: new Date().toISOString(), commit, loadBefore, ...result };
   console.log(`\n${linesOf(reports[name], group).join('\n')}`);
   return group;
 }
 
-/** Runs a group; one that throws, in a callback too, does not take the others with it. */
-async function attempt(name) {
-  let onFault;
-  const fault = new Promise((_, reject) => {
-    onFault = reject;
-  });
-  process.on('uncaughtException', onFault);
-  try {
-    return { group: await Promise.race([measure(name), fault]) };
-  } catch (error) {
-    console.error(`\n${name}: FAILED:`, error);
-    return { error };
-  } finally {
-    process.off('uncaughtException', onFault);
-  }
+/** A group's figures, or what it failed of. */
+async function measured(name) {
+  const { value: group, error } = await attempt(() => measure(name));
+  if (error !== undefined) console.error(`\n${name}: FAILED:`, error);
+  return { group, error };
 }
 
 /** What the ratios are held against, and a line that says so. */
@@ -94,39 +85,21 @@ function committedResults() {
   return { results, sameMachine, told: `Compared with bench/results/${file}${version}${other}.` };
 }
 
-/** How a group stands, with a line for each comparison that fails or cannot be made. */
-function verdict(name, { group, error }, { results, sameMachine }) {
-  if (error !== undefined) return { count: 'failed', text: `FAILED: ${error.message}`, lines: [] };
-  if (group.skipped !== undefined) {
-    const before = results?.groups[name];
-    // CI installs everything: what could be measured once can be again.
-    const isFault = Boolean(process.env.CI) && before !== undefined && before.skipped === undefined;
-    return {
-      count: isFault ? 'failed' : 'skipped',
-      text: `${isFault ? 'FAILED' : 'skipped'}: ${group.skipped}`,
-      lines: [],
-    };
-  }
-  const { fine, failures, left } = check(reports[name], group, results?.groups[name], { sameMachine });
-  const lines = failures.map((text) => `FAILED: ${text}`);
-  if (results !== undefined) lines.push(...left.map((text) => `not compared: ${text}`));
-  return failures.length > 0
-    ? { count: 'failed', text: `FAILED, ${failures.length} of ${fine + failures.length} ratios compared`, lines }
-    : { count: 'passed', text: fine > 0 ? `ok, ${fine} ratios compared` : 'ran', lines };
-}
-
 async function runQuick() {
   const committed = committedResults();
+  const { results, sameMachine } = committed;
+  const isCi = Boolean(process.env.CI);
+  const standing = (name, now) => verdict(reports[name], now, results?.groups[name], { sameMachine, isCi });
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const summary = [];
   for (const name of names) {
     const started = performance.now();
-    const measured = await attempt(name);
-    let result = verdict(name, measured, committed);
+    const first = await measured(name);
+    let result = standing(name, first);
     // Whatever else the machine did in a second is no regression; what is one shows again. An error stays one.
-    if (measured.group !== undefined && result.count === 'failed') {
+    if (first.group !== undefined && result.count === 'failed') {
       console.log(['', ...result.lines, `${name} once more, to be sure:`].join('\n'));
-      result = verdict(name, await attempt(name), committed);
+      result = standing(name, await measured(name));
     }
     counts[result.count]++;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -147,7 +120,7 @@ async function runAndKeep() {
   const results = { machine, groups: earlier };
   let code = 0;
   for (const name of names) {
-    const { group, error } = await attempt(name);
+    const { group, error } = await measured(name);
     if (error !== undefined) {
       code = 1;
     } else if (group.skipped !== undefined && earlier[name] !== undefined && earlier[name].skipped === undefined) {

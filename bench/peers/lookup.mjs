@@ -8,7 +8,7 @@ import find from 'find-process';
 import { portToPid } from 'pid-port';
 import { inspectPort, inspectPortSync } from '../../dist/index.js';
 import { startFloor } from '../floor.mjs';
-import { sideBySide, synchronous } from '../measure.mjs';
+import { inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
 import { refused, refusedToNode } from '../refusals.mjs';
 import { crowd } from '../scale/crowd.mjs';
 import { startActor } from './cases.mjs';
@@ -56,27 +56,12 @@ function withoutPids(inspect) {
 
 const FAST = 3;
 
-/** Asks about each port in turn: whoever remembers the last answer gains nothing. */
-function inTurn(ports, ask) {
-  let turn = 0;
-  return () => ask(ports[turn++ % ports.length]);
-}
-
-/** One that takes no process runs some times in a round, after one untimed. */
-function timed(ask, times = 1) {
-  return async () => {
-    if (times > 1) await ask();
-    const start = process.hrtime.bigint();
-    for (let left = times; left > 0; left--) await ask();
-    return Number(process.hrtime.bigint() - start) / times;
-  };
-}
-
 function variantsOn(ports, floor) {
-  const quick = (ask) => timed(inTurn(ports, ask), FAST);
-  const slow = (ask) => timed(inTurn(ports, ask));
+  const next = inTurn(ports);
+  const quick = (ask) => timed(() => ask(next()), FAST);
+  const slow = (ask) => timed(() => ask(next()));
   return [
-    { name: 'C', run: inTurn(ports, (port) => floor.run(port, FAST)) },
+    { name: 'C', run: () => floor.run(next(), FAST) },
     { name: 'inspectPortSync without pids', run: quick((port) => withoutPids(() => inspectPortSync(port))) },
     { name: 'inspectPortSync', run: quick(inspectPortSync) },
     { name: 'inspectPort', run: quick(inspectPort) },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
 import { BoundSocket, inspectPortSync } from 'exactbind';
-import { calledBack, sideBySide, synchronous } from '../measure.mjs';
+import { calledBack, inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
 import { refused, refusedToNode } from '../refusals.mjs';
 import { crowd } from './crowd.mjs';
 
@@ -50,22 +50,6 @@ const serving = calledBack((next) => {
 
 const opening = synchronous(() => new BoundSocket({ port: 0, host: HOST }).close());
 
-/** One that may take long runs a few times, after one untimed. */
-function few(ask) {
-  return () => {
-    ask();
-    const start = process.hrtime.bigint();
-    for (let left = FEW; left > 0; left--) ask();
-    return Number(process.hrtime.bigint() - start) / FEW;
-  };
-}
-
-/** Whoever remembers who was found last gains nothing. */
-function inTurn(list) {
-  let turn = 0;
-  return () => list[turn++ % list.length];
-}
-
 function variants() {
   const [asked, taken] = [inTurn(ASKED_ABOUT), inTurn(REFUSED)];
   const where = (port) => ({ port, host: HOST });
@@ -75,9 +59,9 @@ function variants() {
     { name: 'server.listen, close', run: () => serving(CYCLES) },
     { name: 'new BoundSocket, close', run: () => opening(CYCLES) },
     { name: 'server.listen, refused', run: () => plainlyRefused(CYCLES) },
-    { name: 'new BoundSocket, refused', run: few(() => refused(where(taken()))) },
-    { name: 'inspectPortSync, listening', run: few(() => inspect(asked())) },
-    { name: 'inspectPortSync, free', run: few(() => inspect(FREE_PORT)) },
+    { name: 'new BoundSocket, refused', run: timed(() => refused(where(taken())), FEW) },
+    { name: 'inspectPortSync, listening', run: timed(() => inspect(asked()), FEW) },
+    { name: 'inspectPortSync, free', run: timed(() => inspect(FREE_PORT), FEW) },
   ];
 }
 

@@ -1,9 +1,10 @@
 // A quick run of the benchmarks fails where a ratio is twice as bad as the committed one, and nowhere else; no figure is lost.
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 
 const bench = (file: string) => import(new URL(`../../bench/${file}`, import.meta.url).href);
 
-const { check } = await bench('baseline.mjs');
+const { check, verdict } = await bench('baseline.mjs');
 const { kept, nearest } = await bench('results.mjs');
 const { families, groups, reports, chosen } = await bench('families.mjs');
 
@@ -95,6 +96,35 @@ describe('a quick run', () => {
     const counted = (ours: number) => timed(ours, { isExact: true }, 1);
     expect(check(REPORT, counted(2.5), counted(1)).failures).toHaveLength(1);
     expect(check(REPORT, counted(1.5), counted(1))).toEqual({ fine: 1, failures: [], left: [] });
+  });
+
+  it('fails a group that throws, and in CI one that is skipped and was measured before', () => {
+    const stands = (now: object, before: object | undefined, isCi: boolean) =>
+      verdict(REPORT, now, before, { sameMachine: true, isCi }).count;
+    const skipped = { group: { skipped: 'no wrk' } };
+    expect(stands({ error: new Error('thrown') }, timed(1), false)).toBe('failed');
+    expect(stands(skipped, timed(1), true)).toBe('failed');
+    expect(stands(skipped, timed(1), false)).toBe('skipped');
+    expect(stands(skipped, { skipped: 'no wrk' }, true)).toBe('skipped');
+    expect(stands(skipped, undefined, true)).toBe('skipped');
+    expect(stands({ group: timed(1) }, timed(1), true)).toBe('passed');
+    expect(stands({ group: timed(3) }, timed(1), true)).toBe('failed');
+  });
+
+  it('is not ended by what one group throws in a callback or leaves rejected', () => {
+    const module = new URL('../../bench/attempt.mjs', import.meta.url).href;
+    const faults = [
+      '() => { throw new Error("thrown"); }',
+      '() => new Promise(() => setImmediate(() => { throw new Error("called"); }))',
+      '() => new Promise(() => { Promise.reject(new Error("rejected")); })',
+    ];
+    const messages = faults.map((run) => `(await attempt(${run})).error.message`);
+    const code = `import { attempt } from ${JSON.stringify(module)};
+      setInterval(() => {}, 1000);
+      console.log(${messages.join(', ')}, (await attempt(async () => 1)).value);
+      process.exit();`;
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+    expect([stdout, status]).toEqual(['thrown called rejected 1\n', 0]);
   });
 
   it('takes the results of the same version of Node, else of the nearest, and of no other system', () => {
