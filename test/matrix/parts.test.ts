@@ -69,7 +69,7 @@ describe('orphans', () => {
       count++;
     }
     expect(count).toBe(2);
-    await vi.waitFor(() => expect(open()).toEqual([]));
+    await expect.poll(open).toEqual([]);
   });
 
   it('leave nothing open if one of them cannot be made, or the process not be killed', async () => {
@@ -84,7 +84,7 @@ describe('orphans', () => {
     };
     const unkilled = makeFirsts('orphan', [ownPort(), ownPort()].map(wishFor), surroundings);
     await expect(unkilled.next()).rejects.toThrow('not killed');
-    await vi.waitFor(() => expect(open()).toEqual([]));
+    await expect.poll(open).toEqual([]);
   });
 });
 
@@ -131,7 +131,7 @@ describe('a measurement', () => {
     vi.spyOn(Party.prototype, 'bind').mockReturnValue('EADDRNOTAVAIL');
     const cells = new Measurement('linux', [HOST], { by: new Map() } as Rivals).cells();
     await expect(cells.next()).rejects.toThrow('a peer (udp 127.0.0.1) was refused: EADDRNOTAVAIL');
-    await vi.waitFor(() => expect(open()).toEqual([]));
+    await expect.poll(open).toEqual([]);
   });
 });
 
