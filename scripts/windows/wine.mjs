@@ -51,10 +51,10 @@ function inRoot(command, { folders = {}, network = true, env = {} } = {}) {
   const script = [...quoted, 'exec chroot "$@"'].join(' && ');
   const environment = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    HOME: '/root',
+    HOME: '/home',
     XDG_RUNTIME_DIR: '/tmp',
     DEBIAN_FRONTEND: 'noninteractive',
-    WINEPREFIX: '/root/prefix',
+    WINEPREFIX: '/home/prefix',
     WINEDEBUG: '-all',
     ...env,
   };
