@@ -23,6 +23,7 @@ export default defineConfig({
       project('unit'),
       project('native'),
       project('listen'),
+      project('cli'),
       project('matrix'),
       project('package'),
       project('types', { typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] } }),

@@ -25,6 +25,11 @@ export function canonical(host: string): Canonical {
   return { address: bytes.join('.'), family: 4 };
 }
 
+/** An address and a port as a URL has them: `127.0.0.1:3000`, `[::1]:3000`. */
+export function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** Whether it is the unspecified address, 0.0.0.0 or ::. */
 export function isAny(address: string): boolean {
   return address === '::' || address === '0.0.0.0';

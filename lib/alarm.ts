@@ -1,6 +1,8 @@
 // What ends the sleep of whoever waits for a port: the kernel where it tells, a clock, an AbortSignal.
 import { addAbortListener } from 'node:events';
 import { addon } from './addon.ts';
+import { typeNumber } from './numbers.ts';
+import type { Protocol } from './systems/system.ts';
 
 // Milliseconds between looks where the kernel tells nothing; the last one repeats.
 const PAUSES = [1, 2, 5, 10, 25] as const;
@@ -11,8 +13,7 @@ const LONGEST_SLEEP = 5000;
 
 /** The sockets that are waited for to go. */
 export interface Watched {
-  /** SOCK_STREAM or SOCK_DGRAM. */
-  readonly type: number;
+  readonly protocol: Protocol;
   readonly port: number;
   /** Of a process that has one of them, for where the kernel does not tell of sockets. */
   readonly pid: number | undefined;
@@ -33,8 +34,8 @@ export class Alarm {
       this.#wake?.();
     };
     if (watched !== undefined) {
-      const { type, port, pid } = watched;
-      this.#isTold = this.#isStoppable(addon.watchPort(type, port, ring));
+      const { protocol, port, pid } = watched;
+      this.#isTold = this.#isStoppable(addon.watchPort(typeNumber(protocol), port, ring));
       if (!this.#isTold && pid !== undefined) this.#isStoppable(addon.watchProcess(pid, ring));
     }
     if (signal === undefined) return;

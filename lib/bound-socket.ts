@@ -3,15 +3,16 @@ import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { type TcpHandle, tcpClass, type UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp } from './adopt/tcp.ts';
-import { type Bound, bind } from './bind.ts';
+import { DEFAULT_BACKLOG } from './bind/plan.ts';
+import { lastRefusal } from './bind/refusal.ts';
+import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
+import { type Bound, bind } from './bind/socket.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
-import { DEFAULT_BACKLOG, lastRefusal } from './open.ts';
-import { type BindOptions, type BindRequest, checkBindOptions } from './options.ts';
 import { system } from './platform.ts';
-import type { BindOutcome } from './policy/policy.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
+import type { BindOutcome } from './systems/system.ts';
 
 const warned = new Set<string>();
 

@@ -1,13 +1,12 @@
 // The public names of the package.
+export type { BindOptions, ListenOptions, WaitOptions } from './bind/request.ts';
 export { BoundSocket } from './bound-socket.ts';
 export { type ConnectOptions, type ConnectorCallback, type ConnectorTarget, connect, connector } from './connect.ts';
 export type { SystemError } from './errors.ts';
 export { inspectPort, inspectPortSync } from './inspect/index.ts';
 export type { Bindable, Holder, InspectOptions, PortReport, Verdict } from './inspect/report.ts';
 export { listen } from './listen.ts';
-export type { BindOptions, ListenOptions, WaitOptions } from './options.ts';
 export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
-export type { BindOutcome, Leftovers, Protocol, Sharing } from './policy/policy.ts';
 export { type AnySocket, getOption, getRawOption, setOption, setRawOption } from './raw-options.ts';
 export { constants, isSupported } from './socket-options/support.ts';
 export type {
@@ -34,6 +33,7 @@ export type {
   Ucred,
   Xucred,
 } from './socket-options/values.ts';
+export type { BindOutcome, Leftovers, Protocol, Sharing } from './systems/system.ts';
 export { getTcpInfo, type TcpInfo, type TcpState } from './tcp-info.ts';
 export { bindUdp } from './udp.ts';
 export { type WaitForPortOptions, waitForPort } from './wait.ts';

@@ -3,6 +3,15 @@ import { addAbortListener } from 'node:events';
 import net, { type AddressInfo, type Server } from 'node:net';
 import { tcpClass } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
+import {
+  type BindOptions,
+  checkPort,
+  checkSignal,
+  checkWait,
+  isName,
+  type Limit,
+  type ListenOptions,
+} from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import {
   aborted,
@@ -13,15 +22,6 @@ import {
   wrongType,
   wrongValue,
 } from './errors.ts';
-import {
-  type BindOptions,
-  checkPort,
-  checkSignal,
-  checkWait,
-  isName,
-  type Limit,
-  type ListenOptions,
-} from './options.ts';
 import { bindWithin } from './wait.ts';
 
 /** What only the hand-over needs, apart from what binds. */
@@ -65,7 +65,11 @@ export function replacing(options: BindOptions, others: ListenOptions): BindOpti
 export async function listen(
   server: Server,
   options: number | string | ListenOptions | BoundSocket,
-  ...rest: never[]
+): Promise<AddressInfo>;
+export async function listen(
+  server: Server,
+  options: number | string | ListenOptions | BoundSocket,
+  ...rest: unknown[]
 ): Promise<AddressInfo> {
   // First: where it has none, an http server need not be a net.Server either.
   tcpClass();

@@ -1,6 +1,6 @@
 // getTcpInfo(): what the kernel knows of a TCP connection, in the same units on every system.
 
-import { system } from './platform.ts';
+import { type System, system } from './platform.ts';
 import { type AnySocket, getOption } from './raw-options.ts';
 import type { RawFields } from './socket-options/values.ts';
 import { TCP_STATES } from './tcp-states.ts';
@@ -124,51 +124,15 @@ const WINDOWS_STATES: readonly TcpState[] = [
   'TIME_WAIT',
 ];
 
+const OPTIONS = {
+  linux: 'TCP_INFO',
+  darwin: 'TCP_CONNECTION_INFO',
+  windows: 'SIO_TCP_INFO',
+} as const satisfies Record<System, string>;
+
 const UNSET = 2 ** 32 - 1;
 // TCP_INFINITE_SSTHRESH, in segments.
 const NO_THRESHOLD = 0x7fffffff;
-
-const NOTHING: Omit<TcpInfo, 'raw'> = {
-  state: null,
-  rtt: null,
-  rttVar: null,
-  minRtt: null,
-  rto: null,
-  mss: null,
-  pmtu: null,
-  advMss: null,
-  rcvMss: null,
-  cwnd: null,
-  cwndSegments: null,
-  ssthresh: null,
-  sendWindow: null,
-  receiveWindow: null,
-  bytesInFlight: null,
-  bytesSent: null,
-  bytesAcked: null,
-  bytesReceived: null,
-  bytesRetransmitted: null,
-  retransmits: null,
-  timeouts: null,
-  fastRetransmits: null,
-  dupAcks: null,
-  segmentsSent: null,
-  segmentsReceived: null,
-  notSentBytes: null,
-  deliveryRate: null,
-  pacingRate: null,
-  appLimited: null,
-  busyTime: null,
-  receiverLimitedTime: null,
-  senderLimitedTime: null,
-  cwndLimitedTime: null,
-  outOfOrder: null,
-  timestamps: null,
-  sack: null,
-  windowScaling: null,
-  ecn: null,
-  connectedTime: null,
-};
 
 /** Reads fields of a structure; what the running system does not fill is null, and so is what is reckoned from it. */
 class Fields {
@@ -183,6 +147,10 @@ class Fields {
     return value === undefined ? null : Number(value) / perUnit;
   }
 
+  micros(name: string): number | null {
+    return this.number(name, 1000);
+  }
+
   flag(name: string, bit: number): boolean | null {
     const value = this.number(name);
     return value === null ? null : (value & bit) !== 0;
@@ -194,112 +162,135 @@ class Fields {
   }
 }
 
-/** @internal */
-export function fromLinux(raw: RawFields): TcpInfo {
-  const fields = new Fields(raw);
-  const micros = (name: string) => fields.number(name, 1000);
-  return {
-    ...NOTHING,
-    state: LINUX_STATES[Number(raw['state'])] ?? null,
-    rtt: micros('rtt'),
-    rttVar: micros('rttvar'),
-    minRtt: raw['min_rtt'] === UNSET ? null : micros('min_rtt'),
-    rto: micros('rto'),
-    mss: fields.number('snd_mss'),
-    pmtu: fields.number('pmtu'),
-    advMss: fields.number('advmss'),
-    rcvMss: fields.number('rcv_mss'),
-    cwnd: fields.reckon(['snd_cwnd', 'snd_mss'], (segments, mss) => segments * mss),
-    cwndSegments: fields.number('snd_cwnd'),
-    ssthresh: fields.reckon(['snd_ssthresh', 'snd_mss'], (segments, mss) =>
-      segments === NO_THRESHOLD ? Number.POSITIVE_INFINITY : segments * mss,
-    ),
-    sendWindow: fields.number('snd_wnd'),
-    receiveWindow: fields.number('rcv_wnd'),
-    bytesInFlight: fields.reckon(
-      ['unacked', 'sacked', 'lost', 'retrans', 'snd_mss'],
-      (unacked, sacked, lost, retrans, mss) => Math.max(0, unacked - sacked - lost + retrans) * mss,
-    ),
-    bytesSent: fields.number('bytes_sent'),
-    bytesAcked: fields.number('bytes_acked'),
-    bytesReceived: fields.number('bytes_received'),
-    bytesRetransmitted: fields.number('bytes_retrans'),
-    retransmits: fields.number('total_retrans'),
-    timeouts: fields.number('total_rto'),
-    segmentsSent: fields.number('segs_out'),
-    segmentsReceived: fields.number('segs_in'),
-    notSentBytes: fields.number('notsent_bytes'),
-    deliveryRate: fields.number('delivery_rate'),
-    pacingRate: raw['pacing_rate'] === 2n ** 64n - 1n ? Number.POSITIVE_INFINITY : fields.number('pacing_rate'),
-    appLimited: fields.flag('delivery_rate_app_limited', 1),
-    busyTime: micros('busy_time'),
-    receiverLimitedTime: micros('rwnd_limited'),
-    senderLimitedTime: micros('sndbuf_limited'),
-    outOfOrder: fields.number('rcv_ooopack'),
-    timestamps: fields.flag('options', 1),
-    sack: fields.flag('options', 2),
-    windowScaling: fields.flag('options', 4),
-    ecn: fields.flag('options', 8),
-    raw,
-  };
-}
+type Figures = Omit<TcpInfo, 'raw'>;
+type Reader<Name extends keyof Figures> = (fields: Fields) => Figures[Name];
+
+/** Where each figure is, on the systems that have it. */
+const FIGURES: { readonly [Name in keyof Figures]-?: Readonly<Partial<Record<System, Reader<Name>>>> } = {
+  state: {
+    linux: (fields) => LINUX_STATES[Number(fields.raw['state'])] ?? null,
+    darwin: (fields) => DARWIN_STATES[Number(fields.raw['state'])] ?? null,
+    windows: (fields) => WINDOWS_STATES[Number(fields.raw['State'])] ?? null,
+  },
+  rtt: {
+    linux: (fields) => fields.micros('rtt'),
+    darwin: (fields) => fields.number('srtt'),
+    windows: (fields) => fields.number('RttUs', 1000),
+  },
+  rttVar: { linux: (fields) => fields.micros('rttvar'), darwin: (fields) => fields.number('rttvar') },
+  minRtt: {
+    linux: (fields) => (fields.raw['min_rtt'] === UNSET ? null : fields.micros('min_rtt')),
+    windows: (fields) => (fields.raw['MinRttUs'] === UNSET ? null : fields.number('MinRttUs', 1000)),
+  },
+  rto: {
+    linux: (fields) => fields.micros('rto'),
+    darwin: (fields) => (fields.raw['rto'] === 0 ? null : fields.number('rto')),
+  },
+  mss: {
+    linux: (fields) => fields.number('snd_mss'),
+    darwin: (fields) => fields.number('maxseg'),
+    windows: (fields) => fields.number('Mss'),
+  },
+  pmtu: { linux: (fields) => fields.number('pmtu') },
+  advMss: { linux: (fields) => fields.number('advmss') },
+  rcvMss: { linux: (fields) => fields.number('rcv_mss') },
+  cwnd: {
+    linux: (fields) => fields.reckon(['snd_cwnd', 'snd_mss'], (segments, mss) => segments * mss),
+    darwin: (fields) => fields.number('snd_cwnd'),
+    windows: (fields) => fields.number('Cwnd'),
+  },
+  cwndSegments: { linux: (fields) => fields.number('snd_cwnd') },
+  ssthresh: {
+    linux: (fields) =>
+      fields.reckon(['snd_ssthresh', 'snd_mss'], (segments, mss) =>
+        segments === NO_THRESHOLD ? Number.POSITIVE_INFINITY : segments * mss,
+      ),
+    darwin: (fields) => fields.number('snd_ssthresh'),
+  },
+  sendWindow: {
+    linux: (fields) => fields.number('snd_wnd'),
+    darwin: (fields) => fields.number('snd_wnd'),
+    windows: (fields) => fields.number('SndWnd'),
+  },
+  receiveWindow: {
+    linux: (fields) => fields.number('rcv_wnd'),
+    darwin: (fields) => fields.number('rcv_wnd'),
+    windows: (fields) => fields.number('RcvWnd'),
+  },
+  bytesInFlight: {
+    linux: (fields) =>
+      fields.reckon(
+        ['unacked', 'sacked', 'lost', 'retrans', 'snd_mss'],
+        (unacked, sacked, lost, retrans, mss) => Math.max(0, unacked - sacked - lost + retrans) * mss,
+      ),
+    windows: (fields) => fields.number('BytesInFlight'),
+  },
+  bytesSent: {
+    linux: (fields) => fields.number('bytes_sent'),
+    darwin: (fields) => fields.number('txbytes'),
+    windows: (fields) => fields.number('BytesOut'),
+  },
+  bytesAcked: { linux: (fields) => fields.number('bytes_acked') },
+  bytesReceived: {
+    linux: (fields) => fields.number('bytes_received'),
+    darwin: (fields) => fields.number('rxbytes'),
+    windows: (fields) => fields.number('BytesIn'),
+  },
+  bytesRetransmitted: {
+    linux: (fields) => fields.number('bytes_retrans'),
+    darwin: (fields) => fields.number('txretransmitbytes'),
+    windows: (fields) => fields.number('BytesRetrans'),
+  },
+  retransmits: {
+    linux: (fields) => fields.number('total_retrans'),
+    darwin: (fields) => fields.number('txretransmitpackets'),
+  },
+  timeouts: { linux: (fields) => fields.number('total_rto'), windows: (fields) => fields.number('TimeoutEpisodes') },
+  fastRetransmits: { windows: (fields) => fields.number('FastRetrans') },
+  dupAcks: { windows: (fields) => fields.number('DupAcksIn') },
+  segmentsSent: { linux: (fields) => fields.number('segs_out'), darwin: (fields) => fields.number('txpackets') },
+  segmentsReceived: { linux: (fields) => fields.number('segs_in'), darwin: (fields) => fields.number('rxpackets') },
+  notSentBytes: { linux: (fields) => fields.number('notsent_bytes') },
+  deliveryRate: { linux: (fields) => fields.number('delivery_rate') },
+  pacingRate: {
+    linux: (fields) =>
+      fields.raw['pacing_rate'] === 2n ** 64n - 1n ? Number.POSITIVE_INFINITY : fields.number('pacing_rate'),
+  },
+  appLimited: { linux: (fields) => fields.flag('delivery_rate_app_limited', 1) },
+  busyTime: { linux: (fields) => fields.micros('busy_time') },
+  receiverLimitedTime: {
+    linux: (fields) => fields.micros('rwnd_limited'),
+    windows: (fields) => fields.number('SndLimTimeRwin'),
+  },
+  senderLimitedTime: {
+    linux: (fields) => fields.micros('sndbuf_limited'),
+    windows: (fields) => fields.number('SndLimTimeSnd'),
+  },
+  cwndLimitedTime: { windows: (fields) => fields.number('SndLimTimeCwnd') },
+  outOfOrder: {
+    linux: (fields) => fields.number('rcv_ooopack'),
+    windows: (fields) => fields.number('OutOfOrderPktsIn'),
+  },
+  timestamps: {
+    linux: (fields) => fields.flag('options', 1),
+    darwin: (fields) => fields.flag('options', 1),
+    windows: (fields) => fields.flag('TimestampsEnabled', 1),
+  },
+  sack: { linux: (fields) => fields.flag('options', 2), darwin: (fields) => fields.flag('options', 2) },
+  windowScaling: { linux: (fields) => fields.flag('options', 4), darwin: (fields) => fields.flag('options', 4) },
+  ecn: {
+    linux: (fields) => fields.flag('options', 8),
+    darwin: (fields) => fields.flag('options', 8),
+    windows: (fields) => fields.flag('EcnNegotiated', 1),
+  },
+  connectedTime: { windows: (fields) => fields.number('ConnectionTimeMs') },
+};
 
 /** @internal */
-export function fromDarwin(raw: RawFields): TcpInfo {
+export function tcpInfoFrom(on: System, raw: RawFields): TcpInfo {
   const fields = new Fields(raw);
-  return {
-    ...NOTHING,
-    state: DARWIN_STATES[Number(raw['state'])] ?? null,
-    rtt: fields.number('srtt'),
-    rttVar: fields.number('rttvar'),
-    rto: raw['rto'] === 0 ? null : fields.number('rto'),
-    mss: fields.number('maxseg'),
-    cwnd: fields.number('snd_cwnd'),
-    ssthresh: fields.number('snd_ssthresh'),
-    sendWindow: fields.number('snd_wnd'),
-    receiveWindow: fields.number('rcv_wnd'),
-    bytesSent: fields.number('txbytes'),
-    bytesReceived: fields.number('rxbytes'),
-    bytesRetransmitted: fields.number('txretransmitbytes'),
-    retransmits: fields.number('txretransmitpackets'),
-    segmentsSent: fields.number('txpackets'),
-    segmentsReceived: fields.number('rxpackets'),
-    timestamps: fields.flag('options', 1),
-    sack: fields.flag('options', 2),
-    windowScaling: fields.flag('options', 4),
-    ecn: fields.flag('options', 8),
-    raw,
-  };
-}
-
-/** @internal */
-export function fromWindows(raw: RawFields): TcpInfo {
-  const fields = new Fields(raw);
-  return {
-    ...NOTHING,
-    state: WINDOWS_STATES[Number(raw['State'])] ?? null,
-    rtt: fields.number('RttUs', 1000),
-    minRtt: raw['MinRttUs'] === UNSET ? null : fields.number('MinRttUs', 1000),
-    mss: fields.number('Mss'),
-    cwnd: fields.number('Cwnd'),
-    sendWindow: fields.number('SndWnd'),
-    receiveWindow: fields.number('RcvWnd'),
-    bytesInFlight: fields.number('BytesInFlight'),
-    bytesSent: fields.number('BytesOut'),
-    bytesReceived: fields.number('BytesIn'),
-    bytesRetransmitted: fields.number('BytesRetrans'),
-    timeouts: fields.number('TimeoutEpisodes'),
-    fastRetransmits: fields.number('FastRetrans'),
-    dupAcks: fields.number('DupAcksIn'),
-    receiverLimitedTime: fields.number('SndLimTimeRwin'),
-    senderLimitedTime: fields.number('SndLimTimeSnd'),
-    cwndLimitedTime: fields.number('SndLimTimeCwnd'),
-    outOfOrder: fields.number('OutOfOrderPktsIn'),
-    timestamps: fields.flag('TimestampsEnabled', 1),
-    ecn: fields.flag('EcnNegotiated', 1),
-    connectedTime: fields.number('ConnectionTimeMs'),
-    raw,
-  };
+  const figures = Object.entries(FIGURES).map(([name, readers]) => [name, readers[on]?.(fields) ?? null]);
+  return { ...(Object.fromEntries(figures) as Figures), raw };
 }
 
 /**
@@ -313,7 +304,5 @@ export function fromWindows(raw: RawFields): TcpInfo {
  * `ERR_SOCKET_NO_HANDLE`
  */
 export function getTcpInfo(socket: AnySocket): TcpInfo {
-  if (system === 'linux') return fromLinux(getOption(socket, 'TCP_INFO'));
-  if (system === 'darwin') return fromDarwin(getOption(socket, 'TCP_CONNECTION_INFO'));
-  return fromWindows(getOption(socket, 'SIO_TCP_INFO'));
+  return tcpInfoFrom(system, getOption(socket, OPTIONS[system]));
 }

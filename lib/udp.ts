@@ -3,10 +3,10 @@ import type { Socket } from 'node:dgram';
 import { addAbortListener } from 'node:events';
 import { type AddressInfo, isIP } from 'node:net';
 import { dgramState } from './adopt/handle-classes.ts';
+import { isName, type ListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, incompatible, wrongType } from './errors.ts';
 import { type Asked, replacing, splitOptions } from './listen.ts';
-import { isName, type ListenOptions } from './options.ts';
 import { bindWithin } from './wait.ts';
 
 // dgram takes a handle in place of the port, and knows it by its recvStart(); its types do not say so.

@@ -1,17 +1,7 @@
 // Waiting for a port: waitForPort(), and the wait of listen() and bindUdp().
-import { addon, type SocketList } from './addon.ts';
-import { overlap } from './address.ts';
+import { endpoint, overlap } from './address.ts';
 import { Alarm } from './alarm.ts';
-import { BoundSocket } from './bound-socket.ts';
-import { aborted, codeOf, type SystemError, systemError, wrongType, wrongValue } from './errors.ts';
-import { STATE } from './inspect/holders.ts';
-import { inspectPort } from './inspect/index.ts';
-import { listsBoundSockets, mayBeRefused } from './inspect/limits.ts';
-import { existingOf, predict } from './inspect/predict.ts';
-import { addReport, refusedError } from './inspect/refusal.ts';
-import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
-import { sentenceOf } from './inspect/sentence.ts';
-import { isWithoutIpv6, placesOf, tryBind, typeOf } from './open.ts';
+import { placeOf } from './bind/places.ts';
 import {
   type BindOptions,
   type BindRequest,
@@ -20,11 +10,17 @@ import {
   checkTimeout,
   type Limit,
   type WaitOptions,
-} from './options.ts';
-
-const NO_NAMES = -1;
-const LISTENING = 1 << STATE.LISTEN;
-const EVERY_STATE = 0xffff;
+} from './bind/request.ts';
+import { tryBind } from './bind/socket.ts';
+import { BoundSocket } from './bound-socket.ts';
+import { aborted, codeOf, type SystemError, systemError, wrongType, wrongValue } from './errors.ts';
+import { inspectPort } from './inspect/index.ts';
+import { mayBeRefused } from './inspect/limits.ts';
+import { predict } from './inspect/predict.ts';
+import { addReport, refusedError } from './inspect/refusal.ts';
+import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
+import { sentenceOf } from './inspect/sentence.ts';
+import { EVERY_STATE, existingOf, isConnection, isWhole, listSockets, RECEIVING } from './socket-list.ts';
 
 // However often a waiter is woken, and whatever a look costs: nine tenths of its time are rest.
 const REST = 9;
@@ -60,15 +56,12 @@ async function repeat<T extends object>(
   }
 }
 
-const list = (request: BindRequest, states: number): SocketList =>
-  addon.sockets(typeOf(request), request.port, states, NO_NAMES);
-
 /** Whether the list of sockets alone refuses the address: of TCP only listeners are asked for, which takes no time. */
 function isHeld(request: BindRequest): boolean {
   // Its options are the caller's, and may share the address.
   if (request.sharing === 'raw') return false;
-  const { sockets } = list(request, request.protocol === 'udp' ? EVERY_STATE : LISTENING);
-  return predict(sockets, request, placesOf(request)[0]) === false;
+  const { sockets } = listSockets(request, RECEIVING[request.protocol]);
+  return predict(sockets, request, placeOf(request)) === false;
 }
 
 function attempt(options: BindOptions): BoundSocket | SystemError {
@@ -95,7 +88,7 @@ function endOf(report: PortReport | undefined): number {
 
 function watchedBy(request: BindRequest, report: PortReport | undefined) {
   const pid = report?.holders.find((holder) => holder.pid !== undefined && !holder.self)?.pid;
-  return { type: typeOf(request), port: request.port, pid };
+  return { protocol: request.protocol, port: request.port, pid };
 }
 
 /**
@@ -132,13 +125,14 @@ export interface WaitForPortOptions extends WaitOptions {
   until: 'free' | 'listening';
 }
 
-const KNOWN = ['until', 'timeout', 'signal'];
+const KNOWN = { until: true, timeout: true, signal: true } satisfies Record<keyof WaitForPortOptions, true>;
 
 function checkOptions(options: WaitForPortOptions): Limit {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
   for (const name in options) {
     const value = options[name as keyof WaitForPortOptions];
-    if (value !== undefined && !KNOWN.includes(name)) throw wrongValue(`options.${name}`, value, 'is not an option');
+    if (value !== undefined && !Object.hasOwn(KNOWN, name))
+      throw wrongValue(`options.${name}`, value, 'is not an option');
   }
   const { until, timeout, signal } = options;
   if (until !== 'free' && until !== 'listening') {
@@ -156,31 +150,26 @@ const REACHED: Reached = { isReached: true };
 /** @throws Error what only the system knows: the address cannot be bound, whether somebody has it or not. */
 function lookForFree(request: BindRequest): Reached | Pending {
   if (isHeld(request)) return PENDING;
-  const [first, second] = placesOf(request);
-  const { error, sockets } = list(request, EVERY_STATE);
+  const place = placeOf(request);
+  const list = listSockets(request, EVERY_STATE);
+  const { sockets } = list;
   const endsIn = sockets.reduce((soonest, { timeLeft = soonest }) => Math.min(soonest, timeLeft), PENDING.endsIn);
-  const predicted = predict(sockets, request, first);
+  const predicted = predict(sockets, request, place);
   if (predicted === false) return { endsIn };
-  const isWhole = error === 0 && (request.protocol === 'udp' || listsBoundSockets());
-  if (predicted && isWhole && !mayBeRefused(first.address, request.port)) return REACHED;
-  let place = first;
-  let refusal = tryBind(request, place);
-  if (refusal !== undefined && second !== undefined && isWithoutIpv6(refusal)) {
-    place = second;
-    refusal = tryBind(request, place);
-  }
-  if (refusal === undefined) return REACHED;
-  if (refusal.code === 'EADDRINUSE') return { endsIn: sockets.length === 0 ? 0 : endsIn };
-  throw refusedError({ request, place, refusal });
+  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request.port)) return REACHED;
+  const refused = tryBind(request);
+  if (refused === undefined) return REACHED;
+  if (refused.refusal.code === 'EADDRINUSE') return { endsIn: sockets.length === 0 ? 0 : endsIn };
+  throw refusedError(refused);
 }
 
 function lookForListener(request: BindRequest): Reached | Pending {
-  const [{ address, addressFamily: family }] = placesOf(request);
-  const { error, sockets } = list(request, request.protocol === 'udp' ? EVERY_STATE : LISTENING);
+  const { address, addressFamily: family } = placeOf(request);
+  const { error, sockets } = listSockets(request, RECEIVING[request.protocol]);
   if (error !== 0)
     throw systemError({ code: codeOf(error), syscall: 'socket', remark: 'sockets cannot be listed here' });
   const asked = { address, family, ipv6Only: false };
-  const isThere = sockets.some((row) => row.remotePort === undefined && overlap(existingOf(row), asked));
+  const isThere = sockets.some((row) => !isConnection(row) && overlap(existingOf(row), asked));
   return isThere ? REACHED : PENDING;
 }
 
@@ -189,9 +178,8 @@ const isListener = ({ protocol, state, remoteAddress }: Holder) =>
 
 function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
   const { host, port } = report;
-  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const missing = isFree ? `is not free: ${sentenceOf(report)}` : 'has no listener';
-  const error = new Error(`${place} ${missing}; waited ${timeout} ms`);
+  const error = new Error(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`);
   Object.assign(error, { code: 'ETIMEDOUT', address: host, port });
   addReport(error, report);
   return error;
@@ -206,6 +194,7 @@ function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
  *   starts to listen: `'listening'` looks every 25 ms at most.
  * - macOS, Windows: it looks every 25 ms at most.
  *
+ * @param port as `inspectPort()` takes it
  * @returns what `inspectPort()` says then
  * @throws what `inspectPort()` throws; TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError
  * `ERR_OUT_OF_RANGE`
@@ -213,18 +202,18 @@ function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
  * refused with whoever has the port: `EACCES`, `EADDRNOTAVAIL`
  */
 export async function waitForPort(
-  options: number | string | InspectOptions,
-  until: WaitForPortOptions,
+  port: number | string | InspectOptions,
+  options: WaitForPortOptions,
 ): Promise<PortReport> {
-  const { timeout, signal } = checkOptions(until);
+  const { timeout, signal } = checkOptions(options);
   if (signal?.aborted) throw aborted(signal.reason);
-  const isFree = until.until === 'free';
+  const isFree = options.until === 'free';
   const deadline = performance.now() + timeout;
   for (;;) {
-    const report = await inspectPort(options);
+    const report = await inspectPort(port);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
     if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
-    const host = typeof options === 'object' && options.host !== undefined ? report.host : undefined;
+    const host = typeof port === 'object' && port.host !== undefined ? report.host : undefined;
     const request = checkBindOptions({ port: report.port, host, protocol: report.protocol });
     const alarm = new Alarm(isFree ? watchedBy(request, report) : undefined, signal);
     await repeat<Reached>(alarm, deadline, signal, () => (isFree ? lookForFree(request) : lookForListener(request)));

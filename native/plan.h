@@ -1,4 +1,4 @@
-// Runs a plan: opens a socket, sets options, binds and listens back to back, exactly as lib/policy wrote it down.
+// Runs a plan: opens a socket, sets options, binds and listens back to back, exactly as lib/bind/plan.ts wrote it down.
 #pragma once
 
 #include "address.h"

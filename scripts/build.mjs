@@ -10,8 +10,6 @@ const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
   .replace('package.json', 'bin/tsc');
 
-const ENTRIES = { 'index.ts': './index.js', 'matrix/index.ts': './matrix.js' };
-
 // What is there stays whole until all of it can be replaced.
 const dist = `${root}dist`;
 const next = `${root}dist.next`;
@@ -29,7 +27,7 @@ const { status } = spawnSync(process.execPath, compile, { cwd: root, stdio: 'inh
 if (status !== 0) process.exit(status ?? 1);
 
 await bundle(
-  { input: { index: 'lib/index.ts', hook: 'lib/adopt/hook.ts' }, external: [/^node:/] },
+  { input: { index: 'lib/index.ts', door: 'lib/door.ts', hook: 'lib/adopt/hook.ts' }, external: [/^node:/] },
   { format: 'esm', chunkFileNames: 'core.js' },
 );
 // register is CommonJS, and requires the hook as the ES module it is.
@@ -37,17 +35,16 @@ await bundle(
   { input: { register: 'lib/register.cts' }, external: [/hook\.ts$/] },
   { format: 'cjs', entryFileNames: 'register.cjs', paths: (id) => (id.endsWith('hook.ts') ? './hook.js' : id) },
 );
-// The command loads the package when it has something to ask: without a binary, it can still say so.
+// They enter the library by its door, when they have something to ask: without a binary, the command can still say so.
 const inCommand = await bundle(
-  { input: { cli: 'lib/cli.ts' }, external: [/^node:/, /^\.\.\/(matrix\/)?index\.ts$/] },
-  { format: 'esm', paths: (id) => ENTRIES[id.replace(/^.*\/lib\//, '')] ?? id, chunkFileNames: 'cli-[name].js' },
+  { input: { cli: 'cli/main.ts', matrix: 'matrix/index.ts' }, external: [/^node:/, /lib\/door\.ts$/] },
+  {
+    format: 'esm',
+    paths: (id) => (id.endsWith('lib/door.ts') ? './door.js' : id),
+    chunkFileNames: 'cli-[name].js',
+  },
 );
-// Loaded by its command alone, with the process that it starts.
-await bundle(
-  { input: { matrix: 'lib/matrix/index.ts', 'matrix-process': 'lib/matrix/process.ts' }, external: [/^node:/] },
-  { format: 'esm', chunkFileNames: 'matrix-core.js' },
-);
-// The command has its progress bar in it, and with it the licences of those who wrote that.
+// What others wrote is in the command, and so are their licences.
 const packages = [...new Set(inCommand.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []))].sort();
 const licences = packages.map((folder) => {
   const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));

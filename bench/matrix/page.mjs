@@ -30,7 +30,7 @@ bound, and who then gets a connection (or a datagram) to an address that both ha
 - **Receives**: \`either\`: of up to 32 connections or datagrams, each from a new port, some reached one and some the other;
   where both serve, \`first\` and \`second\` mean that all 32 did.
 
-Beside every measured pair stands what the rule of the system predicts (lib/inspect/linux.ts, darwin.ts, windows.ts), which is
+Beside every measured pair stands what the rule of the system predicts (lib/systems/linux.ts, darwin.ts, windows.ts), which is
 the rule that \`inspectPort()\` answers by. It knows no pair by itself.`;
 
 function runsTable(known) {

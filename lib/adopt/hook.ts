@@ -1,11 +1,12 @@
 // The hook behind exactbind/register: every TCP listen by port of an unmodified program goes through the exact bind.
 import net, { type Server } from 'node:net';
 import { addon } from '../addon.ts';
-import { type Bound, bind, type Refused } from '../bind.ts';
+import { isWithoutIpv6, type Refused } from '../bind/places.ts';
+import { DEFAULT_BACKLOG } from '../bind/plan.ts';
+import type { BindRequest } from '../bind/request.ts';
+import { type Bound, bind } from '../bind/socket.ts';
 import { errnoOf, notSupported } from '../errors.ts';
 import { addReport, reportOn } from '../inspect/refusal.ts';
-import { DEFAULT_BACKLOG, isWithoutIpv6 } from '../open.ts';
-import type { BindRequest } from '../options.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
 import { adoptTcp } from './tcp.ts';

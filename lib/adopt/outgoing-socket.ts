@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { addon, type Handle } from '../addon.ts';
 import { codeOf, errnoOf, nameOfErrno, type SystemError, systemError } from '../errors.ts';
+import { familyNumber, typeNumber } from '../numbers.ts';
 import { nameOf } from '../socket-options/lookup.ts';
 import type { NodeHandle } from './handle-classes.ts';
 import { remember } from './node-cache.ts';
@@ -22,14 +23,12 @@ interface ConnectingHandle extends NodeHandle {
   connect6(): number;
 }
 
-const { AF_INET, AF_INET6, SOCK_STREAM } = addon.constants as Record<string, number>;
-
 /** The refusal that kept an attempt from being made, by the address it was for. */
 type Refusals = Map<string, SystemError>;
 
 function openAt(family: 4 | 6, outgoing: Outgoing): Handle | SystemError {
   const { protocol, settings, localAddress, localPort } = outgoing;
-  const socket = addon.socket((family === 6 ? AF_INET6 : AF_INET) as number, SOCK_STREAM as number, protocol);
+  const socket = addon.socket(familyNumber(family), typeNumber('tcp'), protocol);
   if (socket === -1) return systemError({ code: codeOf(addon.status[0] as number), syscall: 'socket' });
   const refused = configure(socket, settings) ?? bind(socket, family, localAddress, localPort);
   if (refused === undefined) return socket;

@@ -1,7 +1,7 @@
 // Makes a native TCP socket Node's: wraps it in the handle that net.Server listens with.
 import { addon, type Handle } from '../addon.ts';
+import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
-import { DEFAULT_BACKLOG } from '../open.ts';
 import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
 
 /** What Node calls for each connection; it is kept as a property of the handle. */

@@ -1,16 +1,8 @@
 // Makes a UDP socket Node's: the handle opens it, and only then are its options cleared and its address bound.
 import { addon, type Handle } from '../addon.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
-import { bindGuarded, type Compiled, familyOf, lastRefusal, type Place, type Refusal, typeOf } from '../open.ts';
-import type { BindRequest } from '../options.ts';
 import { system } from '../platform.ts';
 import { type UdpHandle, udpClass } from './handle-classes.ts';
-
-export interface OpenedUdp {
-  readonly handle: UdpHandle;
-  /** The socket's own number, which belongs to `handle`. */
-  readonly socket: Handle;
-}
 
 function adopt(socket: Handle, family: 4 | 6): UdpHandle {
   const handle = new (udpClass())();
@@ -50,18 +42,4 @@ export function bindInHandle<Refused extends object>(
   if (refused === undefined) return handle;
   handle.close();
   return refused;
-}
-
-/** Opens a UDP socket inside a handle of Node's and binds it. */
-export function openUdp(request: BindRequest, place: Place, how: Compiled): OpenedUdp | Refusal {
-  const socket = addon.socket(familyOf(place), typeOf(request));
-  if (socket === -1) return lastRefusal(request, place, request.port);
-  const handle = bindInHandle<Refusal>(socket, place.family, () => {
-    const bound = bindGuarded(request, place, how, (port) => {
-      const error = addon.bind(socket, how.beforeBind, place.host, port);
-      return error === 0 ? { socket } : lastRefusal(request, place, port);
-    });
-    return 'socket' in bound ? undefined : bound;
-  });
-  return 'code' in handle ? handle : { handle, socket };
 }

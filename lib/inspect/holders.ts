@@ -5,12 +5,10 @@ import { basename, resolve } from 'node:path';
 import type { SocketList, SocketRow } from '../addon.ts';
 import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
-import type { Protocol } from '../policy/policy.ts';
+import { isConnection, STATE } from '../socket-list.ts';
+import type { Protocol } from '../systems/system.ts';
 import { TCP_STATES } from '../tcp-states.ts';
 import type { Holder } from './report.ts';
-
-// include/net/tcp_states.h
-export const STATE = { ESTABLISHED: 1, FIN_WAIT1: 4, TIME_WAIT: 6, CLOSE: 7, LISTEN: 10, BOUND: 13 } as const;
 
 const STATES = ['', ...TCP_STATES, 'NEW_SYN_RECV', 'BOUND'];
 
@@ -89,7 +87,7 @@ function isSameProgram({ executable, directory, arguments: args }: SocketRow): b
 function whyHidden(row: SocketRow, { ownersError }: SocketList): string | undefined {
   if (row.pid !== undefined) return undefined;
   // Nobody has a leftover; somebody has every other socket.
-  if (!row.isOpen) return row.remotePort === undefined ? 'pid not listed' : undefined;
+  if (!row.isOpen) return isConnection(row) ? undefined : 'pid not listed';
   if (ownersError !== 0 && /TIMEDOUT$/.test(codeOf(ownersError))) return 'pid not looked up';
   if (ownersError !== 0) return `pid not found: ${codeOf(ownersError)}`;
   // Sockets of the kernel's own (NFS) and of processes in no /proc of this namespace have no visible pid either.

@@ -1,25 +1,24 @@
 // inspectPort(): who has a port, why, and until when, without a process spawned or a connection made.
-import { addon } from '../addon.ts';
 import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
+import type { Refusal } from '../bind/places.ts';
+import { type BindRequest, checkBindOptions, isName } from '../bind/request.ts';
 import { badPort, wrongValue } from '../errors.ts';
-import { type Refusal, typeOf } from '../open.ts';
-import { type BindRequest, checkBindOptions, isName } from '../options.ts';
+import { EVERY_NAME, listSockets, listSocketsLater, NO_NAMES } from '../socket-list.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
 
-const NO_NAMES = -1;
 // Whoever waits for an answer wants the pids; whoever waits for an error wants the error.
-const EVERY_NAME = 2 ** 31 - 1;
 const NAMES_OF_AN_ERROR = 20;
 
-const KNOWN = ['port', 'host', 'protocol'];
+const KNOWN = { port: true, host: true, protocol: true } satisfies Record<keyof InspectOptions, true>;
 
 function optionsOf(asked: number | string | InspectOptions): InspectOptions {
   if (typeof asked !== 'object' || asked === null) return { port: asked };
   for (const name in asked) {
     const value = asked[name as keyof InspectOptions];
-    if (value !== undefined && !KNOWN.includes(name)) throw wrongValue(`options.${name}`, value, 'is not an option');
+    if (value !== undefined && !Object.hasOwn(KNOWN, name))
+      throw wrongValue(`options.${name}`, value, 'is not an option');
   }
   return asked;
 }
@@ -31,12 +30,12 @@ function requestOf({ port, host, protocol }: InspectOptions): BindRequest {
   return request;
 }
 
-const inWords = (request: BindRequest, { port, states, names }: Question, budget: number) =>
-  [typeOf(request), port, states, names ? budget : NO_NAMES] as const;
+const inWords = ({ protocol }: BindRequest, { port, states, names }: Question, budget: number) =>
+  [{ protocol, port }, states, names ? budget : NO_NAMES] as const;
 
 function answered(request: BindRequest, budget: number, inspection: Inspection): PortReport {
   let step = inspection.next();
-  while (!step.done) step = inspection.next(addon.sockets(...inWords(request, step.value, budget)));
+  while (!step.done) step = inspection.next(listSockets(...inWords(request, step.value, budget)));
   return step.value;
 }
 
@@ -58,7 +57,7 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
   const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
   const inspection = inspect(request);
   let step = inspection.next();
-  while (!step.done) step = inspection.next(await addon.socketsAsync(...inWords(request, step.value, EVERY_NAME)));
+  while (!step.done) step = inspection.next(await listSocketsLater(...inWords(request, step.value, EVERY_NAME)));
   return step.value;
 }
 

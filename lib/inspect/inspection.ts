@@ -1,16 +1,17 @@
 // One inspection of a port, as questions to the list of sockets and what follows from the answers.
 import type { SocketList, SocketRow } from '../addon.ts';
+import { type Place, placeOf, type Refusal } from '../bind/places.ts';
+import type { BindRequest } from '../bind/request.ts';
+import { tryBind } from '../bind/socket.ts';
 import { codeOf } from '../errors.ts';
-import { isWithoutIpv6, type Place, placesOf, type Refusal, tryBind } from '../open.ts';
-import type { BindRequest } from '../options.ts';
 import { system } from '../platform.ts';
-import type { Leftovers, Sharing } from '../policy/policy.ts';
-import { holderOf, STATE } from './holders.ts';
-import { firstUnprivilegedPort, listsBoundSockets, mayBeRefused } from './limits.ts';
-import { existingOf, predict } from './predict.ts';
+import { existingOf, HOLDING, isConnection, isWhole, LISTENING, STATE, UNLISTED_AS_BOUND } from '../socket-list.ts';
+import { rule } from '../systems/running.ts';
+import type { Known, Leftovers, Sharing } from '../systems/system.ts';
+import { holderOf } from './holders.ts';
+import { firstUnprivilegedPort, mayBeRefused } from './limits.ts';
+import { predict } from './predict.ts';
 import type { Bindable, PortReport, Verdict } from './report.ts';
-import type { Known } from './rule.ts';
-import { rule } from './rules.ts';
 
 /** A question to the list; `names` says whether processes, users and control groups are looked up too. */
 export interface Question {
@@ -21,11 +22,6 @@ export interface Question {
 }
 
 export type Inspection = Generator<Question, PortReport, SocketList>;
-
-const EVERY_STATE = 0xffff;
-const LISTENING = 1 << STATE.LISTEN;
-// A server may have thousands of connections: they are listed only if nobody listens or is about to.
-const HOLDING = LISTENING | (1 << STATE.BOUND);
 
 const MODES = { exclusive: 'exclusive', reuseAddress: 'reuse-address', reusePort: 'reuse-port' } as const;
 
@@ -40,21 +36,16 @@ function isInTheWay(row: SocketRow, request: BindRequest, place: Place): boolean
 class Trial {
   refusal: Refusal | undefined;
   readonly #request: BindRequest;
-  readonly #places: readonly [Place, Place?];
 
   constructor(request: BindRequest) {
     this.#request = request;
-    this.#places = placesOf(request);
   }
 
   bind(sharing: Sharing, leftovers: Leftovers = 'reuse'): Known {
-    const [first, second] = this.#places;
-    const request = { ...this.#request, sharing, leftovers };
-    let refused = tryBind(request, first);
-    if (refused !== undefined && second !== undefined && isWithoutIpv6(refused)) refused = tryBind(request, second);
-    if (refused === undefined) return true;
-    this.refusal ??= refused;
-    return ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(refused.code) ? false : undefined;
+    const refusal = tryBind({ ...this.#request, sharing, leftovers })?.refusal;
+    if (refusal === undefined) return true;
+    this.refusal ??= refusal;
+    return ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(refusal.code) ? false : undefined;
   }
 }
 
@@ -66,17 +57,12 @@ interface Evidence {
   readonly rows: readonly SocketRow[];
 }
 
-/** Whether a socket that is not listed cannot be in the way. */
-function isWhole({ request, list }: Evidence): boolean {
-  return list.error === 0 && (request.protocol === 'udp' || listsBoundSockets());
-}
-
 function bindableBy(
   evidence: Evidence,
   mode: (typeof MODES)[keyof typeof MODES],
   trial: Trial | undefined,
 ): boolean | null {
-  const { request, place, rows } = evidence;
+  const { request, place, list, rows } = evidence;
   let predicted: Known;
   try {
     predicted = predict(rows, { ...request, sharing: mode }, place);
@@ -86,7 +72,8 @@ function bindableBy(
   }
   // Where :: cannot be bound, every address is 0.0.0.0.
   const address = request.host === undefined ? '0.0.0.0' : place.address;
-  if (predicted === true && (!isWhole(evidence) || mayBeRefused(address, request.port))) predicted = undefined;
+  if (predicted === true && (!isWhole(list, request.protocol) || mayBeRefused(address, request.port)))
+    predicted = undefined;
   return predicted ?? trial?.bind(mode) ?? null;
 }
 
@@ -124,7 +111,7 @@ function* verdictOf(
   bindable: Bindable,
   refusal: Refusal | undefined,
 ): Generator<Question, Verdict, SocketList> {
-  const connections = rows.filter(({ remotePort }) => remotePort !== undefined);
+  const connections = rows.filter(isConnection);
   if (rows.some(({ state }) => state === STATE.LISTEN)) return 'listening';
   if (connections.length < rows.length) return request.protocol === 'udp' ? 'listening' : 'bound';
   const owned = connections.find(({ isOpen }) => isOpen);
@@ -171,20 +158,21 @@ function freeIn(rows: readonly SocketRow[]): number | undefined {
  * system has just refused this very request, and nothing is bound.
  */
 export function* inspect(request: BindRequest, refusal?: Refusal): Inspection {
-  const [place] = placesOf(request);
+  const place = placeOf(request);
   const { port, protocol } = request;
-  let list = yield { port, states: protocol === 'udp' ? EVERY_STATE : HOLDING, names: true };
+  // A server may have thousands of connections: they are listed only if nobody listens or is about to.
+  let list = yield { port, states: HOLDING[protocol], names: true };
   let rows = list.sockets.filter((row) => isInTheWay(row, request, place));
   if (rows.length === 0 && protocol === 'tcp' && list.error === 0) {
     // What began to listen while the list was read may have been missed in both states.
-    list = yield { port, states: EVERY_STATE & ~(1 << STATE.BOUND), names: true };
+    list = yield { port, states: UNLISTED_AS_BOUND, names: true };
     rows = list.sockets.filter((row) => isInTheWay(row, request, place));
   }
   const evidence = { request, place, list, rows };
   const trial = refusal === undefined ? new Trial(request) : undefined;
   const found = bindableIn(evidence, trial);
   // Whoever is not listed shows when nothing is shared with him.
-  if (rows.length === 0 && !isWhole(evidence)) trial?.bind('exclusive', 'refuse');
+  if (rows.length === 0 && !isWhole(list, protocol)) trial?.bind('exclusive', 'refuse');
   const refused = refusal ?? trial?.refusal;
   const bindable = refusal === undefined ? found : withoutRefused(found, request, refusal);
   const verdict = yield* verdictOf(evidence, bindable, refused);

@@ -1,37 +1,12 @@
-// What the list of sockets leaves out on this machine, and which binds it cannot speak for.
+// Which binds can be refused on this machine although nobody holds the address.
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { addon } from '../addon.ts';
 import { codeOf } from '../errors.ts';
+import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
-import { STATE } from './holders.ts';
 
-const { AF_INET, SOCK_STREAM } = addon.constants as Record<string, number>;
 const NOTHING = new Int32Array([0]);
-
-let bound: boolean | undefined;
-
-/** Undefined if that could not be tried now. */
-function showsOwnBoundSocket(): boolean | undefined {
-  const handle = addon.socket(AF_INET as number, SOCK_STREAM as number);
-  if (handle === -1) return undefined;
-  try {
-    if (addon.bind(handle, NOTHING, '127.0.0.1', 0) !== 0) return undefined;
-    const { error, sockets } = addon.sockets(SOCK_STREAM as number, addon.localPort(handle), 1 << STATE.BOUND, -1);
-    return error === 0 ? sockets.length > 0 : undefined;
-  } finally {
-    addon.close(handle);
-  }
-}
-
-/**
- * Whether the list has TCP sockets that are bound and do not listen: Linux since 6.8 (91051f003948) or where that was
- * brought back, so one is made and looked for; macOS always; Windows never.
- */
-export function listsBoundSockets(): boolean {
-  bound ??= system === 'linux' ? showsOwnBoundSocket() : system === 'darwin';
-  return bound ?? false;
-}
 
 /** The first port that needs no privilege. */
 export function firstUnprivilegedPort(): number {
@@ -46,7 +21,7 @@ export function firstUnprivilegedPort(): number {
 // Asked where nobody is: on the port that is inspected it would disturb whoever is about to bind it. The kernel asks for
 // the privilege before it looks for a conflict.
 function mayBindLowPorts(): boolean {
-  const handle = addon.socket(AF_INET as number, SOCK_STREAM as number);
+  const handle = addon.socket(familyNumber(4), typeNumber('tcp'));
   if (handle === -1) return false;
   try {
     const error = addon.bind(handle, NOTHING, '127.127.127.127', 1);

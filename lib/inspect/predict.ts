@@ -1,59 +1,96 @@
-// Says from the list of sockets whether a policy could bind and listen, by the rule of the running system.
+// Foretells from the list of sockets whether a request could be bound, by the rule of the running system.
 import type { SocketRow } from '../addon.ts';
 import { canonical, isAny } from '../address.ts';
-import { compiledFor, type Place } from '../open.ts';
-import type { BindRequest } from '../options.ts';
-import type { Policy, Setting } from '../policy/policy.ts';
-import { STATE } from './holders.ts';
-import type { Answer, Existing, Known, Newcomer } from './rule.ts';
-import { rule } from './rules.ts';
+import { follow, type Steps } from '../bind/guard.ts';
+import type { Place } from '../bind/places.ts';
+import { type Compiled, compiledFor } from '../bind/plan.ts';
+import type { BindRequest } from '../bind/request.ts';
+import { existingOf } from '../socket-list.ts';
+import { rule } from '../systems/running.ts';
+import type { Answer, Attempt, Existing, Known, Newcomer, Setting } from '../systems/system.ts';
 
-function stateOf({ state, remotePort, timeLeft }: SocketRow): Existing['state'] {
-  if (state === STATE.LISTEN) return 'listening';
-  // What Linux tells an end of is kept as a TIME_WAIT, FIN_WAIT2 that nobody has too (tcp_rcv_state_process).
-  if (state === STATE.TIME_WAIT || timeLeft !== undefined) return 'time-wait';
-  return remotePort === undefined ? 'bound' : 'connected';
+/** What the rule says against a step; without a code where it does not decide. */
+interface Foreseen {
+  readonly code: string | undefined;
 }
 
-/** A row of the list as the rule sees it. */
-export function existingOf(row: SocketRow): Existing {
-  const { address, family } = canonical(row.address);
-  const { ipv6Only, reuseAddress, reusePort, uid } = row;
-  return { address, family, ipv6Only, state: stateOf(row), reuseAddress, reusePort, exclusive: undefined, uid };
+interface Allowed {
+  readonly isAllowed: true;
 }
 
-function newcomerWith(settings: readonly Setting[], request: BindRequest, place: Place): Newcomer {
-  const has = (name: string) => settings.some(([option, value]) => option === name && value === true);
-  return {
-    protocol: request.protocol,
-    address: place.address,
-    family: place.addressFamily,
-    ipv6Only: request.ipv6Only,
-    reuseAddress: has('SO_REUSEADDR'),
-    reusePort: has('SO_REUSEPORT'),
-    exclusive: has('SO_EXCLUSIVEADDRUSE'),
-    uid: process.geteuid?.(),
-  };
-}
+const ALLOWED: Allowed = { isAllowed: true };
 
-const isRefused = (answer: Answer) => answer !== undefined && answer !== 'ok';
+const isIdle = ({ state }: Existing) => state === 'listening' || state === 'bound';
 
-function predictBy(policy: Policy, existing: readonly Existing[], request: BindRequest, place: Place): Known {
-  const { guard, guardOptions = [], rivals = [], attempts } = policy;
-  const holds = ({ state, address }: Existing) => state === 'listening' || (state === 'bound' && isAny(address));
-  if (existing.some((one) => holds(one) && rivals.includes(one.address))) return false;
-  if (guard !== undefined) {
-    const guarded = { ...newcomerWith(guardOptions, request, place), ...canonical(guard) };
-    const answer = rule.bind(existing, guarded);
-    if (answer !== 'ok') return isRefused(answer) ? false : undefined;
+/** The steps of a policy as the rule of the system foretells them. */
+class RuleSteps implements Steps<Compiled, Allowed, Allowed, Foreseen> {
+  readonly port: number;
+  readonly #request: BindRequest;
+  readonly #place: Place;
+  readonly #existing: readonly Existing[];
+  #own = 0;
+
+  constructor(request: BindRequest, place: Place, existing: readonly Existing[]) {
+    this.port = request.port;
+    this.#request = request;
+    this.#place = place;
+    this.#existing = existing;
   }
-  const answers = attempts.map(({ beforeBind, beforeListen }) => {
-    const answer = rule.bind(existing, newcomerWith(beforeBind, request, place));
-    if (answer !== 'ok' || request.protocol === 'udp') return answer;
-    return rule.listen(existing, newcomerWith([...beforeBind, ...beforeListen], request, place));
-  });
-  if (answers.includes('ok')) return true;
-  return answers.includes(undefined) ? undefined : false;
+
+  conflict(addresses: readonly string[]): Foreseen | undefined {
+    const holds = (one: Existing) => one.state === 'listening' || (one.state === 'bound' && isAny(one.address));
+    const isHeld = this.#existing.some((one) => holds(one) && addresses.includes(one.address));
+    return isHeld ? { code: 'EADDRINUSE' } : undefined;
+  }
+
+  hold(address: string, options: readonly Setting[]): Allowed | Foreseen {
+    const guard = { ...this.#newcomer(options), ...canonical(address), ipv6Only: true };
+    const answer = rule.bind(this.#existing, guard);
+    return answer === 'ok' ? ALLOWED : { code: answer };
+  }
+
+  portOf(): number {
+    return this.port;
+  }
+
+  letGo(): void {}
+
+  attempt({ policy }: Compiled): Allowed | Foreseen {
+    const answers = policy.attempts.map((attempt) => this.#answerTo(attempt));
+    const isAllowed = answers.includes('ok');
+    this.#own = isAllowed ? 1 : 0;
+    if (isAllowed) return ALLOWED;
+    return { code: answers.includes(undefined) ? undefined : answers[0] };
+  }
+
+  countUnconnected(): number {
+    return this.#existing.filter(isIdle).length + this.#own;
+  }
+
+  undo(): void {
+    this.#own = 0;
+  }
+
+  #answerTo({ beforeBind, beforeListen }: Attempt): Answer {
+    const answer = rule.bind(this.#existing, this.#newcomer(beforeBind));
+    if (answer !== 'ok' || this.#request.protocol === 'udp') return answer;
+    return rule.listen(this.#existing, this.#newcomer([...beforeBind, ...beforeListen]));
+  }
+
+  #newcomer(settings: readonly Setting[]): Newcomer {
+    const has = (name: string) => settings.some(([option, value]) => option === name && value === true);
+    const { address, addressFamily: family } = this.#place;
+    return {
+      protocol: this.#request.protocol,
+      address,
+      family,
+      ipv6Only: this.#request.ipv6Only,
+      reuseAddress: has('SO_REUSEADDR'),
+      reusePort: has('SO_REUSEPORT'),
+      exclusive: has('SO_EXCLUSIVEADDRUSE'),
+      uid: process.geteuid?.(),
+    };
+  }
 }
 
 /**
@@ -61,10 +98,7 @@ function predictBy(policy: Policy, existing: readonly Existing[], request: BindR
  * @throws Error `ENOTSUP` naming the option that this system does not have
  */
 export function predict(rows: readonly SocketRow[], request: BindRequest, place: Place): Known {
-  const { policy } = compiledFor(request, place);
-  const existing = rows.map(existingOf);
-  const predicted = predictBy(policy, existing, request, place);
-  const isOnlyConnections = existing.every(({ state }) => state === 'connected' || state === 'time-wait');
-  if (predicted !== false || policy.overLeftovers === undefined || !isOnlyConnections) return predicted;
-  return predictBy(policy.overLeftovers, existing, request, place);
+  const foreseen = follow(compiledFor(request, place), new RuleSteps(request, place, rows.map(existingOf)));
+  if (!('code' in foreseen)) return true;
+  return foreseen.code === undefined ? undefined : false;
 }

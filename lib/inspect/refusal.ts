@@ -1,5 +1,5 @@
 // The error of a refused bind, with who holds the address.
-import type { Refused } from '../bind.ts';
+import type { Refused } from '../bind/places.ts';
 import { type SystemError, systemError } from '../errors.ts';
 import { explain } from './index.ts';
 import type { PortReport } from './report.ts';

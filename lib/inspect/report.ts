@@ -1,5 +1,5 @@
 // What inspectPort() answers: the port, its verdict, who could bind it, and who holds it.
-import type { Protocol } from '../policy/policy.ts';
+import type { Protocol } from '../systems/system.ts';
 
 /**
  * - `'free'`: nobody has the address.

@@ -1,14 +1,11 @@
 // A report in one sentence: who holds the address, for `heldBy`.
-import { isAny } from '../address.ts';
+import { endpoint, isAny } from '../address.ts';
 import type { Holder, PortReport } from './report.ts';
 
 // More than that nobody reads; the report has them all.
 const NAMED = 3;
 
-function place(address: string, port: number): string {
-  if (isAny(address)) return `*:${port}`;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
+const place = (address: string, port: number) => (isAny(address) ? `*:${port}` : endpoint(address, port));
 
 /** Whoever starts a process chooses its name: control characters, and what turns lines around, are shown as ?. */
 export function printable(text: string): string {

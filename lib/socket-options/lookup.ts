@@ -2,7 +2,7 @@
 import { addon } from '../addon.ts';
 import { notSupported, outOfRange, wrongValue } from '../errors.ts';
 import { system } from '../platform.ts';
-import type { Setting } from '../policy/policy.ts';
+import type { Setting } from '../systems/system.ts';
 import { encode, type ValueType } from './encode.ts';
 import { ROWS } from './table.ts';
 

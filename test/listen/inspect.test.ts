@@ -289,7 +289,7 @@ const ROOT_STAGES: Record<string, Stage> = {
   }),
 };
 
-/** Attempts that are made in turn, as the policies make them: see lib/policy/linux.ts. */
+/** Attempts that are made in turn, as the policies make them: see lib/systems/linux.ts. */
 const ATTEMPTS: Record<Protocol, Record<keyof Bindable, Required<OpenCommand>['options'][]>> = {
   tcp: {
     exclusive: [[], ['SO_REUSEADDR']],

@@ -1,18 +1,19 @@
 // What measures the matrix, where the system or another program does not do what this machine does.
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { makeFirsts, type Surroundings } from '../../lib/matrix/first.ts';
-import { Measurement } from '../../lib/matrix/measurement.ts';
-import { Party, type Wish } from '../../lib/matrix/party.ts';
-import { Peers } from '../../lib/matrix/peers.ts';
-import { whoReceives } from '../../lib/matrix/probe.ts';
-import { Rivals } from '../../lib/matrix/rivals.ts';
+import { makeFirsts, type Surroundings } from '../../matrix/first.ts';
+import { Measurement } from '../../matrix/measurement.ts';
+import { OtherProcess } from '../../matrix/other.ts';
+import { Party, type Wish } from '../../matrix/party.ts';
+import { Peers } from '../../matrix/peers.ts';
+import { whoReceives } from '../../matrix/probe.ts';
+import { Rivals } from '../../matrix/rivals.ts';
 import { ownPort } from '../fixtures/ports.ts';
 
 /** What the other process is told, and what it does when it is killed. */
 const played = vi.hoisted(() => ({ become: {} as object, kill: async (_party: Party): Promise<void> => {} }));
 
-vi.mock('../../lib/matrix/other.ts', () => ({
+vi.mock('../../matrix/other.ts', () => ({
   OtherProcess: class {
     readonly #parties: Party[] = [];
     attempt(wish: Wish, id = 0) {
@@ -33,7 +34,11 @@ vi.mock('../../lib/matrix/other.ts', () => ({
 }));
 
 const HOST = '127.0.0.1';
-const surroundings: Surroundings = { here: [HOST], peers: new Peers() };
+const surroundings: Surroundings = {
+  here: [HOST],
+  peers: new Peers(),
+  startOther: () => new OtherProcess(['']),
+};
 const wishFor = (port: number): Wish => ({ protocol: 'tcp', sharing: 'none', address: HOST, port });
 const open = () => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'));
 
@@ -139,11 +144,11 @@ describe.skipIf(process.platform === 'win32')('why there is no other user', () =
   it('is the error of the system where root is told one', async () => {
     played.become = { error: 'EINVAL, setuid' };
     vi.spyOn(process, 'geteuid').mockReturnValue(0);
-    const root = new Rivals();
+    const root = new Rivals(['']);
     await root.start();
     expect(root.whyAlone).toBe('EINVAL, setuid');
     vi.spyOn(process, 'geteuid').mockReturnValue(1000);
-    const user = new Rivals();
+    const user = new Rivals(['']);
     await user.start();
     expect(user.whyAlone).toBe('it takes root to become another user');
   });

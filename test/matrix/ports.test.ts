@@ -1,8 +1,8 @@
 // The ports that the matrix takes, whatever a system calls ephemeral.
 import type * as fs from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Wish } from '../../lib/matrix/party.ts';
 import type { System } from '../../lib/platform.ts';
+import type { Wish } from '../../matrix/party.ts';
 
 const played = vi.hoisted(() => ({ system: 'linux' as System, range: '', isTaken: false, wishes: [] as Wish[] }));
 
@@ -11,7 +11,7 @@ vi.mock('../../lib/platform.ts', () => ({
     return played.system;
   },
 }));
-vi.mock('../../lib/matrix/party.ts', () => ({
+vi.mock('../../matrix/party.ts', () => ({
   Party: class {
     bind(wish: Wish) {
       played.wishes.push(wish);
@@ -25,7 +25,7 @@ vi.mock('node:fs', async (original) => ({ ...(await original<typeof fs>()), read
 async function portsOf(system: System, range = '') {
   Object.assign(played, { system, range });
   vi.resetModules();
-  const { freePorts } = await import('../../lib/matrix/ports.ts');
+  const { freePorts } = await import('../../matrix/ports.ts');
   return freePorts();
 }
 

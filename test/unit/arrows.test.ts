@@ -17,6 +17,11 @@ function filesIn(folder: string, pattern: RegExp): string[] {
     .sort();
 }
 
+/** A file without its comments. */
+function codeOf(path: string): string {
+  return read(path).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+}
+
 /** What stands between the quotes or angle brackets of each #include. */
 function includesOf(path: string): string[] {
   return [...read(path).matchAll(/^\s*#\s*include\s*(["<][^">]+)[">]/gm)].map(([, name = '']) => name);
@@ -129,13 +134,94 @@ describe('native/', () => {
   });
 });
 
-// Import directions are Biome's (biome.json); this is about names, in whatever way they are reached.
+// The floors of the house, the lowest first: a file imports values from its own floor and from those below. Types may come
+// from anywhere. docs/map.md says the same in words.
+const FLOORS: readonly (readonly string[])[] = [
+  ['lib/platform', 'lib/address', 'lib/tcp-states'],
+  ['lib/errors', 'lib/addon'],
+  ['lib/numbers', 'lib/systems/'],
+  ['lib/socket-list', 'lib/socket-options/'],
+  ['lib/bind/', 'lib/adopt/', 'lib/inspect/'],
+  ['lib/bound-socket'],
+  ['lib/alarm', 'lib/connect', 'lib/raw-options'],
+  ['lib/wait', 'lib/tcp-info', 'lib/peer-credentials'],
+  ['lib/listen'],
+  ['lib/udp'],
+  ['lib/index', 'lib/door', 'lib/register'],
+  ['matrix/'],
+  ['cli/'],
+];
+
+// Where a floor is not all there is to say: the only values that these may import from the project.
+const ONLY: Readonly<Record<string, readonly string[]>> = {
+  'lib/systems/linux': ['lib/address', 'lib/systems/system'],
+  'lib/systems/darwin': ['lib/address', 'lib/systems/system'],
+  'lib/systems/windows': ['lib/address', 'lib/systems/system'],
+  'lib/systems/system': ['lib/address'],
+  'lib/register': ['lib/adopt/hook'],
+  'matrix/': ['matrix/', 'lib/door'],
+  'cli/': ['cli/', 'matrix/index', 'matrix/process', 'lib/door'],
+};
+
+const below = (path: string, places: readonly string[]) =>
+  places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
+const floorOf = (path: string) => FLOORS.findIndex((places) => below(path, places));
+
+/** The files of the project from which one imports values, without their endings. */
+function importsOf(path: string): string[] {
+  const found = read(path).matchAll(
+    /^(?:import|export)\s+(?!type\b)([^;]*?)\s*from\s+'(\.[^']+)'|import\s*\(\s*'(\.[^']+)'\s*\)|^import\s+(?:\w+\s*=\s*require\()?'(\.[^']+)'/gm,
+  );
+  const isTypesOnly = (names: string | undefined) =>
+    names !== undefined &&
+    /^\{[^}]*\}$/.test(names) &&
+    names
+      .slice(1, -1)
+      .split(',')
+      .every((name) => /^\s*(type\s|$)/.test(name));
+  return [...found]
+    .filter(([, names]) => !isTypesOnly(names))
+    .map(([, , from, dynamic, required]) => join(dirname(path), (from ?? dynamic ?? required) as string))
+    .map((target) => target.replaceAll('\\', '/').replace(/\.c?ts$/, ''));
+}
+
+const ours = ['lib', 'cli', 'matrix'].flatMap((folder) => filesIn(folder, /\.c?ts$/));
+const without = (path: string) => path.replace(/\.c?ts$/, '');
+
+describe('lib/, cli/ and matrix/', () => {
+  it('have a floor for every file, and a file for every place on it', () => {
+    expect(ours.filter((path) => floorOf(without(path)) === -1)).toEqual([]);
+    const places = [...FLOORS.flat(), ...Object.keys(ONLY), ...Object.values(ONLY).flat()];
+    expect(places.filter((place) => !ours.some((path) => below(without(path), [place])))).toEqual([]);
+  });
+
+  it('import values from their own floor and from those below', () => {
+    const wrong = ours.flatMap((path) => {
+      const own = floorOf(without(path));
+      const [, only] = Object.entries(ONLY).find(([place]) => below(without(path), [place])) ?? [];
+      const upwards = importsOf(path).filter((to) => floorOf(to) > own || (only !== undefined && !below(to, only)));
+      return upwards.map((to) => `${path} imports ${to}`);
+    });
+    expect(wrong).toEqual([]);
+    // Else the pattern finds nothing anywhere.
+    expect(importsOf('cli/main.ts')).toContain('cli/who');
+    expect(importsOf('cli/who.ts')).toContain('lib/door');
+    expect(importsOf('lib/register.cts')).toEqual(['lib/adopt/hook']);
+    expect(importsOf('lib/errors.ts')).toEqual(['lib/platform']);
+  });
+
+  it('keep what is pure from knowing the process', () => {
+    const pure = [...filesIn('lib/systems', /\.ts$/), 'matrix/cells.ts', 'matrix/predict.ts'];
+    const knowing = pure.filter((path) => /\b(process|globalThis)\s*\./.test(codeOf(path)));
+    expect(knowing).toEqual([]);
+  });
+});
+
 describe('lib/', () => {
   const UNDOCUMENTED = /\.\s*_\w+|\[\s*['"`]_\w+|\{[^{}]*\b_\w+\s*[:,}][^{}]*\}\s*=|process\.binding|\bkHandle\b/;
 
   it('touches undocumented members of Node in adopt/ only', () => {
-    const code = (path: string) => read(path).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-    const touching = filesIn('lib', /\.c?ts$/).filter((path) => UNDOCUMENTED.test(code(path)));
+    const touching = filesIn('lib', /\.c?ts$/).filter((path) => UNDOCUMENTED.test(codeOf(path)));
     expect(touching.filter((path) => dirname(path) !== 'lib/adopt')).toEqual([]);
     // Else the pattern finds nothing anywhere.
     expect(touching).toContain('lib/adopt/hook.ts');
@@ -143,8 +229,8 @@ describe('lib/', () => {
 });
 
 describe('every file', () => {
-  const ours = [
-    ...filesIn('lib', /\.c?ts$/),
+  const all = [
+    ...ours,
     ...native,
     ...filesIn('test', /\.(ts|[cm]?js|py|c|cpp|sh)$/),
     ...filesIn('scripts', /\.(ts|mjs|cmake|sh)$/),
@@ -153,10 +239,10 @@ describe('every file', () => {
   ];
 
   it('begins with a sentence that says what lives there', () => {
-    const without = ours.filter((path) => {
+    const missing = all.filter((path) => {
       const [line = '', next = ''] = read(path).split(/\r?\n/);
       return !/^(\/\/|\/\*|#|""") ?(\S+ ){3,}/.test(line.startsWith('#!') ? next : line);
     });
-    expect(without).toEqual([]);
+    expect(missing).toEqual([]);
   });
 });

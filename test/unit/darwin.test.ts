@@ -1,7 +1,7 @@
 // How macOS' answers become verdicts, with an addon that plays the kernel, since none of it has run on a Mac yet.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Addon, SocketRow } from '../../lib/addon.ts';
-import { checkBindOptions } from '../../lib/options.ts';
+import { checkBindOptions } from '../../lib/bind/request.ts';
 
 const LISTEN = 10;
 const TIME_WAIT = 6;
@@ -46,24 +46,24 @@ vi.mock('../../lib/addon.ts', async () => {
       played.calls.push(`close ${handle}`);
       return 0;
     },
-    localAddress: () => ({ address: '0.0.0.0', family: 4, port: 3000 }),
+    localPort: () => 3000,
     sockets: () => ({ error: played.listError, ownersError: 0, sockets: [...played.listed] as SocketRow[] }),
   };
   return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
 });
 
-const { compiledFor, openTcp, placesOf } = await import('../../lib/open.ts');
+const { bind } = await import('../../lib/bind/socket.ts');
+const { placeOf } = await import('../../lib/bind/places.ts');
 const { predict } = await import('../../lib/inspect/predict.ts');
 
 function asked(options: object) {
   const request = checkBindOptions({ host: '127.0.0.1', port: 3000, ...options });
-  const [place] = placesOf(request);
-  return { request, place };
+  return { request, place: placeOf(request) };
 }
 
 function open(options: object = {}) {
-  const { request, place } = asked(options);
-  return openTcp(request, place, compiledFor(request, place));
+  const bound = bind(asked(options).request);
+  return 'refusal' in bound ? bound.refusal : bound;
 }
 
 const row = (state: number, more: object = {}) => ({

@@ -4,14 +4,14 @@ import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SocketList, SocketRow } from '../../lib/addon.ts';
 import { canonical, overlap } from '../../lib/address.ts';
-import { darwinRule } from '../../lib/inspect/darwin.ts';
 import { containerOf, holderOf } from '../../lib/inspect/holders.ts';
-import { linuxRule } from '../../lib/inspect/linux.ts';
-import { existingOf } from '../../lib/inspect/predict.ts';
 import type { Holder, PortReport } from '../../lib/inspect/report.ts';
-import type { Answer, Existing, Newcomer, Rule } from '../../lib/inspect/rule.ts';
 import { sentenceOf } from '../../lib/inspect/sentence.ts';
-import { windowsRule } from '../../lib/inspect/windows.ts';
+import { existingOf } from '../../lib/socket-list.ts';
+import { darwin } from '../../lib/systems/darwin.ts';
+import { linux } from '../../lib/systems/linux.ts';
+import type { Answer, Existing, Newcomer, Rule } from '../../lib/systems/system.ts';
+import { windows } from '../../lib/systems/windows.ts';
 import { isLinux } from '../fixtures/facts.ts';
 
 const USER = 1000;
@@ -55,9 +55,9 @@ const NO = 'EADDRINUSE';
 
 describe('linux', () => {
   const answers = (existing: Partial<Existing>, newcomer: Partial<Newcomer> = {}) => {
-    const bind = linuxRule.bind([{ ...bound, ...existing }], { ...plain, ...newcomer });
+    const bind = linux.rule.bind([{ ...bound, ...existing }], { ...plain, ...newcomer });
     // The kernel asks the same at listen().
-    expect(linuxRule.listen([{ ...bound, ...existing }], { ...plain, ...newcomer })).toBe(bind);
+    expect(linux.rule.listen([{ ...bound, ...existing }], { ...plain, ...newcomer })).toBe(bind);
     return bind;
   };
   const row = (existing: Partial<Existing>) => NAMES.map((name) => answers(existing, OPTIONS[name]));
@@ -97,9 +97,9 @@ describe('linux', () => {
     const unknown = { ...bound, reuseAddress: undefined };
     const far = { ...bound, address: '127.0.0.2' };
     const newcomer = { ...plain, ...ADDR };
-    expect(linuxRule.bind([], newcomer)).toBe('ok');
-    expect(linuxRule.bind([far, unknown], newcomer)).toBeUndefined();
-    expect(linuxRule.bind([unknown, far, bound], newcomer)).toBe(NO);
+    expect(linux.rule.bind([], newcomer)).toBe('ok');
+    expect(linux.rule.bind([far, unknown], newcomer)).toBeUndefined();
+    expect(linux.rule.bind([unknown, far, bound], newcomer)).toBe(NO);
   });
 
   it('has a connection of a dual-stack :: in the way of 0.0.0.0, over IPv6 too', () => {
@@ -108,7 +108,7 @@ describe('linux', () => {
     expect(answers({ ...over6, ...ADDR }, { ...ANY4, ...ADDR })).toBe('ok');
     expect(answers(over6)).toBe('ok');
     expect(answers({ ...over6, ipv6Only: true }, ANY4)).toBe('ok');
-    expect(linuxRule.overlaps({ ...bound, ...over6 }, { ...plain, ...ANY4 })).toBe(true);
+    expect(linux.rule.overlaps({ ...bound, ...over6 }, { ...plain, ...ANY4 })).toBe(true);
   });
 
   it('lets apart what does not overlap', () => {
@@ -121,7 +121,7 @@ describe('linux', () => {
 
 describe('darwin', () => {
   const answers = (existing: Partial<Existing>, newcomer: Partial<Newcomer> = {}) =>
-    darwinRule.bind([{ ...bound, ...existing }], { ...plain, ...newcomer });
+    darwin.rule.bind([{ ...bound, ...existing }], { ...plain, ...newcomer });
 
   it('refuses a newcomer without options beside everything that overlaps', () => {
     for (const state of ['bound', 'listening', 'connected', 'time-wait'] as const) {
@@ -178,7 +178,7 @@ describe('darwin', () => {
   });
 
   it('asks nothing at listen()', () => {
-    expect(darwinRule.listen([{ ...bound, state: 'listening' }], plain)).toBe('ok');
+    expect(darwin.rule.listen([{ ...bound, state: 'listening' }], plain)).toBe('ok');
   });
 });
 
@@ -193,7 +193,7 @@ describe('windows', () => {
   ]);
   const answers = (existing: Partial<Existing>) =>
     SECOND.map((newcomer) =>
-      windowsRule.bind([{ ...bound, state: 'listening', ...existing }], { ...plain, ...newcomer }),
+      windows.rule.bind([{ ...bound, state: 'listening', ...existing }], { ...plain, ...newcomer }),
     );
   const ACCESS = 'EACCES';
 
@@ -265,14 +265,14 @@ describe('who receives', () => {
     rule.receives(list, at(address))?.map((one) => list.indexOf(one));
 
   it('is nobody without the address', () => {
-    for (const rule of [linuxRule, darwinRule, windowsRule]) {
+    for (const rule of [linux.rule, darwin.rule, windows.rule]) {
       expect(found(rule, sockets({}, ONLY6), '127.0.0.2')).toEqual([]);
       expect(found(rule, sockets(ANY4, {}), '::1')).toEqual([]);
     }
   });
 
   it('is the most specific address, and a wildcard of the own family before a dual-stack one', () => {
-    for (const rule of [linuxRule, darwinRule, windowsRule]) {
+    for (const rule of [linux.rule, darwin.rule, windows.rule]) {
       for (const options of [ADDR, BOTH]) {
         const list = sockets({ ...options, ...ANY6 }, { ...options, ...ANY4 }, options);
         expect(found(rule, list, '127.0.0.1')).toEqual([2]);
@@ -283,26 +283,26 @@ describe('who receives', () => {
   });
 
   it('is the youngest of equals on Linux, and all of a group', () => {
-    expect(found(linuxRule, sockets(ADDR, ADDR, ADDR), '127.0.0.1')).toEqual([2]);
-    expect(found(linuxRule, sockets(BOTH, PORT, ADDR), '127.0.0.1')).toEqual([2]);
-    expect(found(linuxRule, sockets(ADDR, BOTH, PORT), '127.0.0.1')).toEqual([1, 2]);
-    expect(found(linuxRule, sockets({ ...BOTH, uid: OTHER }, BOTH, BOTH), '127.0.0.1')).toEqual([1, 2]);
+    expect(found(linux.rule, sockets(ADDR, ADDR, ADDR), '127.0.0.1')).toEqual([2]);
+    expect(found(linux.rule, sockets(BOTH, PORT, ADDR), '127.0.0.1')).toEqual([2]);
+    expect(found(linux.rule, sockets(ADDR, BOTH, PORT), '127.0.0.1')).toEqual([1, 2]);
+    expect(found(linux.rule, sockets({ ...BOTH, uid: OTHER }, BOTH, BOTH), '127.0.0.1')).toEqual([1, 2]);
   });
 
   it('is the oldest of equals on Linux where they are of IPv6 and have SO_REUSEPORT', () => {
     const dual = { ...BOTH, ...ANY6 };
-    expect(found(linuxRule, sockets(dual, { ...BOTH, ...ONLY6 }), '::1')).toEqual([0]);
-    expect(found(linuxRule, sockets({ ...dual, uid: OTHER }, dual), '::1')).toEqual([0]);
-    expect(found(linuxRule, sockets(dual, { ...ADDR, ...ANY6 }), '::1')).toEqual([1]);
+    expect(found(linux.rule, sockets(dual, { ...BOTH, ...ONLY6 }), '::1')).toEqual([0]);
+    expect(found(linux.rule, sockets({ ...dual, uid: OTHER }, dual), '::1')).toEqual([0]);
+    expect(found(linux.rule, sockets(dual, { ...ADDR, ...ANY6 }), '::1')).toEqual([1]);
   });
 
   it('is on macOS the youngest on an exact address, and the oldest wildcard', () => {
-    expect(found(darwinRule, sockets(PORT, PORT), '127.0.0.1')).toEqual([1]);
-    expect(found(darwinRule, sockets({ ...PORT, ...ANY4 }, { ...PORT, ...ANY4 }), '127.0.0.1')).toEqual([0]);
+    expect(found(darwin.rule, sockets(PORT, PORT), '127.0.0.1')).toEqual([1]);
+    expect(found(darwin.rule, sockets({ ...PORT, ...ANY4 }, { ...PORT, ...ANY4 }), '127.0.0.1')).toEqual([0]);
   });
 
   it('is not told of equals on Windows', () => {
-    expect(found(windowsRule, sockets(ADDR, ADDR), '127.0.0.1')).toBeUndefined();
+    expect(found(windows.rule, sockets(ADDR, ADDR), '127.0.0.1')).toBeUndefined();
   });
 });
 

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { linuxRule } from '../../lib/inspect/linux.ts';
-import type { Rule } from '../../lib/inspect/rule.ts';
+import { linux } from '../../lib/systems/linux.ts';
+import type { Rule } from '../../lib/systems/system.ts';
 import {
   ADDRESSES,
   agrees,
@@ -15,9 +15,9 @@ import {
   type SecondSocket,
   secondSockets,
   targetOf,
-} from '../../lib/matrix/cells.ts';
-import { predict } from '../../lib/matrix/predict.ts';
-import { MATRIX_RULES } from '../../lib/matrix/systems.ts';
+} from '../../matrix/cells.ts';
+import { predict } from '../../matrix/predict.ts';
+import { MATRIX_RULES } from '../../matrix/systems.ts';
 
 const bench = (file: string) => import(new URL(`../../bench/matrix/${file}`, import.meta.url).href);
 const { fold, unfold, compare } = await bench('fold.mjs');
@@ -121,7 +121,7 @@ describe('a matrix', () => {
   const pairs = (['tcp', 'udp'] as const).flatMap((protocol) =>
     firstSockets(protocol, ['none', 'both'], ADDRESSES).flatMap((one) =>
       secondSockets(['none', 'both'], ADDRESSES, ['same-process', 'other-user']).map((two): Cell => {
-        const predicted = predict(linuxRule, protocol, one, two, MACHINE);
+        const predicted = predict(linux.rule, protocol, one, two, MACHINE);
         return { protocol, first: one, second: two, measured: predicted, predicted };
       }),
     ),
@@ -187,16 +187,16 @@ describe('a rule that is wrong', () => {
   const run = matrixIn(file).runs['first'] as { uid: number };
   const { uid } = run;
 
-  const asked = (change: Partial<Pick<Rule, 'bind' | 'listen' | 'receives'>>): Rule => ({ ...linuxRule, ...change });
+  const asked = (change: Partial<Pick<Rule, 'bind' | 'listen' | 'receives'>>): Rule => ({ ...linux.rule, ...change });
   const existingAs = (change: object): Rule =>
     asked({
       bind: (existing, newcomer) =>
-        linuxRule.bind(
+        linux.rule.bind(
           existing.map((one) => ({ ...one, ...change })),
           newcomer,
         ),
       listen: (existing, newcomer) =>
-        linuxRule.listen(
+        linux.rule.listen(
           existing.map((one) => ({ ...one, ...change })),
           newcomer,
         ),
@@ -210,9 +210,9 @@ describe('a rule that is wrong', () => {
     ['asks nothing at listen()', asked({ listen: () => 'ok' })],
     [
       'gives to the oldest',
-      asked({ receives: (sockets, target) => linuxRule.receives([...sockets].reverse(), target) }),
+      asked({ receives: (sockets, target) => linux.rule.receives([...sockets].reverse(), target) }),
     ],
-    ['spreads nothing', asked({ receives: (sockets, target) => linuxRule.receives(sockets, target)?.slice(0, 1) })],
+    ['spreads nothing', asked({ receives: (sockets, target) => linux.rule.receives(sockets, target)?.slice(0, 1) })],
     ['prefers no address', asked({ receives: (sockets) => sockets.slice(-1) })],
   ])('%s, and is caught', (_, rule) => {
     expect(wrongBy(rule, run)).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 // What getTcpInfo() makes of each system's structure, and of the shorter ones of older kernels.
 import { describe, expect, it } from 'vitest';
 import { CONNECTION_INFO, readFields, TCP_INFO, TCP_INFO_V2 } from '../../lib/socket-options/fields.ts';
-import { fromDarwin, fromLinux, fromWindows } from '../../lib/tcp-info.ts';
+import { tcpInfoFrom } from '../../lib/tcp-info.ts';
 
 /** A structure of `length` bytes whose 32-bit words are 1, 2, 3, … */
 function structure(length: number, little = true): DataView {
@@ -34,7 +34,7 @@ describe('struct tcp_info', () => {
   });
 
   it('leaves null what an old kernel does not fill, and never 0', () => {
-    const info = fromLinux(linux(104));
+    const info = tcpInfoFrom('linux', linux(104));
     expect(info).toMatchObject({ bytesSent: null, minRtt: null, sendWindow: null, deliveryRate: null, busyTime: null });
     expect(info).toMatchObject({ rtt: 18 / 1000, cwndSegments: 21, mss: 5, cwnd: 105 });
   });
@@ -53,14 +53,14 @@ describe('struct tcp_info', () => {
   it('knows what stands for none', () => {
     const raw = { ...linux(276), snd_ssthresh: 0x7fffffff, min_rtt: 2 ** 32 - 1, pacing_rate: 2n ** 64n - 1n };
     const none = { ssthresh: Number.POSITIVE_INFINITY, minRtt: null, pacingRate: Number.POSITIVE_INFINITY };
-    expect(fromLinux(raw)).toMatchObject(none);
+    expect(tcpInfoFrom('linux', raw)).toMatchObject(none);
   });
 });
 
 describe('the structures of the others', () => {
   it('are read: macOS', () => {
     const raw = readFields(CONNECTION_INFO, structure(112), 112, true);
-    expect(fromDarwin({ ...raw, state: 4 })).toMatchObject({
+    expect(tcpInfoFrom('darwin', { ...raw, state: 4 })).toMatchObject({
       state: 'ESTABLISHED',
       rto: 4,
       mss: 5,
@@ -81,7 +81,7 @@ describe('the structures of the others', () => {
       const raw = readFields(TCP_INFO_V2, structure(Number(length)), Number(length), true);
       expect(Object.keys(raw).at(-1)).toBe(last);
     }
-    const old = fromWindows({ ...readFields(TCP_INFO_V2, structure(88), 88, true), State: 4 });
+    const old = tcpInfoFrom('windows', { ...readFields(TCP_INFO_V2, structure(88), 88, true), State: 4 });
     expect(old).toMatchObject({ state: 'ESTABLISHED', mss: 2, rtt: 6 / 1000, cwnd: 9, outOfOrder: null, ecn: null });
   });
 });

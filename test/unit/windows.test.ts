@@ -1,7 +1,7 @@
 // How Windows' answers become verdicts, with an addon that plays what neither this machine nor Wine can be brought to do.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Addon, SocketRow } from '../../lib/addon.ts';
-import { checkBindOptions } from '../../lib/options.ts';
+import { checkBindOptions } from '../../lib/bind/request.ts';
 
 const WSAEACCES = 10013;
 const WSAEADDRINUSE = 10048;
@@ -32,14 +32,11 @@ vi.mock('../../lib/addon.ts', () => {
   };
   const status = new Int32Array(5);
   let handles = 100;
-  let bound = 0;
   const addon: Partial<Addon> = {
     constants,
     status,
     open(plan, host, port) {
       const exclusive = plan.includes(constants.SO_EXCLUSIVEADDRUSE) ? 'exclusive' : 'plain';
-      // What the system chooses for port 0.
-      bound = port || 4000;
       const error = played.refusals.get(`${exclusive} ${host}`) ?? 0;
       played.calls.push(`open ${exclusive} ${host}:${port}`);
       status.set([error, error === 0 ? 0 : 3, 0, 0, 0]);
@@ -49,7 +46,7 @@ vi.mock('../../lib/addon.ts', () => {
       played.calls.push(`close ${handle}`);
       return 0;
     },
-    localAddress: () => ({ address: '0.0.0.0', family: 4, port: bound }),
+    localPort: () => 4000,
     sockets: () => ({
       error: played.listError,
       ownersError: 0,
@@ -59,12 +56,12 @@ vi.mock('../../lib/addon.ts', () => {
   return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
 });
 
-const { compiledFor, isWithoutIpv6, openTcp, placesOf } = await import('../../lib/open.ts');
+const { bind } = await import('../../lib/bind/socket.ts');
+const { isWithoutIpv6 } = await import('../../lib/bind/places.ts');
 
-function open(host: string, port: number, protocol: 'tcp' | 'udp' = 'tcp') {
-  const request = checkBindOptions({ host, port, protocol });
-  const [place] = placesOf(request);
-  return openTcp(request, place, compiledFor(request, place));
+function open(host: string, port: number) {
+  const bound = bind(checkBindOptions({ host, port }));
+  return 'refusal' in bound ? bound.refusal : bound;
 }
 
 beforeEach(() => {
@@ -81,7 +78,7 @@ describe('a specific address on Windows', () => {
     const [guard, own, closed] = played.calls;
     expect([guard, own]).toEqual(['open plain 0.0.0.0:3000', 'open exclusive 127.0.0.1:3000']);
     // The guard was opened first.
-    expect(closed).toBe(`close ${(opened as { handle: number }).handle - 1}`);
+    expect(closed).toBe(`close ${(opened as { socket: number }).socket - 1}`);
     expect(played.calls).toHaveLength(3);
   });
 

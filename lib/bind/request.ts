@@ -1,0 +1,219 @@
+// What a caller may ask for, checked and completed.
+import { isIP } from 'node:net';
+import { badPort, incompatible, outOfRange, wrongType, wrongValue } from '../errors.ts';
+import type { SocketOptions } from '../socket-options/values.ts';
+import type { Leftovers, Protocol, Sharing } from '../systems/system.ts';
+
+/** What `new BoundSocket()` takes. */
+export interface BindOptions {
+  /** 0 to 65535; 0 lets the system choose. @defaultValue 0 */
+  port?: number | string | undefined;
+  /** An IPv4 or IPv6 literal. @defaultValue `::` for both families; `0.0.0.0` where the system has no IPv6 */
+  host?: string | undefined;
+  /** `IPV6_V6ONLY`, which is set explicitly either way. @defaultValue false */
+  ipv6Only?: boolean | undefined;
+  /** Connections that may wait to be accepted. @defaultValue 511, or what is passed to `server.listen()` */
+  backlog?: number | undefined;
+  /** @defaultValue `'tcp'` */
+  protocol?: Protocol | undefined;
+  /**
+   * Who else may hold the address. `'raw'` sets exactly the `socketOptions` given and promises nothing.
+   * @defaultValue `'exclusive'`
+   */
+  sharing?: Sharing | undefined;
+  /** May TIME_WAIT and other leftovers of an earlier run be bound over? @defaultValue `'reuse'` */
+  leftovers?: Leftovers | undefined;
+  /** Bind without listening: nobody can take the address until it is adopted or closed. @defaultValue false */
+  reserve?: boolean | undefined;
+  /** Options to set before bind, by the kernel's name: `{ TCP_DEFER_ACCEPT: 5, SO_RCVBUF: 1 << 20 }`. */
+  socketOptions?: SocketOptions | undefined;
+  /** Do not warn where the system leaves a hole (`exclusivity: 'partial'`). @defaultValue false */
+  acceptPartial?: boolean | undefined;
+}
+
+/** How long to wait for an address. */
+export interface WaitOptions {
+  /** Milliseconds. @defaultValue `Infinity` */
+  timeout?: number | undefined;
+  /** Ends the wait when aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What `listen()` and `bindUdp()` take. */
+export interface ListenOptions extends BindOptions {
+  /** Closes the server when aborted, as Node's own `listen()` does; aborted earlier, the promise is rejected. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds (or more) to wait while somebody else holds the address, instead of failing with `EADDRINUSE` at once. Other
+   * refusals are never waited for.
+   *
+   * - Linux: woken by the kernel when a socket on the port goes (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), and by a
+   *   timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most.
+   * - macOS, Windows: it looks every 25 ms at most.
+   * @defaultValue 0
+   */
+  wait?: number | WaitOptions | undefined;
+}
+
+/** A wait that has been checked. */
+export interface Limit {
+  /** Milliseconds, or Infinity. */
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Options that have been checked; `host` is a literal, or absent for every address of the machine. */
+export interface BindRequest {
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly ipv6Only: boolean;
+  readonly backlog: number | undefined;
+  readonly protocol: Protocol;
+  readonly sharing: Sharing;
+  readonly leftovers: Leftovers;
+  readonly reserve: boolean;
+  readonly socketOptions: SocketOptions | undefined;
+  readonly acceptPartial: boolean;
+}
+
+const KNOWN = {
+  port: true,
+  host: true,
+  ipv6Only: true,
+  backlog: true,
+  protocol: true,
+  sharing: true,
+  leftovers: true,
+  reserve: true,
+  socketOptions: true,
+  acceptPartial: true,
+} satisfies Record<keyof BindOptions, true>;
+
+// Options of Node's that would be silently lost here, with what to do instead.
+const FOREIGN: Record<string, string> = {
+  path: 'is not for a TCP or UDP port: use server.listen({ path })',
+  fd: 'is already bound: use server.listen({ fd })',
+  exclusive: "means cluster sharing in Node: a BoundSocket always belongs to its own process; see 'sharing'",
+  reusePort: "is spelled sharing: 'reuse-port' here",
+  signal: 'is taken by listen(), which knows the server to close',
+  wait: 'is taken by listen() and bindUdp(): a constructor cannot wait',
+};
+
+// These decide who may share the address, so the sharing mode alone sets them.
+const SHARING_OPTIONS = ['SO_REUSEADDR', 'SO_REUSEPORT', 'SO_EXCLUSIVEADDRUSE'];
+
+const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
+const SHARINGS: readonly Sharing[] = ['exclusive', 'reuse-address', 'reuse-port', 'raw'];
+const LEFTOVERS: readonly Leftovers[] = ['reuse', 'refuse'];
+
+function oneOf<T extends string>(name: string, value: T | undefined, allowed: readonly T[], fallback: T): T {
+  if (value === undefined) return fallback;
+  if (allowed.includes(value)) return value;
+  throw wrongValue(`options.${name}`, value, `must be one of: ${allowed.map((word) => `'${word}'`).join(', ')}`);
+}
+
+function boolean(name: string, value: boolean | undefined): boolean {
+  if (value === undefined) return false;
+  if (typeof value === 'boolean') return value;
+  throw wrongType(`options.${name}`, 'of type boolean', value);
+}
+
+/** Whether a host has to be looked up; what is no host at all is left to the check of options. */
+export function isName(host: unknown): host is string {
+  return typeof host === 'string' && host !== '' && isIP(host) === 0;
+}
+
+/** As Node checks a port: a number, or a string that is nothing but a number. */
+export function checkPort(port: unknown): number {
+  if (typeof port === 'number' || (typeof port === 'string' && port.trim() !== '')) {
+    const number = Number(port);
+    if (number === number >>> 0 && number <= 65535) return number;
+  }
+  throw badPort(port);
+}
+
+export function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw wrongType(name, 'an instance of AbortSignal', signal);
+}
+
+/** @param name of the option, for the error */
+export function checkTimeout(name: string, timeout: number | undefined): number {
+  if (timeout === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof timeout !== 'number') throw wrongType(name, 'of type number', timeout);
+  if (timeout >= 0) return timeout;
+  throw outOfRange(name, '>= 0', timeout);
+}
+
+/** Checks `wait`: not to wait is to wait for 0 ms. */
+export function checkWait(wait: number | WaitOptions | undefined): Limit {
+  if (wait === undefined) return { timeout: 0, signal: undefined };
+  if (typeof wait === 'number') return { timeout: checkTimeout('options.wait', wait), signal: undefined };
+  if (typeof wait !== 'object' || wait === null) throw wrongType('options.wait', 'of type number or an object', wait);
+  const timeout = checkTimeout('options.wait.timeout', wait.timeout);
+  return { timeout, signal: checkSignal('options.wait.signal', wait.signal) };
+}
+
+function checkBacklog(backlog: number | undefined): number | undefined {
+  if (backlog === undefined) return undefined;
+  if (typeof backlog !== 'number') throw wrongType('options.backlog', 'of type number', backlog);
+  if (!Number.isInteger(backlog) || backlog < 1 || backlog > 2 ** 31 - 1) {
+    throw outOfRange('options.backlog', 'an integer >= 1 and <= 2147483647', backlog);
+  }
+  return backlog;
+}
+
+function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing): SocketOptions | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null || Symbol.iterator in options) {
+    throw wrongType('options.socketOptions', 'an object with the names of options', options);
+  }
+  for (const name of Object.keys(options)) {
+    if (name === 'IPV6_V6ONLY') throw incompatible('socketOptions.IPV6_V6ONLY', 'ipv6Only');
+    if (sharing !== 'raw' && SHARING_OPTIONS.includes(name)) {
+      throw incompatible(`socketOptions.${name}`, `sharing: '${sharing}'`);
+    }
+  }
+  return options;
+}
+
+/**
+ * Checks and completes the options of `new BoundSocket()`.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
+ * @throws RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
+ */
+export function checkBindOptions(options: BindOptions): BindRequest {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  // Inherited ones too: they are read below like own ones.
+  for (const name in options) {
+    if (Object.hasOwn(KNOWN, name) || name in Object.prototype || options[name as keyof BindOptions] === undefined)
+      continue;
+    throw wrongValue(`options.${name}`, options[name as keyof BindOptions], FOREIGN[name] ?? 'is not an option');
+  }
+
+  const { port = 0, host } = options;
+  if (host !== undefined && (typeof host !== 'string' || isIP(host) === 0)) {
+    if (typeof host !== 'string') throw wrongType('options.host', 'of type string', host);
+    throw wrongValue('options.host', host, 'must be an IP address (listen() also takes names)');
+  }
+  const sharing = oneOf('sharing', options.sharing, SHARINGS, 'exclusive');
+  const leftovers = oneOf('leftovers', options.leftovers, LEFTOVERS, 'reuse');
+  if (leftovers === 'refuse' && sharing !== 'exclusive') {
+    throw incompatible("leftovers: 'refuse'", `sharing: '${sharing}'`);
+  }
+  const ipv6Only = boolean('ipv6Only', options.ipv6Only);
+  if (ipv6Only && host !== undefined && isIP(host) === 4) throw incompatible('ipv6Only', `host: '${host}'`);
+
+  return {
+    port: checkPort(port),
+    host,
+    ipv6Only,
+    backlog: checkBacklog(options.backlog),
+    protocol: oneOf('protocol', options.protocol, PROTOCOLS, 'tcp'),
+    sharing,
+    leftovers,
+    reserve: boolean('reserve', options.reserve),
+    socketOptions: checkSocketOptions(options.socketOptions, sharing),
+    acceptPartial: boolean('acceptPartial', options.acceptPartial),
+  };
+}

@@ -1,0 +1,146 @@
+// Binds a request: opens the socket, sets its options, binds and listens as the policy says, in one native call.
+import { addon, type Handle } from '../addon.ts';
+import { overlap } from '../address.ts';
+import type { UdpHandle } from '../adopt/handle-classes.ts';
+import { bindInHandle } from '../adopt/udp.ts';
+import { familyNumber, typeNumber } from '../numbers.ts';
+import { EVERY_STATE, existingOf, isConnection, listSockets } from '../socket-list.ts';
+import type { BindOutcome, Setting } from '../systems/system.ts';
+import { follow, type Steps } from './guard.ts';
+import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
+import { type Compiled, compiledFor, DEFAULT_BACKLOG, DO_NOT_LISTEN, plainPlan, planWith } from './plan.ts';
+import { heldAddresses, lastRefusal, statedRefusal } from './refusal.ts';
+import type { BindRequest } from './request.ts';
+
+export interface Bound {
+  readonly socket: Handle;
+  /** For UDP, the handle of Node's that already owns the socket. */
+  readonly udp: UdpHandle | undefined;
+  readonly place: Place;
+  readonly how: Compiled;
+  readonly outcome: BindOutcome | undefined;
+}
+
+/** A socket that the steps have bound. */
+interface Opened {
+  readonly socket: Handle;
+  readonly outcome: BindOutcome | undefined;
+}
+
+interface Guard {
+  readonly socket: Handle;
+}
+
+/** The steps of a policy as the system takes them, on a socket that each attempt opens. */
+class SystemSteps implements Steps<Compiled, Opened, Guard, Refusal> {
+  readonly port: number;
+  readonly request: BindRequest;
+  readonly place: Place;
+  readonly #backlog: number;
+
+  constructor(request: BindRequest, place: Place, backlog: number) {
+    this.port = request.port;
+    this.request = request;
+    this.place = place;
+    this.#backlog = backlog;
+  }
+
+  conflict(addresses: readonly string[]): Refusal | undefined {
+    if (this.port === 0) return undefined;
+    const held = heldAddresses(this.request.protocol, this.port, this.place);
+    return held.some((address) => addresses.includes(address)) ? { code: 'EADDRINUSE', syscall: 'bind' } : undefined;
+  }
+
+  hold(address: string, options: readonly Setting[]): Guard | Refusal {
+    const only: readonly Setting[] = address.includes(':') ? [['IPV6_V6ONLY', true]] : [];
+    const socket = addon.open(plainPlan(this.request.protocol, [...only, ...options]), address, this.port);
+    if (socket !== -1) return { socket };
+    const refused = statedRefusal();
+    // To Windows the two are the same conflict, seen from different options of the holder.
+    return refused.code === 'EACCES' ? { ...refused, code: 'EADDRINUSE' } : refused;
+  }
+
+  portOf({ socket }: Guard): number {
+    return this.port === 0 ? addon.localPort(socket) : this.port;
+  }
+
+  letGo({ socket }: Guard): void {
+    addon.close(socket);
+  }
+
+  attempt(how: Compiled, port: number): Opened | Refusal {
+    const socket = addon.open(planWith(how, this.#backlog), this.place.host, port);
+    if (socket === -1) return lastRefusal(this.request, this.place, port);
+    return { socket, outcome: how.policy.attempts[addon.status[2] as number]?.outcome };
+  }
+
+  countUnconnected(): number {
+    const { error, sockets } = listSockets(this.request, EVERY_STATE);
+    if (error !== 0) return Number.POSITIVE_INFINITY;
+    const { address, addressFamily: family } = this.place;
+    const asked = { address, family, ipv6Only: this.request.ipv6Only };
+    return sockets.filter((row) => !isConnection(row) && overlap(existingOf(row), asked)).length;
+  }
+
+  undo({ socket }: Opened): void {
+    addon.close(socket);
+  }
+}
+
+/** The same on one socket that is open already: a UDP socket inside a handle of Node's. */
+class DatagramSteps extends SystemSteps {
+  readonly #socket: Handle;
+
+  constructor(request: BindRequest, place: Place, socket: Handle) {
+    super(request, place, DO_NOT_LISTEN);
+    this.#socket = socket;
+  }
+
+  override attempt({ beforeBind, policy }: Compiled, port: number): Opened | Refusal {
+    const error = addon.bind(this.#socket, beforeBind, this.place.host, port);
+    if (error !== 0) return lastRefusal(this.request, this.place, port);
+    return { socket: this.#socket, outcome: policy.attempts[0]?.outcome };
+  }
+}
+
+function bindWith(backlog: number, request: BindRequest, place: Place): Bound | Refused {
+  const how = compiledFor(request, place);
+  const opened = follow(how, new SystemSteps(request, place, backlog));
+  if ('code' in opened) return { request, refusal: opened, place };
+  return { socket: opened.socket, udp: undefined, place, how, outcome: opened.outcome };
+}
+
+function bindTcp(request: BindRequest, place: Place): Bound | Refused {
+  return bindWith(request.reserve ? DO_NOT_LISTEN : (request.backlog ?? DEFAULT_BACKLOG), request, place);
+}
+
+function bindSilently(request: BindRequest, place: Place): Bound | Refused {
+  return bindWith(DO_NOT_LISTEN, request, place);
+}
+
+function bindDatagrams(request: BindRequest, place: Place): Bound | Refused {
+  const how = compiledFor(request, place);
+  const socket = addon.socket(familyNumber(place.family), typeNumber('udp'));
+  if (socket === -1) return { request, refusal: statedRefusal(), place };
+  let outcome: BindOutcome | undefined;
+  const udp = bindInHandle(socket, place.family, (): Refusal | undefined => {
+    const bound = follow(how, new DatagramSteps(request, place, socket));
+    if ('code' in bound) return bound;
+    outcome = bound.outcome;
+    return undefined;
+  });
+  return 'code' in udp ? { request, refusal: udp, place } : { socket, udp, place, how, outcome };
+}
+
+/** @throws Error `ENOTSUP` naming the option that this system does not have. */
+export function bind(request: BindRequest): Bound | Refused {
+  return atPlaces(request, request.protocol === 'udp' ? bindDatagrams : bindTcp);
+}
+
+/** What binding would be refused with now: it binds as it would in order to listen, closes at once, and never listens. */
+export function tryBind(request: BindRequest): Refused | undefined {
+  const tried = atPlaces(request, bindSilently);
+  if ('refusal' in tried) return tried;
+  addon.close(tried.socket);
+  return undefined;
+}

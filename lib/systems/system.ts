@@ -1,0 +1,156 @@
+// The words in which an operating system is asked: its rule (who may share an address) and its policy (how we bind).
+import { type Canonical, isAny, type Local, overlap } from '../address.ts';
+import type { OptionName, OptionValues } from '../socket-options/values.ts';
+
+/** All that can be said of an operating system without asking it. */
+export interface OperatingSystem {
+  readonly rule: Rule;
+  readonly policy: (request: PolicyRequest) => Policy | Unsupported;
+}
+
+export type Protocol = 'tcp' | 'udp';
+export type Sharing = 'exclusive' | 'reuse-address' | 'reuse-port' | 'raw';
+export type Leftovers = 'reuse' | 'refuse';
+export type BindOutcome = 'clean' | 'over-leftovers';
+
+/** What a policy has to know: never the port, never a process, so that it stays a pure function. */
+export interface PolicyRequest {
+  readonly protocol: Protocol;
+  readonly sharing: Sharing;
+  readonly leftovers: Leftovers;
+  readonly reserve: boolean;
+  /** `'any'` is the unspecified address: 0.0.0.0 or ::. */
+  readonly address: 'any' | 'specific';
+  readonly family: 4 | 6;
+  readonly ipv6Only: boolean;
+}
+
+/** One option and its value, by name. */
+export type Setting = {
+  readonly [Name in OptionName]: readonly [name: Name, value: OptionValues[Name]];
+}[OptionName];
+
+/** One try to bind: the options before bind() and those between bind() and listen(). */
+export interface Attempt {
+  /** What it means that this attempt bound the address; absent where the system cannot tell. */
+  readonly outcome?: BindOutcome;
+  readonly beforeBind: readonly Setting[];
+  readonly beforeListen: readonly Setting[];
+}
+
+export interface Policy {
+  /** Tried in order on one socket as long as bind() says EADDRINUSE. */
+  readonly attempts: readonly Attempt[];
+  /** How often everything starts again when listen() says EADDRINUSE. */
+  readonly rounds: number;
+  /** What libuv has set on a socket that it opened (UDP): undone before anything else. */
+  readonly undo: readonly Setting[];
+  /** Set when a reservation is adopted, right after listen(), and on connections that were quicker. */
+  readonly afterAdoption: readonly Setting[];
+  readonly exclusivity: 'full' | 'partial';
+  /** The hole that the system leaves, in a sentence. */
+  readonly caveat?: string;
+  /** A second address that a socket of its own, with `guardOptions` only, must be able to hold while ours is bound. */
+  readonly guard?: string;
+  readonly guardOptions?: readonly Setting[];
+  /**
+   * What may be tried after EADDRINUSE, provided that nothing but connections is listed on the address: the system would
+   * let it share the address with sockets that are merely bound or listening, so they are looked for before and after.
+   */
+  readonly overLeftovers?: Policy;
+  /** Addresses whose listed holders are conflicts although the system would let us bind. */
+  readonly conflicting?: readonly string[];
+}
+
+/** What the system has no means for: the option it lacks, and why no other will do. */
+export interface Unsupported {
+  readonly unsupported: string;
+  readonly reason: string;
+}
+
+/** Sets exactly what the caller listed, on every system alike. */
+export function rawPolicy(undo: readonly Setting[]): Policy {
+  return {
+    attempts: [{ beforeBind: [], beforeListen: [] }],
+    rounds: 1,
+    undo,
+    afterAdoption: [],
+    exclusivity: 'partial',
+    caveat: "sharing: 'raw' sets exactly the options it was given and promises nothing",
+  };
+}
+
+/** `undefined`: the list of sockets does not tell. */
+export type Known = boolean | undefined;
+
+/** The options that decide who may share an address. */
+export interface SharingOptions {
+  readonly reuseAddress: Known;
+  readonly reusePort: Known;
+  readonly exclusive: Known;
+}
+
+/** A socket that is there already. */
+export interface Existing extends Local, SharingOptions {
+  readonly state: 'bound' | 'listening' | 'connected' | 'time-wait';
+  readonly uid: number | undefined;
+  /** What a connected socket was bound to before; no list of sockets tells. */
+  readonly boundTo?: Local;
+}
+
+/** A socket that is to be bound, and then perhaps to listen. */
+export interface Newcomer extends Local {
+  readonly protocol: Protocol;
+  readonly reuseAddress: boolean;
+  readonly reusePort: boolean;
+  readonly exclusive: boolean;
+  readonly uid: number | undefined;
+}
+
+/** Why the system refuses, `'ok'`, or `undefined` if what is known of the existing sockets does not decide it. */
+export type Answer = 'ok' | 'EADDRINUSE' | 'EACCES' | undefined;
+
+export interface Rule {
+  /** Whether a socket can be in the way of one on an address at all. */
+  overlaps(existing: Existing, newcomer: Local): boolean;
+  /** What bind() of the newcomer answers. */
+  bind(existing: readonly Existing[], newcomer: Newcomer): Answer;
+  /** What listen() answers once it is bound. */
+  listen(existing: readonly Existing[], newcomer: Newcomer): Answer;
+  /**
+   * Who of several sockets gets a connection (TCP, all of them listening) or a datagram that is sent to an address: one,
+   * or those among whom the system spreads what comes; `undefined` if no source says.
+   * @param sockets the oldest first
+   */
+  receives(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] | undefined;
+}
+
+/** Which sockets fit an address best: the exact address before a wildcard, and a wildcard of its family before :: dual. */
+export function bestFitting(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] {
+  const at = { ...target, ipv6Only: true };
+  const fitting = sockets.filter((socket) => overlap(socket, at));
+  const exact = fitting.filter(({ address }) => !isAny(address));
+  if (exact.length > 0) return exact;
+  const own = fitting.filter(({ family }) => family === target.family);
+  return own.length > 0 ? own : fitting;
+}
+
+export function both(one: Known, other: Known): Known {
+  if (one === false || other === false) return false;
+  return one === undefined || other === undefined ? undefined : true;
+}
+
+export function either(one: Known, other: Known): Known {
+  if (one === true || other === true) return true;
+  return one === undefined || other === undefined ? undefined : false;
+}
+
+export function not(one: Known): Known {
+  return one === undefined ? undefined : !one;
+}
+
+/** The first refusal; else whatever could not be decided; else 'ok'. */
+export function strictest(answers: readonly Answer[]): Answer {
+  const refusal = answers.find((answer) => answer !== undefined && answer !== 'ok');
+  return refusal ?? (answers.includes(undefined) ? undefined : 'ok');
+}

@@ -1,0 +1,103 @@
+// What the rule of a system says of a cell of the matrix; the rule is the one that inspectPort() asks.
+import type { Existing, Newcomer, Protocol, Rule, SharingOptions } from '../lib/door.ts';
+import {
+  answering,
+  type CellAddress,
+  type CellSharing,
+  type CellState,
+  type FirstSocket,
+  localOf,
+  optionsOf,
+  type Receives,
+  type Results,
+  type SecondSocket,
+  targetOf,
+} from './cells.ts';
+
+/** What a prediction has to know of the machine. */
+export interface Machine {
+  /** Those that can be bound there. */
+  readonly addresses: readonly CellAddress[];
+  /** The users of the measuring process and of `owner: 'other-user'`; on Windows the same number twice. */
+  readonly own: number;
+  readonly other: number;
+}
+
+function optionsAs(sharing: CellSharing): SharingOptions & Pick<Newcomer, 'reuseAddress' | 'reusePort' | 'exclusive'> {
+  const set = optionsOf(sharing);
+  return {
+    reuseAddress: set.includes('SO_REUSEADDR'),
+    reusePort: set.includes('SO_REUSEPORT'),
+    exclusive: set.includes('SO_EXCLUSIVEADDRUSE'),
+  };
+}
+
+// Linux keeps the FIN_WAIT2 of a socket that nobody has as a TIME_WAIT (tcp_rcv_state_process, net/ipv4/tcp_input.c).
+const AS_EXISTING: Readonly<Record<CellState, Existing['state']>> = {
+  bound: 'bound',
+  listening: 'listening',
+  accepted: 'connected',
+  'time-wait': 'time-wait',
+  orphan: 'time-wait',
+  outgoing: 'connected',
+};
+
+/** A socket as bind() sees it that meets it, or as it meets others itself. */
+function socketWith(protocol: Protocol, sharing: CellSharing, address: CellAddress, uid: number): Newcomer {
+  return { protocol, ...localOf(address), ...optionsAs(sharing), uid };
+}
+
+/** A connection has the address that it was made on, whatever its listener, or its own bind(), was given. */
+function existingAt(socket: Newcomer, { state, address }: FirstSocket, { addresses }: Machine): Existing {
+  const isConnection = state !== 'bound' && state !== 'listening';
+  const place = isConnection ? localOf(targetOf([address], addresses) as CellAddress) : socket;
+  const { family, address: literal } = place;
+  const boundTo = state === 'outgoing' ? { boundTo: socket } : {};
+  return { ...socket, ...boundTo, family, address: literal, state: AS_EXISTING[state] };
+}
+
+const answer = (said: string | undefined) => said ?? 'unknown';
+
+/** What happens to a pair of sockets by the rule. */
+export function predict(
+  rule: Rule,
+  protocol: Protocol,
+  first: FirstSocket,
+  second: SecondSocket,
+  machine: Machine,
+): Results {
+  const isTcp = protocol === 'tcp';
+  const uid = second.owner === 'other-user' ? machine.other : machine.own;
+  const one = socketWith(protocol, first.sharing, first.address, machine.own);
+  const two = socketWith(protocol, second.sharing, second.address, uid);
+  const existing = [existingAt(one, first, machine)];
+
+  const bind = answer(rule.bind(existing, two));
+  const asked = (ask: () => string | undefined) => {
+    if (bind === 'unknown') return bind;
+    return bind === 'ok' && isTcp ? answer(ask()) : null;
+  };
+  const listen = asked(() => rule.listen(existing, two));
+  const firstListen =
+    first.state === 'bound'
+      ? asked(() => rule.listen([{ ...two, state: listen === 'ok' ? 'listening' : 'bound' }], one))
+      : null;
+  const receives = () => {
+    if ([bind, listen, firstListen].includes('unknown')) return 'unknown';
+    const found = answering(protocol, first, second, { bind, listen, firstListen }, machine.addresses);
+    if (found === undefined) return null;
+    const { target, isFirst, isSecond } = found;
+    // A first that listens only later is the younger listener; of UDP, it has always been there.
+    const inOrder = firstListen === 'ok' ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
+    const receivers = inOrder.filter((socket) => socket !== false);
+    return nameOf(rule.receives(receivers, localOf(target)), one);
+  };
+  return { bind, listen, firstListen, receives: receives() };
+}
+
+function nameOf(receivers: readonly Newcomer[] | undefined, one: Newcomer): Receives | 'unknown' {
+  if (receivers === undefined) return 'unknown';
+  if (receivers.length > 1) return 'either';
+  if (receivers.length === 0) return 'none';
+  return receivers[0] === one ? 'first' : 'second';
+}
