@@ -47,8 +47,11 @@ export interface LocalAddress {
 
 /** Every number called `error` is 0 or the operating system's own (errno, WSAGetLastError). */
 export interface Addon {
-  /** Runs a plan (native/plan.h). -1 on failure, and `status` says why; a failure leaves nothing open. */
-  open(plan: Int32Array, host: string, port: number): Handle;
+  /**
+   * Runs a plan (native/plan.h), on a socket of its own or on the one that is given. -1 on failure, and `status` says why; a
+   * failure leaves nothing open.
+   */
+  open(plan: Int32Array, host: string, port: number, given?: Handle): Handle;
   /** Opens a socket without binding it. -1 on failure, and `status` says why. */
   socket(family: number, type: number, protocol?: number): Handle;
   set(handle: Handle, settings: Int32Array): number;
@@ -92,7 +95,10 @@ export interface Addon {
   /** Gives up ownership; false if the socket was not (or no longer) owned. */
   release(handle: Handle): boolean;
   duplicate(handle: Handle): Handle;
-  /** Of the last open, socket, set, bind, listen or duplicate: error, step, attempt, level, option. */
+  /**
+   * Of the last open, socket, set, bind, listen or duplicate: error, step, attempt, level, option; of open also the number
+   * that it read, a guard that it left open (or -1), and the socket that it failed on (0 for the one that is asked for).
+   */
   readonly status: Int32Array;
   readonly constants: Readonly<Record<string, number>>;
 }

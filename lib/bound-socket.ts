@@ -14,14 +14,18 @@ import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 import type { BindOutcome } from './systems/system.ts';
 
+// Connections whose handshake was quicker than the settings that follow a reservation's listen() are among the first;
+// more of them than can have been waiting then.
+const QUICKER = 64;
+
 const warned = new Set<string>();
 
-function warnOnce(caveat: string): void {
+function warnOnce(caveat: string, code: string): void {
   if (warned.has(caveat)) return;
   warned.add(caveat);
   process.emitWarning(`${caveat} (acceptPartial: true silences this)`, {
     type: 'ExactbindWarning',
-    code: 'EXACTBIND_PARTIAL',
+    code,
   });
 }
 
@@ -67,11 +71,15 @@ export class BoundSocket {
     const bound = bind(this.#request);
     if ('refusal' in bound) throw refusedError(bound);
     this.#bound = bound;
-    const { exclusivity, caveat } = this.#bound.how.policy;
-    this.outcome = this.#bound.outcome;
-    this.exclusivity = exclusivity;
-    this.caveat = caveat;
-    if (caveat !== undefined && this.#request.sharing === 'exclusive' && !this.#request.acceptPartial) warnOnce(caveat);
+    const { outcome, promise, stranger, how } = bound;
+    this.outcome = outcome;
+    this.exclusivity = promise.exclusivity;
+    this.caveat = promise.caveat;
+    const { sharing, acceptPartial, guard } = this.#request;
+    const { caveat } = promise;
+    if (caveat === undefined || sharing !== 'exclusive' || acceptPartial) return;
+    if (stranger !== undefined) warnOnce(stranger, 'EXACTBIND_STRANGER');
+    else if (how.policy.warns || guard) warnOnce(caveat, 'EXACTBIND_PARTIAL');
   }
 
   /**
@@ -96,12 +104,13 @@ export class BoundSocket {
    * Gives the socket up and returns its descriptor, for `server.listen({ fd })` outside cluster workers (in a worker
    * Node sends the number to the primary, where it means another file). The caller closes it. A UDP descriptor that is
    * given to `dgram` can be stolen from then on: libuv sets SO_REUSEADDR on it.
-   * @throws Error `ENOTSUP` on Windows; `ERR_SOCKET_HANDLE_ADOPTED`
+   * @throws Error `ENOTSUP` on Windows, and with a guard; `ERR_SOCKET_HANDLE_ADOPTED`
    */
   detach(): number {
     this.#requireOwnership();
     if (system === 'windows') throw notSupported('detach', 'a SOCKET is no descriptor: use server.listen(boundSocket)');
-    const { socket, udp } = this.#bound;
+    const { socket, udp, guard } = this.#bound;
+    if (guard !== undefined) throw notSupported('detach', 'the guard of this socket would be left behind');
     if (udp === undefined) {
       this.#prepareForAdoption();
       addon.release(socket);
@@ -122,9 +131,13 @@ export class BoundSocket {
   close(): void {
     this.#requireOwnership();
     this.#isOurs = false;
-    const { socket, udp } = this.#bound;
-    if (udp === undefined) addon.close(socket);
-    else udp.close();
+    const { socket, udp, guard } = this.#bound;
+    if (udp !== undefined) {
+      udp.close();
+      return;
+    }
+    addon.close(socket);
+    if (guard !== undefined) addon.close(guard);
   }
 
   /** Closes a socket that was never adopted; otherwise does nothing. */
@@ -163,9 +176,11 @@ export class BoundSocket {
     if (this.#bound.udp !== undefined)
       throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
-    const { socket, how } = this.#bound;
-    const isLate = this.#request.reserve && how.policy.afterAdoption.length > 0;
-    const handle = adoptTcp(socket, this.#request.backlog, isLate ? how.afterAdoption : undefined);
+    const { socket, how, early, guard } = this.#bound;
+    const { reserve, backlog } = this.#request;
+    const connections = reserve ? (backlog ?? DEFAULT_BACKLOG) + QUICKER : early;
+    const late = { settings: how.afterListen, connections: how.policy.afterListen.length > 0 ? connections : 0 };
+    const handle = adoptTcp(socket, { backlog, late, guard });
     this.#isOurs = false;
     return handle;
   }
@@ -230,7 +245,7 @@ export class BoundSocket {
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
     if (!this.#request.reserve) return;
-    const error = addon.listen(socket, how.afterAdoption, this.#request.backlog ?? DEFAULT_BACKLOG);
+    const error = addon.listen(socket, how.afterListen, this.#request.backlog ?? DEFAULT_BACKLOG);
     if (error === 0) return;
     const request = { ...this.#request, port };
     throw refusedError({ request, place, refusal: lastRefusal(request, place, port) });

@@ -6,13 +6,25 @@ import { system } from './platform.ts';
 import type { Existing, Protocol } from './systems/system.ts';
 
 // include/net/tcp_states.h: the numbers of every system's rows.
-export const STATE = { ESTABLISHED: 1, FIN_WAIT1: 4, TIME_WAIT: 6, CLOSE: 7, LISTEN: 10, BOUND: 13 } as const;
+export const STATE = {
+  ESTABLISHED: 1,
+  SYN_SENT: 2,
+  FIN_WAIT1: 4,
+  TIME_WAIT: 6,
+  CLOSE: 7,
+  LISTEN: 10,
+  BOUND: 13,
+} as const;
 
 /** Sets of states, one bit each. */
 export const EVERY_STATE = 0xffff;
 export const LISTENING = 1 << STATE.LISTEN;
 const BOUND = 1 << STATE.BOUND;
 export const UNLISTED_AS_BOUND = EVERY_STATE & ~BOUND;
+/** Bound or about to connect: not where they will be. */
+export const UNSETTLED = BOUND | (1 << STATE.SYN_SENT);
+/** Every other state, of sockets that were bound by bind() itself (native/os.h). */
+export const BOUND_EXPLICITLY = (EVERY_STATE & ~UNSETTLED) | (1 << 30);
 
 /** Sockets that hold a port without being a TCP connection. */
 export const HOLDING: Readonly<Record<Protocol, number>> = { tcp: LISTENING | BOUND, udp: EVERY_STATE };

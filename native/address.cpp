@@ -59,4 +59,27 @@ uint16_t portOf(const sockaddr_storage& storage) {
                                        : ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
 }
 
+void setPort(uint16_t port, sockaddr_storage* storage) {
+  if (storage->ss_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(storage)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(storage)->sin_port = htons(port);
+  }
+}
+
+void literalAddress(const void* bytes, size_t length, Address* address) {
+  memset(&address->storage, 0, sizeof address->storage);
+  if (length == sizeof(in6_addr)) {
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&address->storage);
+    v6->sin6_family = AF_INET6;
+    memcpy(&v6->sin6_addr, bytes, length);
+    address->length = sizeof *v6;
+  } else {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&address->storage);
+    v4->sin_family = AF_INET;
+    memcpy(&v4->sin_addr, bytes, sizeof v4->sin_addr);
+    address->length = sizeof *v4;
+  }
+}
+
 }  // namespace exactbind

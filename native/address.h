@@ -24,4 +24,9 @@ bool formatAddress(const sockaddr_storage& storage, char (&text)[kAddressText]);
 
 uint16_t portOf(const sockaddr_storage& storage);
 
+void setPort(uint16_t port, sockaddr_storage* storage);
+
+// The address of 4 (IPv4) or 16 (IPv6) bytes, on port 0.
+void literalAddress(const void* bytes, size_t length, Address* address);
+
 }  // namespace exactbind

@@ -12,7 +12,7 @@ namespace exactbind {
 
 namespace {
 
-constexpr size_t kStatusWords = 5;
+constexpr size_t kStatusWords = 8;
 
 // One environment: the sockets it opened and nobody has taken over, and the words in which failures are told.
 class Environment {
@@ -52,6 +52,9 @@ class Environment {
     status_[2] = outcome.attempt;
     status_[3] = outcome.level;
     status_[4] = outcome.option;
+    status_[5] = outcome.read;
+    status_[7] = outcome.slot;
+    status_[6] = outcome.guard == kNoHandle ? -1 : static_cast<int32_t>(outcome.guard);
   }
 
  private:
@@ -98,18 +101,21 @@ bool addressAt(const Napi::CallbackInfo& info, size_t host, size_t port, Address
   return parseAddress(text, static_cast<uint16_t>(int32At(info, port)), address);
 }
 
-// open(plan: Int32Array, host: string, port: number): handle, or -1 and `status` says why
+// open(plan: Int32Array, host: string, port: number, given?: handle): handle, or -1 and `status` says why. A socket
+// that is given is bound in place of a new one, and stays with whoever has it.
 Napi::Value open(const Napi::CallbackInfo& info) {
   Words plan;
   Address address;
   Outcome outcome;
   if (!wordsAt(info, 0, &plan)) return throwBadCall(info, "plan");
   if (!addressAt(info, 1, 2, &address)) return throwBadCall(info, "address");
-  if (!runPlan(plan.data, plan.count, address, &outcome)) return throwBadCall(info, "plan");
+  Handle given = info.Length() > 3 ? handleAt(info, 3) : kNoHandle;
+  if (!runPlan(plan.data, plan.count, address, given, &outcome)) return throwBadCall(info, "plan");
   Environment& environment = environmentOf(info);
   environment.tell(outcome);
   if (outcome.error != 0) return Napi::Number::New(info.Env(), -1);
-  environment.own(outcome.handle);
+  if (given == kNoHandle) environment.own(outcome.handle);
+  if (outcome.guard != kNoHandle) environment.own(outcome.guard);
   return handleValue(info, outcome.handle);
 }
 

@@ -71,6 +71,9 @@ struct Socket {
   uint64_t cgroup = 0;
 };
 
+// Among `states`: only sockets that were bound by bind() itself; elsewhere than on Linux it changes nothing.
+constexpr uint32_t kBoundExplicitly = 1U << 30;
+
 // Appends the sockets of a type (SOCK_STREAM, SOCK_DGRAM) whose local port is `port` and whose state's bit is in
 // `states`: of all users, of both families.
 int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list);

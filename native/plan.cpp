@@ -1,9 +1,14 @@
 // Runs a plan: opens a socket, sets options, binds and listens back to back, exactly as lib/bind/plan.ts wrote it down.
 #include "plan.h"
 
+#include <cstring>
+
 namespace exactbind {
 
 namespace {
+
+// The longest option of which a number is read.
+constexpr int32_t kLongestRead = 256;
 
 // Reads words one after another and remembers whether all of them were there.
 class Reader {
@@ -58,8 +63,46 @@ bool readSettings(Reader* reader, const Handle* handle, Outcome* outcome) {
 }
 
 struct Header {
-  int32_t type, rounds, backlog, conflict;
+  int32_t type, rounds, backlog, conflict, missing;
 };
+
+// One step; the words of its settings or of its address are behind it.
+struct StepWords {
+  int32_t op, slot, level, option, offset, family, length;
+  const int32_t* address;
+};
+
+// Reads a step, and sets its options if it is one that does and there is a `handle`.
+bool readStep(Reader* reader, const Handle* handles, StepWords* step, Outcome* outcome) {
+  *step = StepWords();
+  step->op = reader->next();
+  step->slot = reader->next();
+  if (step->slot < kOurs || step->slot >= kSlots) return false;
+  const Handle* handle = handles == nullptr ? nullptr : &handles[step->slot];
+  if (handle != nullptr && *handle == kNoHandle) handle = nullptr;
+  switch (step->op) {
+    case kOpOpen:
+      step->family = reader->next();
+      return reader->complete() && step->slot != kOurs;
+    case kOpSet:
+      return readSettings(reader, handle, outcome);
+    case kOpBind:
+      step->length = reader->next();
+      step->address = reader->bytes(step->length);
+      return step->address != nullptr && (step->length == 0 || step->length == 4 || step->length == 16);
+    case kOpListen:
+      return reader->complete() && step->slot == kOurs;
+    case kOpClose:
+      return reader->complete() && step->slot != kOurs;
+    case kOpRead:
+      step->level = reader->next();
+      step->option = reader->next();
+      step->offset = reader->next();
+      return reader->complete() && step->offset >= 0 && step->offset <= kLongestRead - 4;
+    default:
+      return false;
+  }
+}
 
 bool check(Reader reader) {
   Outcome ignored;
@@ -67,61 +110,157 @@ bool check(Reader reader) {
   int32_t attempts = reader.next();
   if (attempts < 1) return false;
   for (int32_t i = 0; i < attempts; i++) {
-    if (!readSettings(&reader, nullptr, &ignored) || !readSettings(&reader, nullptr, &ignored)) return false;
+    int32_t steps = reader.next();
+    StepWords step;
+    for (int32_t j = 0; j < steps; j++) {
+      if (!readStep(&reader, nullptr, &step, &ignored)) return false;
+    }
+    if (!reader.complete()) return false;
   }
   return reader.finished();
 }
 
-// One socket, and on it one attempt after another. The words have been checked.
-void runRound(Reader reader, const Header& header, const Address& address, Outcome* outcome) {
-  *outcome = Outcome();
-  Handle handle = kNoHandle;
-  outcome->error = os::open(address.storage.ss_family, header.type, 0, &handle);
-  if (outcome->error != 0) {
-    outcome->step = kStepSocket;
-    return;
+// The sockets of one round, and the port that they share.
+class Round {
+ public:
+  Round(const Header& header, const Address& asked, Handle given) : header_(header), asked_(asked), given_(given) {}
+
+  // Runs the attempts, one after another. The words have been checked.
+  void run(Reader reader, Outcome* outcome) {
+    *outcome = Outcome();
+    open(outcome);
+    if (outcome->error == 0) readSettings(&reader, &handles_[kOurs], outcome);
+    if (outcome->error == 0) runAttempts(&reader, outcome);
+    if (outcome->error == 0) {
+      outcome->handle = handles_[kOurs];
+      outcome->guard = handles_[kGuard];
+      return;
+    }
+    closeHelpers();
+    if (handles_[kOurs] != given_ && handles_[kOurs] != kNoHandle) os::close(handles_[kOurs]);
   }
 
-  readSettings(&reader, &handle, outcome);
-  int32_t attempts = reader.next();
-  for (int32_t i = 0; i < attempts && outcome->error == 0; i++) {
-    outcome->attempt = i;
-    readSettings(&reader, &handle, outcome);
-    if (outcome->error != 0) break;
-    outcome->error = os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
-    if (outcome->error == header.conflict && i + 1 < attempts) {
+  // Whether another round can have another end.
+  bool mayEndOtherwise(const Outcome& outcome) const {
+    if (outcome.error != header_.conflict || (given_ != kNoHandle && bound_)) return false;
+    return outcome.step == kStepListen || (outcome.step == kStepBind && portOf(asked_.storage) == 0 && helped_);
+  }
+
+ private:
+  void fail(Outcome* outcome, Step step, int error) {
+    outcome->error = error;
+    if (error != 0) outcome->step = step;
+  }
+
+  void open(Outcome* outcome) {
+    if (given_ != kNoHandle) {
+      handles_[kOurs] = given_;
+      return;
+    }
+    fail(outcome, kStepSocket, os::open(asked_.storage.ss_family, header_.type, 0, &handles_[kOurs]));
+    if (outcome->error != 0) handles_[kOurs] = kNoHandle;
+  }
+
+  void runAttempts(Reader* reader, Outcome* outcome) {
+    int32_t attempts = reader->next();
+    for (int32_t i = 0; i < attempts; i++) {
+      outcome->attempt = i;
+      port_ = portOf(asked_.storage);
+      int32_t steps = reader->next();
+      StepWords step;
+      for (int32_t j = 0; j < steps; j++) {
+        // After a failure, or the end, the rest is only stepped over.
+        bool runs = outcome->error == 0 && !ended_;
+        readStep(reader, runs ? handles_ : nullptr, &step, outcome);
+        if (runs && outcome->error == 0) take(step, outcome);
+        if (runs) outcome->slot = step.slot;
+      }
+      if (outcome->error == 0 && !ended_) return;
+      closeHelpers();
+      if (outcome->error == 0) return;
+      bool isConflict = outcome->error == header_.conflict && outcome->step == kStepBind && !bound_;
+      if (!isConflict || i + 1 == attempts) return;
       outcome->error = 0;
-      readSettings(&reader, nullptr, outcome);
-      continue;
+      outcome->step = kStepNone;
     }
-    if (outcome->error != 0) {
-      outcome->step = kStepBind;
-      break;
-    }
-    readSettings(&reader, &handle, outcome);
-    if (outcome->error != 0 || header.backlog < 0) break;
-    outcome->error = os::listen(handle, header.backlog);
-    if (outcome->error != 0) outcome->step = kStepListen;
-    break;
   }
 
-  if (outcome->error == 0) {
-    outcome->handle = handle;
-  } else {
-    os::close(handle);
+  void take(const StepWords& step, Outcome* outcome) {
+    Handle* handle = &handles_[step.slot];
+    if (step.op == kOpOpen) {
+      int error = os::open(step.family, header_.type, 0, handle);
+      if (error != 0) *handle = kNoHandle;
+      fail(outcome, kStepSocket, error == header_.missing ? 0 : error);
+      return;
+    }
+    if (*handle == kNoHandle) return;
+    if (step.op == kOpBind) {
+      bind(step, *handle, outcome);
+    } else if (step.op == kOpListen) {
+      ended_ = header_.backlog < 0;
+      if (!ended_) fail(outcome, kStepListen, os::listen(*handle, header_.backlog));
+    } else if (step.op == kOpClose) {
+      os::close(*handle);
+      *handle = kNoHandle;
+    } else if (step.op == kOpRead) {
+      read(step, *handle, outcome);
+    }
   }
-}
+
+  void bind(const StepWords& step, Handle handle, Outcome* outcome) {
+    Address address = asked_;
+    if (step.length > 0) {
+      literalAddress(step.address, static_cast<size_t>(step.length), &address);
+    }
+    setPort(port_, &address.storage);
+    fail(outcome, kStepBind, os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length));
+    if (outcome->error != 0) return;
+    if (step.slot == kOurs) bound_ = true;
+    if (step.slot != kOurs) helped_ = true;
+    if (port_ != 0) return;
+    // The system has chosen for the first; the others take the same.
+    sockaddr_storage chosen{};
+    auto length = static_cast<socklen_t>(sizeof chosen);
+    fail(outcome, kStepBind, os::localAddress(handle, &chosen, &length));
+    port_ = portOf(chosen);
+  }
+
+  // What cannot be read counts as 0: it is no reason to fail.
+  void read(const StepWords& step, Handle handle, Outcome* outcome) {
+    char value[kLongestRead] = {};
+    size_t length = sizeof value;
+    if (os::getOption(handle, step.level, step.option, value, &length) != 0) return;
+    memcpy(&outcome->read, value + step.offset, sizeof outcome->read);
+  }
+
+  void closeHelpers() {
+    for (int32_t slot = kGuard; slot < kSlots; slot++) {
+      if (handles_[slot] != kNoHandle) os::close(handles_[slot]);
+      handles_[slot] = kNoHandle;
+    }
+  }
+
+  const Header& header_;
+  const Address& asked_;
+  Handle given_;
+  Handle handles_[kSlots] = {kNoHandle, kNoHandle, kNoHandle};
+  uint16_t port_ = 0;
+  bool bound_ = false;
+  bool helped_ = false;
+  bool ended_ = false;
+};
 
 }  // namespace
 
-bool runPlan(const int32_t* words, size_t count, const Address& address, Outcome* outcome) {
+bool runPlan(const int32_t* words, size_t count, const Address& address, Handle given, Outcome* outcome) {
   Reader reader(words, count);
-  Header header{reader.next(), reader.next(), reader.next(), reader.next()};
+  Header header{reader.next(), reader.next(), reader.next(), reader.next(), reader.next()};
   if (!reader.complete() || header.rounds < 1 || !check(reader)) return false;
-  for (int32_t round = 0; round < header.rounds; round++) {
-    runRound(reader, header, address, outcome);
+  for (int32_t left = header.rounds; left > 0; left--) {
+    Round round(header, address, given);
+    round.run(reader, outcome);
     // Two sockets that share the address can call listen() in the same instant and both lose; whoever comes again wins.
-    if (outcome->step != kStepListen || outcome->error != header.conflict) break;
+    if (outcome->error == 0 || !round.mayEndOtherwise(*outcome)) break;
   }
   return true;
 }

@@ -64,6 +64,7 @@ function exactAt(host: string, port: number, backlog: number | undefined, flags:
     leftovers: 'reuse',
     reserve: false,
     socketOptions: undefined,
+    guard: false,
     acceptPartial: false,
   };
   return bind(request);
@@ -88,7 +89,8 @@ function exact(
 function handleOf(bound: Bound | Refused): TcpHandle | number {
   if ('refusal' in bound) return errnoOf(bound.refusal.code);
   try {
-    return adoptTcp(bound.socket, undefined);
+    const { how, early: connections, guard } = bound;
+    return adoptTcp(bound.socket, { late: { settings: how.afterListen, connections }, guard });
   } catch (error) {
     addon.close(bound.socket);
     throw error;

@@ -2,24 +2,30 @@
 import { addon, type Handle } from '../addon.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
+import { closeWith } from './close-with.ts';
 import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
 
 /** What Node calls for each connection; it is kept as a property of the handle. */
 type OnConnection = (this: TcpHandle, status: number, client: NodeHandle | undefined) => void;
 
-// Connections whose handshake was quicker than the settings that follow a reservation's listen() are among the first;
-// more of them than can have been waiting then.
-const QUICKER = 64;
+/** What a socket brings along. */
+export interface Belongings {
+  /** Used where the caller of listen() passes none. */
+  readonly backlog?: number | undefined;
+  /** Settings that the first connections may lack: so many get them when they are accepted. */
+  readonly late?: { readonly settings: Int32Array; readonly connections: number } | undefined;
+  /** Closed with it. */
+  readonly guard?: Handle | undefined;
+}
 
 /**
  * Wraps a socket; from here on Node closes it. A failure leaves it with its owner.
  *
- * net.Server calls listen(2) on the handle again, with a backlog that is only ever positional: where the caller passed
- * none, `backlog` is used. The first connections get the settings of `late` again, which they may have missed.
+ * net.Server calls listen(2) on the handle again, with a backlog that is only ever positional.
  * @throws Error `EBADF`, `EEXIST`, `ENOTSOCK` if the descriptor is not the socket it was; `ENOTSUP` where the runtime has
  * no such handle (Bun)
  */
-export function adoptTcp(socket: Handle, backlog: number | undefined, late?: Int32Array): TcpHandle {
+export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings = {}): TcpHandle {
   const TCP = tcpClass();
   const handle = new TCP(1);
   const error = handle.open(socket);
@@ -33,7 +39,8 @@ export function adoptTcp(socket: Handle, backlog: number | undefined, late?: Int
     const { listen } = TCP.prototype;
     handle.listen = (asked) => listen.call(handle, asked === DEFAULT_BACKLOG ? backlog : asked);
   }
-  if (late !== undefined) applyLate(handle, late, (backlog ?? DEFAULT_BACKLOG) + QUICKER);
+  if (late !== undefined && late.connections > 0) applyLate(handle, late.settings, late.connections);
+  if (guard !== undefined) closeWith(handle, guard);
   return handle;
 }
 

@@ -1,8 +1,7 @@
-// Follows a policy step by step: its guard, its attempts, and what may be tried over leftovers.
-import type { Policy, Setting } from '../systems/system.ts';
-import { isWithoutIpv6 } from './places.ts';
+// Follows a policy: its attempts, and what may be tried over leftovers.
+import type { Policy } from '../systems/system.ts';
 
-/** Why a step failed; without a code where a rule cannot tell whether it would. */
+/** Why it failed; without a code where a rule cannot tell whether it would. */
 interface Failed {
   readonly code: string | undefined;
 }
@@ -14,69 +13,42 @@ interface Followed<How> {
 }
 
 /**
- * The steps of a policy. The system takes them (socket.ts), and its rule foretells them (inspect/predict.ts): a step that
- * one of the two does not know does not compile.
+ * What following a policy takes. The system does it (socket.ts), and its rule foretells it (inspect/predict.ts): what one of
+ * the two does not know does not compile.
  */
-export interface Steps<How, Bound extends object, Guard extends object, Refusal extends Failed> {
+export interface Doer<How, Bound extends object, Refusal extends Failed> {
   /** 0 lets the system choose. */
   readonly port: number;
   /** The refusal where one of these addresses is listed as held. */
   conflict(addresses: readonly string[]): Refusal | undefined;
-  /** Holds an address with these options only, which works only if nobody else has it. */
-  hold(address: string, options: readonly Setting[]): Guard | Refusal;
-  portOf(guard: Guard): number;
-  letGo(guard: Guard): void;
-  /** Makes the attempts of a policy. */
-  attempt(how: How, port: number): Bound | Refusal;
+  /** Makes the attempts of a policy, each step by step. */
+  attempt(how: How): Bound | Refusal;
   /** How many sockets in the way are no connections, our own included. */
   countUnconnected(): number;
   undo(bound: Bound): void;
 }
 
-// With a guard, the port is chosen on one address and may be taken on the other.
-const OTHER_PORTS = 16;
-
 const isFailed = (result: object): result is Failed => 'code' in result;
 
-function underGuard<How extends Followed<How>, Bound extends object, Guard extends object, Refusal extends Failed>(
+function once<How extends Followed<How>, Bound extends object, Refusal extends Failed>(
   how: How,
-  { guard = '', guardOptions = [] }: Policy,
-  steps: Steps<How, Bound, Guard, Refusal>,
+  doer: Doer<How, Bound, Refusal>,
 ): Bound | Refusal {
-  for (let left = steps.port === 0 ? OTHER_PORTS : 1; ; left--) {
-    const held = steps.hold(guard, guardOptions);
-    // Where the guard's family does not exist, nobody can hold its addresses.
-    if (isFailed(held)) return isWithoutIpv6(held) ? steps.attempt(how, steps.port) : (held as Refusal);
-    try {
-      const bound = steps.attempt(how, steps.portOf(held as Guard));
-      if (!isFailed(bound) || bound.code !== 'EADDRINUSE' || left <= 1) return bound;
-    } finally {
-      steps.letGo(held as Guard);
-    }
-  }
+  const { conflicting } = how.policy;
+  return (conflicting && doer.conflict(conflicting)) ?? doer.attempt(how);
 }
 
-function once<How extends Followed<How>, Bound extends object, Guard extends object, Refusal extends Failed>(
+export function follow<How extends Followed<How>, Bound extends object, Refusal extends Failed>(
   how: How,
-  steps: Steps<How, Bound, Guard, Refusal>,
+  doer: Doer<How, Bound, Refusal>,
 ): Bound | Refusal {
-  const { policy } = how;
-  const found = policy.conflicting && steps.conflict(policy.conflicting);
-  if (found !== undefined) return found;
-  return policy.guard === undefined ? steps.attempt(how, steps.port) : underGuard(how, policy, steps);
-}
-
-export function follow<How extends Followed<How>, Bound extends object, Guard extends object, Refusal extends Failed>(
-  how: How,
-  steps: Steps<How, Bound, Guard, Refusal>,
-): Bound | Refusal {
-  const bound = once(how, steps);
+  const bound = once(how, doer);
   const over = how.overLeftovers;
-  if (over === undefined || !isFailed(bound) || bound.code !== 'EADDRINUSE' || steps.port === 0) return bound;
-  if (steps.countUnconnected() > 0) return bound;
-  const boundOver = once(over, steps);
+  if (over === undefined || !isFailed(bound) || bound.code !== 'EADDRINUSE' || doer.port === 0) return bound;
+  if (doer.countUnconnected() > 0) return bound;
+  const boundOver = once(over, doer);
   // One of them is ours.
-  if (isFailed(boundOver) || steps.countUnconnected() <= 1) return boundOver;
-  steps.undo(boundOver as Bound);
+  if (isFailed(boundOver) || doer.countUnconnected() <= 1) return boundOver;
+  doer.undo(boundOver as Bound);
   return bound;
 }

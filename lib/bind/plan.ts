@@ -2,10 +2,11 @@
 import { addon } from '../addon.ts';
 import { isAny } from '../address.ts';
 import { notSupported } from '../errors.ts';
-import { typeNumber } from '../numbers.ts';
-import { settingsWords } from '../socket-options/lookup.ts';
+import { familyNumber, typeNumber } from '../numbers.ts';
+import { addressBytes } from '../socket-options/encode.ts';
+import { optionNamed, settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
-import type { Policy, PolicyRequest, Protocol, Setting } from '../systems/system.ts';
+import type { Policy, PolicyRequest, Role, Step } from '../systems/system.ts';
 import type { Place } from './places.ts';
 import type { BindRequest } from './request.ts';
 
@@ -18,9 +19,7 @@ export interface Compiled {
   readonly policy: Policy;
   /** The whole plan of native/plan.h; its backlog is filled in for each call. */
   readonly plan: Int32Array;
-  /** The options of the first attempt, for a socket that something else has opened. */
-  readonly beforeBind: Int32Array;
-  readonly afterAdoption: Int32Array;
+  readonly afterListen: Int32Array;
   readonly overLeftovers: Compiled | undefined;
 }
 
@@ -32,21 +31,33 @@ export function planWith({ plan }: Compiled, backlog: number): Int32Array {
   return plan;
 }
 
-type Wanted = readonly (readonly [string, unknown])[];
+// native/plan.h
+const OP = { open: 1, set: 2, bind: 3, listen: 4, close: 5, read: 6 } satisfies Record<Step['do'], number>;
+const SLOT = { ours: 0, guard: 1, third: 2 } satisfies Record<Role, number>;
 
-/** The words of a plan that does not listen yet. */
-function planWords(protocol: Protocol, always: Wanted, { attempts, rounds }: Pick<Policy, 'attempts' | 'rounds'>) {
-  const words = attempts.flatMap(({ beforeBind, beforeListen }) => [
-    ...settingsWords(beforeBind),
-    ...settingsWords(beforeListen),
-  ]);
-  const header = [typeNumber(protocol), rounds, DO_NOT_LISTEN, addon.constants['EADDRINUSE'] as number];
-  return new Int32Array([...header, ...settingsWords(always), attempts.length, ...words]);
+function addressWords(literal: string | undefined): number[] {
+  const bytes = literal === undefined ? [] : addressBytes(literal);
+  return [bytes.length, ...new Int32Array(new Uint8Array(bytes).buffer)];
 }
 
-/** A plan that binds once, with these options, and never listens. */
-export function plainPlan(protocol: Protocol, options: readonly Setting[]): Int32Array {
-  return planWords(protocol, options, { attempts: [{ beforeBind: [], beforeListen: [] }], rounds: 1 });
+function stepWords(step: Step): number[] {
+  const op = OP[step.do];
+  switch (step.do) {
+    case 'open':
+      return [op, SLOT[step.role], familyNumber(step.family)];
+    case 'set':
+      return [op, SLOT[step.role], ...settingsWords(step.options)];
+    case 'bind':
+      return [op, SLOT[step.role], ...addressWords(step.address)];
+    case 'close':
+      return [op, SLOT[step.role]];
+    case 'listen':
+      return [op, SLOT.ours];
+    case 'read': {
+      const { level, number } = optionNamed(step.option, 'getsockopt');
+      return [op, SLOT.ours, level, number, step.offset];
+    }
+  }
 }
 
 function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled {
@@ -55,21 +66,24 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
   );
   // The default differs between systems and can be changed by sysctl and registry.
   if (family === 6) wanted.unshift(['IPV6_V6ONLY', request.ipv6Only]);
-  const first: readonly Setting[] = policy.attempts[0]?.beforeBind ?? [];
+  const { EADDRINUSE, EAFNOSUPPORT } = addon.constants as Record<string, number>;
+  const header = [typeNumber(request.protocol), policy.rounds, DO_NOT_LISTEN, EADDRINUSE, EAFNOSUPPORT] as number[];
+  const attempts = policy.attempts.flatMap(({ steps }) => [steps.length, ...steps.flatMap(stepWords)]);
+  const always = settingsWords([...policy.undo, ...wanted]);
   return {
     policy,
-    plan: planWords(request.protocol, wanted, policy),
-    beforeBind: new Int32Array(settingsWords([...policy.undo, ...wanted, ...first])),
-    afterAdoption: new Int32Array(settingsWords(policy.afterAdoption)),
+    plan: new Int32Array([...header, ...always, policy.attempts.length, ...attempts]),
+    afterListen: new Int32Array(settingsWords(policy.afterListen)),
     overLeftovers: policy.overLeftovers && compile(policy.overLeftovers, request, family),
   };
 }
 
 /** The request as a policy is asked. */
 export function askedOf(request: BindRequest, place: Place): PolicyRequest {
-  const { protocol, sharing, leftovers, reserve, ipv6Only } = request;
+  const { protocol, sharing, leftovers, reserve, ipv6Only, guard, socketOptions } = request;
   const address = isAny(place.address) ? 'any' : 'specific';
-  return { protocol, sharing, leftovers, reserve, address, family: place.addressFamily, ipv6Only };
+  const device = socketOptions?.SO_BINDTODEVICE !== undefined;
+  return { protocol, sharing, leftovers, reserve, address, family: place.addressFamily, ipv6Only, guard, device };
 }
 
 const SHARINGS = { exclusive: 0, 'reuse-address': 1, 'reuse-port': 2, raw: 3 } as const;
@@ -83,6 +97,8 @@ const DIGITS = Object.values({
   address: ({ address }) => (address === 'any' ? 32 : 0),
   family: ({ family }) => (family === 6 ? 64 : 0),
   ipv6Only: ({ ipv6Only }) => (ipv6Only ? 128 : 0),
+  guard: ({ guard }) => (guard ? 512 : 0),
+  device: ({ device }) => (device ? 1024 : 0),
 } satisfies Record<keyof PolicyRequest, (asked: PolicyRequest) => number>);
 
 const MAPPED = 256;
@@ -95,7 +111,7 @@ export function keyOf(asked: PolicyRequest, { family }: Pick<Place, 'family'>): 
   return key;
 }
 
-const compiled: (Compiled | undefined)[] = new Array(512).fill(undefined);
+const compiled: (Compiled | undefined)[] = new Array(2048).fill(undefined);
 
 /** @throws Error `ENOTSUP` naming the option that this system does not have. */
 export function compiledFor(request: BindRequest, place: Place): Compiled {
@@ -106,6 +122,7 @@ export function compiledFor(request: BindRequest, place: Place): Compiled {
 
   const policy = policyFor(asked);
   if ('unsupported' in policy) throw notSupported(policy.unsupported, policy.reason);
+  if (asked.guard && policy.exclusivity === 'partial') throw notSupported('guard', policy.caveat ?? '');
   const result = compile(policy, request, place.family);
   if (request.socketOptions === undefined) compiled[key] = result;
   return result;

@@ -23,10 +23,14 @@ export function heldAddresses(protocol: BindRequest['protocol'], port: number, p
   return held.filter(({ family }) => family === place.addressFamily).map(({ address }) => address);
 }
 
+const SLOT_WORD = 7;
+
 /** With what Windows leaves out: it says WSAEACCES for an exclusive holder and for an excluded range alike. */
 export function lastRefusal({ protocol }: BindRequest, place: Place, port: number): Refusal {
   const stated = statedRefusal();
   if (system !== 'windows' || stated.code !== 'EACCES' || stated.syscall !== 'bind') return stated;
+  // A guard has no options: the two are the same conflict, seen from different options of the holder.
+  if (addon.status[SLOT_WORD] !== 0) return { ...stated, code: 'EADDRINUSE' };
   const overlaps = (address: string) => address === place.address || isAny(address) || isAny(place.address);
   return heldAddresses(protocol, port, place).some(overlaps) ? { ...stated, code: 'EADDRINUSE' } : stated;
 }

@@ -27,6 +27,15 @@ export interface BindOptions {
   reserve?: boolean | undefined;
   /** Options to set before bind, by the kernel's name: `{ TCP_DEFER_ACCEPT: 5, SO_RCVBUF: 1 << 20 }`. */
   socketOptions?: SocketOptions | undefined;
+  /**
+   * Hold the port on every other address of the family too, so that no other user's socket can come over to this one.
+   *
+   * - Linux: for a specific IPv4 address of TCP, and for UDP with SO_BINDTODEVICE; costs a second descriptor. No other
+   *   socket can have the port on any address.
+   * - Wherever the mode is exclusive in full without it, it changes nothing; elsewhere `ENOTSUP`.
+   * @defaultValue false
+   */
+  guard?: boolean | undefined;
   /** Do not warn where the system leaves a hole (`exclusivity: 'partial'`). @defaultValue false */
   acceptPartial?: boolean | undefined;
 }
@@ -73,6 +82,7 @@ export interface BindRequest {
   readonly leftovers: Leftovers;
   readonly reserve: boolean;
   readonly socketOptions: SocketOptions | undefined;
+  readonly guard: boolean;
   readonly acceptPartial: boolean;
 }
 
@@ -86,6 +96,7 @@ const KNOWN = {
   leftovers: true,
   reserve: true,
   socketOptions: true,
+  guard: true,
   acceptPartial: true,
 } satisfies Record<keyof BindOptions, true>;
 
@@ -201,6 +212,8 @@ export function checkBindOptions(options: BindOptions): BindRequest {
   if (leftovers === 'refuse' && sharing !== 'exclusive') {
     throw incompatible("leftovers: 'refuse'", `sharing: '${sharing}'`);
   }
+  const guard = boolean('guard', options.guard);
+  if (guard && sharing !== 'exclusive') throw incompatible('guard', `sharing: '${sharing}'`);
   const ipv6Only = boolean('ipv6Only', options.ipv6Only);
   if (ipv6Only && host !== undefined && isIP(host) === 4) throw incompatible('ipv6Only', `host: '${host}'`);
 
@@ -214,6 +227,7 @@ export function checkBindOptions(options: BindOptions): BindRequest {
     leftovers,
     reserve: boolean('reserve', options.reserve),
     socketOptions: checkSocketOptions(options.socketOptions, sharing),
+    guard,
     acceptPartial: boolean('acceptPartial', options.acceptPartial),
   };
 }

@@ -1,15 +1,15 @@
 // Foretells from the list of sockets whether a request could be bound, by the rule of the running system.
 import type { SocketRow } from '../addon.ts';
-import { canonical, isAny } from '../address.ts';
-import { follow, type Steps } from '../bind/guard.ts';
+import { isAny } from '../address.ts';
+import { type Doer, follow } from '../bind/guard.ts';
 import type { Place } from '../bind/places.ts';
 import { type Compiled, compiledFor } from '../bind/plan.ts';
 import type { BindRequest } from '../bind/request.ts';
 import { existingOf } from '../socket-list.ts';
 import { rule } from '../systems/running.ts';
-import type { Answer, Attempt, Existing, Known, Newcomer, Setting } from '../systems/system.ts';
+import type { Answer, Existing, Known, Newcomer, Role, Rule, Step } from '../systems/system.ts';
 
-/** What the rule says against a step; without a code where it does not decide. */
+/** What the rule says against an attempt; without a code where it does not decide. */
 interface Foreseen {
   readonly code: string | undefined;
 }
@@ -20,10 +20,15 @@ interface Allowed {
 
 const ALLOWED: Allowed = { isAllowed: true };
 
-const isIdle = ({ state }: Existing) => state === 'listening' || state === 'bound';
+/** A socket of an attempt, as far as its steps have come. */
+interface Own {
+  family: 4 | 6;
+  options: Map<string, unknown>;
+  bound?: Existing;
+}
 
-/** The steps of a policy as the rule of the system foretells them. */
-class RuleSteps implements Steps<Compiled, Allowed, Allowed, Foreseen> {
+/** The attempts as the rule of the system foretells them. */
+class ByRule implements Doer<Compiled, Allowed, Foreseen> {
   readonly port: number;
   readonly #request: BindRequest;
   readonly #place: Place;
@@ -43,20 +48,8 @@ class RuleSteps implements Steps<Compiled, Allowed, Allowed, Foreseen> {
     return isHeld ? { code: 'EADDRINUSE' } : undefined;
   }
 
-  hold(address: string, options: readonly Setting[]): Allowed | Foreseen {
-    const guard = { ...this.#newcomer(options), ...canonical(address), ipv6Only: true };
-    const answer = rule.bind(this.#existing, guard);
-    return answer === 'ok' ? ALLOWED : { code: answer };
-  }
-
-  portOf(): number {
-    return this.port;
-  }
-
-  letGo(): void {}
-
   attempt({ policy }: Compiled): Allowed | Foreseen {
-    const answers = policy.attempts.map((attempt) => this.#answerTo(attempt));
+    const answers = policy.attempts.map(({ steps }) => this.#answerTo(steps));
     const isAllowed = answers.includes('ok');
     this.#own = isAllowed ? 1 : 0;
     if (isAllowed) return ALLOWED;
@@ -64,33 +57,71 @@ class RuleSteps implements Steps<Compiled, Allowed, Allowed, Foreseen> {
   }
 
   countUnconnected(): number {
-    return this.#existing.filter(isIdle).length + this.#own;
+    return this.#existing.filter(({ state }) => state === 'listening' || state === 'bound').length + this.#own;
   }
 
   undo(): void {
     this.#own = 0;
   }
 
-  #answerTo({ beforeBind, beforeListen }: Attempt): Answer {
-    const answer = rule.bind(this.#existing, this.#newcomer(beforeBind));
-    if (answer !== 'ok' || this.#request.protocol === 'udp') return answer;
-    return rule.listen(this.#existing, this.#newcomer([...beforeBind, ...beforeListen]));
+  /** The first answer but 'ok'. */
+  #answerTo(steps: readonly Step[]): Answer {
+    const own = new Map<Role, Own>([['ours', { family: this.#place.addressFamily, options: new Map() }]]);
+    for (const step of steps) {
+      const answer = this.#take(step, own);
+      if (answer !== 'ok') return answer;
+    }
+    return 'ok';
   }
 
-  #newcomer(settings: readonly Setting[]): Newcomer {
-    const has = (name: string) => settings.some(([option, value]) => option === name && value === true);
-    const { address, addressFamily: family } = this.#place;
+  #take(step: Step, own: Map<Role, Own>): Answer {
+    if (step.do === 'open') own.set(step.role, { family: step.family, options: new Map() });
+    else if (step.do === 'close') own.delete(step.role);
+    else if (step.do === 'set') for (const [name, value] of step.options) own.get(step.role)?.options.set(name, value);
+    else if (step.do === 'bind') return this.#bind(step.role, step.address, own);
+    else if (step.do === 'listen') return this.#ask(rule.listen, 'ours', own);
+    return 'ok';
+  }
+
+  #bind(role: Role, address: string | undefined, own: Map<Role, Own>): Answer {
+    const socket = own.get(role) as Own;
+    const answer = this.#ask(rule.bind, role, own, address);
+    if (answer === 'ok') socket.bound = { ...this.#newcomer(socket, address), state: 'bound' };
+    return answer;
+  }
+
+  #ask(ask: Rule['bind'], role: Role, own: Map<Role, Own>, address?: string): Answer {
+    const socket = own.get(role) as Own;
+    // The options of the others may have changed since they were bound.
+    const others = [...own.values()].filter((one) => one !== socket && one.bound !== undefined);
+    const beside = others.map((one) => ({ ...(one.bound as Existing), ...optionsOf(one) }));
+    const newcomer =
+      socket.bound === undefined ? this.#newcomer(socket, address) : { ...socket.bound, ...optionsOf(socket) };
+    return ask([...this.#existing, ...beside], { ...newcomer, protocol: this.#request.protocol } as Newcomer);
+  }
+
+  #newcomer(socket: Own, address: string | undefined): Newcomer {
+    const isOurs = address === undefined;
+    const ipv6Only = isOurs ? this.#request.ipv6Only : socket.options.get('IPV6_V6ONLY') !== false;
+    const { address: place, addressFamily } = this.#place;
     return {
       protocol: this.#request.protocol,
-      address,
-      family,
-      ipv6Only: this.#request.ipv6Only,
-      reuseAddress: has('SO_REUSEADDR'),
-      reusePort: has('SO_REUSEPORT'),
-      exclusive: has('SO_EXCLUSIVEADDRUSE'),
+      address: address ?? place,
+      family: isOurs ? addressFamily : socket.family,
+      ipv6Only,
+      ...optionsOf(socket),
       uid: process.geteuid?.(),
     };
   }
+}
+
+function optionsOf({ options }: Own): Pick<Newcomer, 'reuseAddress' | 'reusePort' | 'exclusive'> {
+  const has = (name: string) => options.get(name) === true;
+  return {
+    reuseAddress: has('SO_REUSEADDR'),
+    reusePort: has('SO_REUSEPORT'),
+    exclusive: has('SO_EXCLUSIVEADDRUSE'),
+  };
 }
 
 /**
@@ -98,7 +129,7 @@ class RuleSteps implements Steps<Compiled, Allowed, Allowed, Foreseen> {
  * @throws Error `ENOTSUP` naming the option that this system does not have
  */
 export function predict(rows: readonly SocketRow[], request: BindRequest, place: Place): Known {
-  const foreseen = follow(compiledFor(request, place), new RuleSteps(request, place, rows.map(existingOf)));
+  const foreseen = follow(compiledFor(request, place), new ByRule(request, place, rows.map(existingOf)));
   if (!('code' in foreseen)) return true;
   return foreseen.code === undefined ? undefined : false;
 }

@@ -405,7 +405,8 @@ export type OtherConstant =
   | 'SOL_MPTCP'
   | 'AF_UNIX'
   | 'IPPROTO_MPTCP'
-  | 'EADDRINUSE';
+  | 'EADDRINUSE'
+  | 'EAFNOSUPPORT';
 
 /** A line each: name, level, type, direction, systems, and the least and greatest value if the kernel checks neither. */
 export const ROWS = `

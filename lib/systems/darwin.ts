@@ -3,18 +3,24 @@ import { isAny, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
+  BIND,
   bestFitting,
   both,
   type Existing,
+  LISTEN,
   type Newcomer,
   not,
   type OperatingSystem,
   type Policy,
   type PolicyRequest,
+  type Promised,
   type Protocol,
+  type Role,
   type Rule,
   rawPolicy,
   type Setting,
+  type Step,
+  set,
   strictest,
   type Unsupported,
 } from './system.ts';
@@ -65,6 +71,9 @@ const UDP_UNDO: readonly Setting[] = [
   ['SO_REUSEPORT', false],
 ];
 
+// The port is chosen on 0.0.0.0 and may be taken on ::.
+const OTHER_PORTS = 16;
+
 const WILDCARD =
   'macOS lets a process of the same user (or root) that sets SO_REUSEADDR bind a specific address over this wildcard ' +
   'and take its connections; bind the specific addresses you serve';
@@ -83,26 +92,44 @@ function policy(request: PolicyRequest): Policy | Unsupported {
       reason: 'on macOS it does not spread connections: one listener of the group gets everything',
     };
   }
-  const policy = { rounds: 1, undo, afterAdoption: [] } as const;
+  const policy = { rounds: OTHER_PORTS, undo, afterListen: [] } as const;
+  const serve = protocol === 'udp' || reserve ? [] : [LISTEN];
   if (sharing === 'reuse-address') {
-    const attempt: Attempt = { beforeBind: [ADDRESS_ON], beforeListen: [] };
     const caveat = 'macOS lets sockets with SO_REUSEADDR hold a wildcard and its specific addresses on one port';
-    return { ...policy, attempts: [attempt], exclusivity: 'partial', caveat };
+    const attempts = [{ steps: [set('ours', ADDRESS_ON), BIND, ...serve] }];
+    return { ...policy, attempts, exclusivity: 'partial', caveat, warns: true };
   }
   // The conflict check looks at the newcomer's options alone: a plain bind refuses every overlap, leftovers included, and
   // one with SO_REUSEADDR next to nothing. A dual-stack :: binds over a 0.0.0.0 of anybody (the reverse fails), and port
   // 0 on :: ignores IPv4 sockets: hold the port on 0.0.0.0 first.
-  const plain: Attempt = { outcome: 'clean', beforeBind: [], beforeListen: [] };
-  const guard = address === 'any' && family === 6 && !ipv6Only ? { guard: '0.0.0.0' } : {};
-  const exact: Policy = { ...policy, ...guard, attempts: [plain], ...promise(address, protocol) };
-  // A reservation stays plain: for as long as it does not listen, nobody could tell it from a rival.
+  const isDual = address === 'any' && family === 6 && !ipv6Only;
+  const bound = (...options: readonly Setting[]): Step[] =>
+    isDual ? guarded(options) : [...(options.length > 0 ? [set('ours', ...options)] : []), BIND];
+  const exact: Policy = {
+    ...policy,
+    attempts: [{ outcome: 'clean', steps: [...bound(), ...serve] }],
+    ...promise(address, protocol),
+  };
+  // A reservation stays plain: for as long as it does not listen, nobody could tell it from somebody else's.
   if (protocol === 'udp' || leftovers === 'refuse' || reserve) return exact;
-  const over: Attempt = { outcome: 'over-leftovers', beforeBind: [ADDRESS_ON], beforeListen: [] };
-  return { ...exact, overLeftovers: { ...exact, guardOptions: [ADDRESS_ON], attempts: [over] } };
+  const over: Attempt = { outcome: 'over-leftovers', steps: [...bound(ADDRESS_ON), ...serve] };
+  return { ...exact, overLeftovers: { ...exact, attempts: [over] } };
 }
 
-function promise(address: PolicyRequest['address'], protocol: Protocol): Pick<Policy, 'exclusivity' | 'caveat'> {
-  if (address === 'any') return { exclusivity: 'partial', caveat: WILDCARD };
+function guarded(options: readonly Setting[]): Step[] {
+  const own = (role: Role): Step[] => (options.length > 0 ? [set(role, ...options)] : []);
+  return [
+    { do: 'open', role: 'guard', family: 4 },
+    ...own('guard'),
+    { do: 'bind', role: 'guard', address: '0.0.0.0' },
+    ...own('ours'),
+    BIND,
+    { do: 'close', role: 'guard' },
+  ];
+}
+
+function promise(address: PolicyRequest['address'], protocol: Protocol): Promised & Pick<Policy, 'warns'> {
+  if (address === 'any') return { exclusivity: 'partial', caveat: WILDCARD, warns: true };
   return protocol === 'tcp' ? { exclusivity: 'full' } : { exclusivity: 'partial', caveat: CONNECTED };
 }
 

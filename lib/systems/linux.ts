@@ -4,18 +4,23 @@ import { isAny, type Local, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
+  BIND,
   bestFitting,
   both,
   type Existing,
   either,
+  LISTEN,
   type Newcomer,
   not,
   type OperatingSystem,
   type Policy,
   type PolicyRequest,
+  type Promised,
   type Rule,
   rawPolicy,
   type Setting,
+  type Step,
+  set,
   strictest,
   type Unsupported,
 } from './system.ts';
@@ -72,17 +77,85 @@ const rule: Rule = {
 
 const ON: Setting = ['SO_REUSEADDR', true];
 const OFF: Setting = ['SO_REUSEADDR', false];
+const PORT_ON: Setting = ['SO_REUSEPORT', true];
+const PORT_OFF: Setting = ['SO_REUSEPORT', false];
 
-// A plain bind refuses everything that overlaps, leftovers included. SO_REUSEADDR is set before listen() all the same:
-// what a connection inherits decides whether its TIME_WAIT blocks the next start, and listen() itself refuses a second
-// listener whatever its options are.
-const PLAIN: Attempt = { outcome: 'clean', beforeBind: [], beforeListen: [ON] };
-const OVER_LEFTOVERS: Attempt = { outcome: 'over-leftovers', beforeBind: [ON], beforeListen: [] };
+// SO_REUSEADDR after listen(), never before: in between, a stranger who has set it too could bind, and take connections
+// without ever listening. What a connection inherits decides whether its TIME_WAIT blocks the next start, so those that were
+// quicker (tcpi_unacked: they wait to be accepted) are counted, and get it when they are accepted.
+const SERVE: readonly Step[] = [LISTEN, set('ours', ON), { do: 'read', option: 'TCP_INFO', offset: 24 }];
 
-// Two sockets that were bound with SO_REUSEADDR and call listen() in the same instant can both lose, never both win.
-const ROUNDS = 3;
+// A plain bind refuses everything that overlaps, leftovers included. What a failed attempt has set is cleared.
+const PLAIN: readonly Step[] = [BIND, ...SERVE];
+const CLEAR = set('ours', OFF, PORT_OFF);
 
-const SAME_USER = 'any process of the same user can join the SO_REUSEPORT group at any time';
+// Two sockets that were bound with SO_REUSEADDR and call listen() in the same instant can both lose, never both win; and a
+// port that the system chose for a guard may be taken on the address itself.
+const ROUNDS = 16;
+
+// An address that no interface has (RFC 5737, RFC 3849): binding it there moves the kernel's quick check, which lets
+// sockets of the same user pass, away from ours (sk_reuseport_match).
+const ELSEWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+const FREEBIND: Readonly<Record<4 | 6, Setting>> = { 4: ['IP_FREEBIND', true], 6: ['IPV6_FREEBIND', true] };
+
+function elsewhere(family: 4 | 6): Step[] {
+  return [
+    { do: 'open', role: 'third', family },
+    set('third', PORT_ON, FREEBIND[family]),
+    { do: 'bind', role: 'third', address: ELSEWHERE[family] },
+    { do: 'close', role: 'third' },
+  ];
+}
+
+// Whoever has an address of the family with the same port is in the way of a plain wildcard, and nobody else comes in while
+// it is there: ours may, because both have SO_REUSEPORT and the same user.
+function guardOn(family: 4 | 6, ...options: readonly Setting[]): Step[] {
+  const dual: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', false]] : [];
+  return [
+    { do: 'open', role: 'guard', family },
+    set('guard', ...dual, ...options),
+    { do: 'bind', role: 'guard', address: family === 6 ? '::' : '0.0.0.0' },
+    ...(options.length > 0 ? [set('guard', OFF)] : []),
+    set('guard', PORT_ON),
+  ];
+}
+
+/** The guard goes once ours is bound: who comes later finds a plain socket. */
+function momentaryGuard({ protocol, family, reserve }: PolicyRequest): Step[] {
+  const bound = [...guardOn(family), set('ours', OFF, PORT_ON), BIND];
+  const closed: Step[] = [set('ours', PORT_OFF), { do: 'close', role: 'guard' }];
+  if (protocol === 'udp') return [...bound, ...closed];
+  return reserve ? [...bound, ...elsewhere(family), ...closed] : [...bound, ...closed, ...SERVE];
+}
+
+/** The guard stays. */
+function keptGuard({ protocol, family, reserve }: PolicyRequest, ...options: readonly Setting[]): Step[] {
+  const bound = [...guardOn(family, ...options), set('ours', OFF, PORT_ON, ...options), BIND];
+  if (protocol === 'udp') return [...bound, set('guard', PORT_OFF), set('ours', PORT_OFF)];
+  const closed = [...elsewhere(family), set('guard', PORT_OFF), set('ours', PORT_OFF)];
+  const [listen, ...then] = SERVE;
+  return reserve ? [...bound, ...closed] : [...bound, listen as Step, ...closed, ...then];
+}
+
+const FULL: Promised = { exclusivity: 'full' };
+
+const partial = (caveat: string): Promised => ({ exclusivity: 'partial', caveat });
+
+const SPECIFIC = partial(
+  'on Linux a socket of another user that is bound to a multicast or broadcast address can take connections that are meant ' +
+    'for a specific IPv4 address (guard: true holds the port on every other address)',
+);
+const DEVICE = partial(
+  'on Linux a socket of another user that is bound to another device can come over to this one (guard: true holds the port)',
+);
+const SHARED_NUMBER = partial(
+  'another user listens on the same port of another address, so the port cannot be held on every address (guard)',
+);
+const LEFTOVERS = partial(
+  'over leftovers Linux lets sockets of other users share the port as long as they do not listen; those that were listed ' +
+    'are refused or named, and one that hides from the list cannot be excluded',
+);
+const SAME_USER = partial('any process of the same user can join the SO_REUSEPORT group at any time');
 
 // Every libuv handle sets SO_REUSEADDR on the UDP socket it opens, and with it on both sides any user can take the
 // datagrams.
@@ -94,38 +167,66 @@ function policy(request: PolicyRequest): Policy | Unsupported {
   return protocol === 'tcp' ? tcp(request) : udp(request);
 }
 
-function tcp({ sharing, leftovers, reserve }: PolicyRequest): Policy {
-  const policy = { rounds: 1, undo: [], afterAdoption: [] } as const;
+// Over leftovers a socket that is bound and does not listen shares the address, whoever has it.
+const OVER_LEFTOVERS: Attempt = {
+  outcome: 'over-leftovers',
+  steps: [set('ours', PORT_OFF, ON), BIND, ...SERVE],
+  promise: LEFTOVERS,
+  strangers: true,
+};
+
+function tcp(request: PolicyRequest): Policy {
+  const { sharing, leftovers, reserve, guard } = request;
+  const policy = { rounds: ROUNDS, undo: [], afterListen: [ON] } as const;
   if (sharing === 'reuse-port') {
-    // Both, because leftovers of a socket with one of the two block a newcomer with only the other.
-    const both: Attempt = { beforeBind: [ON, ['SO_REUSEPORT', true]], beforeListen: [] };
-    return { ...policy, attempts: [both], exclusivity: 'partial', caveat: SAME_USER };
+    // Both are needed over leftovers alone: they let everybody in who has them too.
+    const alone: Attempt = { steps: [set('ours', PORT_ON), BIND, ...SERVE] };
+    const both: Attempt = { steps: [set('ours', ON), BIND, ...SERVE], strangers: true };
+    return { ...policy, attempts: [alone, both], ...SAME_USER };
   }
   if (reserve && sharing === 'reuse-address') {
-    const caveat =
+    const shared =
       'a socket bound with SO_REUSEADDR that does not listen yet can be bound over by any other with SO_REUSEADDR';
-    return { ...policy, attempts: [{ beforeBind: [ON], beforeListen: [] }], exclusivity: 'partial', caveat };
+    return { ...policy, attempts: [{ steps: [set('ours', ON), BIND] }], ...partial(shared) };
   }
-  if (reserve) {
-    // Never SO_REUSEADDR before listen(), not even for a moment: an intruder that also sets it could bind in between,
-    // and listen first. Set afterwards it opens nothing.
-    return { ...policy, attempts: [{ ...PLAIN, beforeListen: [] }], afterAdoption: [ON], exclusivity: 'full' };
-  }
-  const attempts = leftovers === 'reuse' ? [PLAIN, OVER_LEFTOVERS] : [PLAIN];
-  return { ...policy, attempts, rounds: ROUNDS, exclusivity: 'full' };
+  const isWhole = request.address === 'any' && !(request.family === 6 && request.ipv6Only);
+  const steps = reserve ? [BIND] : PLAIN;
+  const over = leftovers === 'reuse' && !reserve ? [OVER_LEFTOVERS] : [];
+  if (isWhole) return { ...policy, attempts: [{ outcome: 'clean', steps }, ...over], ...FULL };
+  if (request.family === 4 && !guard)
+    return { ...policy, attempts: [{ outcome: 'clean', steps }, ...over], ...SPECIFIC };
+  const isKept = request.family === 4;
+  const guarded: Attempt = { outcome: 'clean', steps: isKept ? keptGuard(request) : momentaryGuard(request) };
+  const guardedOver = isKept ? over.map((attempt) => ({ ...attempt, steps: keptGuard(request, ON) })) : [];
+  const unguarded: Attempt = {
+    outcome: 'clean',
+    steps: [CLEAR, ...steps],
+    promise: isKept ? SHARED_NUMBER : FULL,
+    strangers: true,
+  };
+  return { ...policy, attempts: [guarded, ...guardedOver, unguarded, ...over], ...FULL };
 }
 
-function udp({ sharing }: PolicyRequest): Policy {
-  const policy = { rounds: 1, undo: UDP_UNDO, afterAdoption: [] } as const;
-  if (sharing === 'reuse-port') {
-    const port: Attempt = { beforeBind: [['SO_REUSEPORT', true]], beforeListen: [] };
-    return { ...policy, attempts: [port], exclusivity: 'partial', caveat: SAME_USER };
-  }
+function udp(request: PolicyRequest): Policy {
+  const { sharing, address, family, ipv6Only, guard, device } = request;
+  const policy = { rounds: ROUNDS, undo: UDP_UNDO, afterListen: [] } as const;
+  if (sharing === 'reuse-port') return { ...policy, attempts: [{ steps: [set('ours', PORT_ON), BIND] }], ...SAME_USER };
   if (sharing === 'reuse-address') {
-    const caveat = 'any process, of any user, that sets SO_REUSEADDR can bind the port and take the datagrams';
-    return { ...policy, attempts: [{ beforeBind: [ON], beforeListen: [] }], exclusivity: 'partial', caveat };
+    const shared = 'any process, of any user, that sets SO_REUSEADDR can bind the port and take the datagrams';
+    return { ...policy, attempts: [{ steps: [set('ours', ON), BIND] }], ...partial(shared) };
   }
-  return { ...policy, attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }], exclusivity: 'full' };
+  const plain: Attempt = { outcome: 'clean', steps: [BIND] };
+  if (device && !guard) return { ...policy, attempts: [plain], ...DEVICE };
+  if (!device && address === 'any' && !(family === 6 && ipv6Only)) return { ...policy, attempts: [plain], ...FULL };
+  const steps = device ? keptGuard(request) : momentaryGuard(request);
+  return {
+    ...policy,
+    attempts: [
+      { outcome: 'clean', steps },
+      { outcome: 'clean', steps: [CLEAR, BIND], promise: device ? SHARED_NUMBER : FULL, strangers: true },
+    ],
+    ...FULL,
+  };
 }
 
 export const linux: OperatingSystem = { rule, policy };

@@ -23,6 +23,10 @@ export interface PolicyRequest {
   readonly address: 'any' | 'specific';
   readonly family: 4 | 6;
   readonly ipv6Only: boolean;
+  /** Hold the port on every other address too. */
+  readonly guard: boolean;
+  /** The socket is bound to one device (SO_BINDTODEVICE). */
+  readonly device: boolean;
 }
 
 /** One option and its value, by name. */
@@ -30,29 +34,49 @@ export type Setting = {
   readonly [Name in OptionName]: readonly [name: Name, value: OptionValues[Name]];
 }[OptionName];
 
-/** One try to bind: the options before bind() and those between bind() and listen(). */
-export interface Attempt {
-  /** What it means that this attempt bound the address; absent where the system cannot tell. */
-  readonly outcome?: BindOutcome;
-  readonly beforeBind: readonly Setting[];
-  readonly beforeListen: readonly Setting[];
-}
+/** The socket that is asked for, or one that only helps it. */
+export type Role = 'ours' | 'guard' | 'third';
 
-export interface Policy {
-  /** Tried in order on one socket as long as bind() says EADDRINUSE. */
-  readonly attempts: readonly Attempt[];
-  /** How often everything starts again when listen() says EADDRINUSE. */
-  readonly rounds: number;
-  /** What libuv has set on a socket that it opened (UDP): undone before anything else. */
-  readonly undo: readonly Setting[];
-  /** Set when a reservation is adopted, right after listen(), and on connections that were quicker. */
-  readonly afterAdoption: readonly Setting[];
+/** One system call of an attempt, or two. Steps on a helper that the machine has no family for are left out. */
+export type Step =
+  | { readonly do: 'open'; readonly role: 'guard' | 'third'; readonly family: 4 | 6 }
+  | { readonly do: 'set'; readonly role: Role; readonly options: readonly Setting[] }
+  /** Without an address: to the one that is asked for. All on one port, which the system chooses for the first if it may. */
+  | { readonly do: 'bind'; readonly role: Role; readonly address?: string }
+  | { readonly do: 'listen' }
+  | { readonly do: 'close'; readonly role: 'guard' | 'third' }
+  /** Remembers a 32-bit number of an option's value. */
+  | { readonly do: 'read'; readonly option: OptionName; readonly offset: number };
+
+export interface Promised {
+  /** `'full'`: no other user but the superuser can get what is meant for us. */
   readonly exclusivity: 'full' | 'partial';
   /** The hole that the system leaves, in a sentence. */
   readonly caveat?: string;
-  /** A second address that a socket of its own, with `guardOptions` only, must be able to hold while ours is bound. */
-  readonly guard?: string;
-  readonly guardOptions?: readonly Setting[];
+}
+
+/** One try to bind. Our own socket is open, and has the caller's options. */
+export interface Attempt {
+  /** What it means that this attempt bound the address; absent where the system cannot tell. */
+  readonly outcome?: BindOutcome;
+  readonly steps: readonly Step[];
+  /** In place of what the policy promises. */
+  readonly promise?: Promised;
+  /** Strangers may be among the sockets of the port: the list is asked once it is done. */
+  readonly strangers?: true;
+}
+
+export interface Policy extends Promised {
+  /** Tried in order on one socket as long as bind() says EADDRINUSE. */
+  readonly attempts: readonly Attempt[];
+  /** How often everything starts again when listen() says EADDRINUSE, or when a port that the system chose is taken. */
+  readonly rounds: number;
+  /** What libuv has set on a socket that it opened (UDP): undone before anything else. */
+  readonly undo: readonly Setting[];
+  /** Set right after listen() when a reservation is adopted, and on connections that were quicker than that. */
+  readonly afterListen: readonly Setting[];
+  /** Another program's ordinary bind and listen can share the port: worth a warning at each start. */
+  readonly warns?: true;
   /**
    * What may be tried after EADDRINUSE, provided that nothing but connections is listed on the address: the system would
    * let it share the address with sockets that are merely bound or listening, so they are looked for before and after.
@@ -68,13 +92,20 @@ export interface Unsupported {
   readonly reason: string;
 }
 
+export const BIND: Step = { do: 'bind', role: 'ours' };
+export const LISTEN: Step = { do: 'listen' };
+
+export function set(role: Role, ...options: readonly Setting[]): Step {
+  return { do: 'set', role, options };
+}
+
 /** Sets exactly what the caller listed, on every system alike. */
 export function rawPolicy(undo: readonly Setting[]): Policy {
   return {
-    attempts: [{ beforeBind: [], beforeListen: [] }],
+    attempts: [{ steps: [BIND, LISTEN] }],
     rounds: 1,
     undo,
-    afterAdoption: [],
+    afterListen: [],
     exclusivity: 'partial',
     caveat: "sharing: 'raw' sets exactly the options it was given and promises nothing",
   };

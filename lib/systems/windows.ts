@@ -2,15 +2,20 @@
 import { isAny, overlap } from '../address.ts';
 import {
   type Answer,
+  type Attempt,
+  BIND,
   bestFitting,
   type Existing,
   either,
+  LISTEN,
   type Newcomer,
   type OperatingSystem,
   type Policy,
   type PolicyRequest,
   type Rule,
   rawPolicy,
+  type Step,
+  set,
   strictest,
   type Unsupported,
 } from './system.ts';
@@ -52,8 +57,11 @@ const rule: Rule = {
   },
 };
 
+// With a guard, the port is chosen on one address and may be taken on the other.
+const OTHER_PORTS = 16;
+
 function policy(request: PolicyRequest): Policy | Unsupported {
-  const { sharing, protocol, address, family } = request;
+  const { sharing, protocol, address, family, reserve } = request;
   if (sharing === 'raw') return rawPolicy([]);
   if (sharing === 'reuse-address') {
     return {
@@ -65,29 +73,39 @@ function policy(request: PolicyRequest): Policy | Unsupported {
   }
   if (sharing === 'reuse-port') return { unsupported: 'SO_REUSEPORT', reason: 'Windows has no such option' };
 
-  const policy = {
-    attempts: [{ outcome: 'clean', beforeBind: [['SO_EXCLUSIVEADDRUSE', true]], beforeListen: [] }],
-    rounds: 1,
-    undo: [],
-    afterAdoption: [],
-  } as const;
+  const policy = { rounds: OTHER_PORTS, undo: [], afterListen: [] } as const;
+  const serve = protocol === 'udp' || reserve ? [] : [LISTEN];
+  const exclusive: Step[] = [set('ours', ['SO_EXCLUSIVEADDRUSE', true]), BIND];
   if (address === 'specific') {
     // An exclusive bind of a specific address succeeds silently over somebody's wildcard. The owner table lists whoever
     // listens there, a dual-stack :: under IPv4 too, and whoever has bound a UDP port. It does not list a TCP socket that
     // is merely bound: a socket without options must be able to hold the wildcard meanwhile.
     const wildcard = family === 6 ? '::' : '0.0.0.0';
-    const guard = protocol === 'tcp' ? { guard: wildcard } : {};
-    return { ...policy, ...guard, exclusivity: 'full', conflicting: [wildcard] };
+    const steps = protocol === 'udp' ? exclusive : guarded(family, wildcard, exclusive);
+    const attempts: Attempt[] = [{ outcome: 'clean', steps: [...steps, ...serve] }];
+    return { ...policy, attempts, exclusivity: 'full', conflicting: [wildcard] };
   }
-  if (family === 6) return { ...policy, exclusivity: 'full' };
+  const attempts: Attempt[] = [{ outcome: 'clean', steps: [...exclusive, ...serve] }];
+  if (family === 6) return { ...policy, attempts, exclusivity: 'full' };
   return {
     ...policy,
+    attempts,
     exclusivity: 'partial',
     caveat:
       'it is not established that Windows refuses a dual-stack :: on the port of an 0.0.0.0; bind :: instead, which ' +
       'serves IPv4 too',
     ...(protocol === 'tcp' ? { conflicting: ['0.0.0.0'] } : {}),
   };
+}
+
+function guarded(family: 4 | 6, wildcard: string, steps: readonly Step[]): Step[] {
+  return [
+    { do: 'open', role: 'guard', family },
+    ...(family === 6 ? [set('guard', ['IPV6_V6ONLY', true])] : []),
+    { do: 'bind', role: 'guard', address: wildcard },
+    ...steps,
+    { do: 'close', role: 'guard' },
+  ];
 }
 
 export const windows: OperatingSystem = { rule, policy };

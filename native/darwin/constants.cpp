@@ -147,6 +147,7 @@ const Constant kConstants[] = {
     {"LOCAL_PEEREUUID", LOCAL_PEEREUUID},
     {"LOCAL_PEERTOKEN", LOCAL_PEERTOKEN},
     {"EADDRINUSE", EADDRINUSE},
+    {"EAFNOSUPPORT", EAFNOSUPPORT},
 };
 // clang-format on
 

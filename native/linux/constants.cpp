@@ -261,6 +261,7 @@ const Constant kConstants[] = {
     {"TLS_RX_EXPECT_NO_PAD", TLS_RX_EXPECT_NO_PAD},
     {"TLS_TX_MAX_PAYLOAD_LEN", TLS_TX_MAX_PAYLOAD_LEN},
     {"EADDRINUSE", EADDRINUSE},
+    {"EAFNOSUPPORT", EAFNOSUPPORT},
 };
 // clang-format on
 

@@ -21,12 +21,13 @@ struct Request {
   nlmsghdr header;
   Body body;
   nlattr attribute;
-  inet_diag_bc_op filter[4];
+  inet_diag_bc_op filter[6];
 };
 
-// The kernel itself passes over what has another local port: port <= source <= port.
+// The kernel itself passes over what has another local port (port <= source <= port) and, if only what was bound
+// `explicitly` is asked for, over what has its port from a listener or from connect() (SOCK_BINDPORT_LOCK).
 template <typename Body>
-Request<Body> requestFor(uint16_t type, const Body& body, uint16_t port) {
+Request<Body> requestFor(uint16_t type, const Body& body, uint16_t port, bool explicitly) {
   Request<Body> request;
   memset(&request, 0, sizeof request);
   request.header.nlmsg_len = sizeof request;
@@ -34,12 +35,16 @@ Request<Body> requestFor(uint16_t type, const Body& body, uint16_t port) {
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.body = body;
   request.attribute.nla_type = INET_DIAG_REQ_BYTECODE;
-  request.attribute.nla_len = sizeof request.attribute + sizeof request.filter;
-  // `yes` and `no` are offsets from the operation: to the next one, or 4 past the end, which refuses the socket.
-  request.filter[0] = {INET_DIAG_BC_S_GE, 2 * sizeof(inet_diag_bc_op), 5 * sizeof(inet_diag_bc_op)};
-  request.filter[1].no = port;
-  request.filter[2] = {INET_DIAG_BC_S_LE, 2 * sizeof(inet_diag_bc_op), 3 * sizeof(inet_diag_bc_op)};
+  constexpr unsigned char kOp = sizeof(inet_diag_bc_op);
+  // `yes` and `no` are offsets from the operation: to the next one, or 4 past the end, which refuses the socket. The
+  // kernel insists that `yes` alone leads to the end, hence the jump.
+  request.filter[0] = {INET_DIAG_BC_AUTO, kOp, 2 * kOp};
+  request.filter[1] = {INET_DIAG_BC_JMP, kOp, static_cast<uint16_t>(explicitly ? 6 * kOp : kOp)};
+  request.filter[2] = {INET_DIAG_BC_S_GE, 2 * kOp, 5 * kOp};
   request.filter[3].no = port;
+  request.filter[4] = {INET_DIAG_BC_S_LE, 2 * kOp, 3 * kOp};
+  request.filter[5].no = port;
+  request.attribute.nla_len = sizeof request.attribute + sizeof request.filter;
   return request;
 }
 
@@ -124,6 +129,8 @@ int ask(int netlink, const Request<Body>& request, std::vector<Socket>* list) {
 }  // namespace
 
 int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list) {
+  bool explicitly = (states & kBoundExplicitly) != 0;
+  states &= ~kBoundExplicitly;
   int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return errno;
   int error = 0;
@@ -131,14 +138,14 @@ int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list)
     // The older request names no family: one walk through the kernel's tables, which is what a dump costs, serves both.
     inet_diag_req body = {};
     body.idiag_states = states;
-    error = ask(netlink, requestFor(TCPDIAG_GETSOCK, body, port), list);
+    error = ask(netlink, requestFor(TCPDIAG_GETSOCK, body, port, explicitly), list);
   } else {
     for (uint8_t family : {AF_INET, AF_INET6}) {
       inet_diag_req_v2 body = {};
       body.sdiag_family = family;
       body.sdiag_protocol = IPPROTO_UDP;
       body.idiag_states = states;
-      error = ask(netlink, requestFor(SOCK_DIAG_BY_FAMILY, body, port), list);
+      error = ask(netlink, requestFor(SOCK_DIAG_BY_FAMILY, body, port, explicitly), list);
       // A kernel without IPv6 has no handler for it.
       if (error == ENOENT && family == AF_INET6) error = 0;
       if (error != 0) break;

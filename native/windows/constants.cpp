@@ -183,6 +183,7 @@ const Constant kConstants[] = {
     {"SIO_TIMESTAMPING", SIO_TIMESTAMPING},
     {"SIO_UCAST_IF", SIO_UCAST_IF},
     {"EADDRINUSE", WSAEADDRINUSE},
+    {"EAFNOSUPPORT", WSAEAFNOSUPPORT},
 };
 // clang-format on
 

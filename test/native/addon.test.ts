@@ -1,16 +1,25 @@
 // The addon by itself: what it makes of plans, handles and addresses that are not as they should be.
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
+import { openSockets } from '../fixtures/descriptors.ts';
 import { hasIpv6, isLinux } from '../fixtures/facts.ts';
 
-const { SOCK_STREAM = 0, AF_INET = 0, EADDRINUSE = 0, SOL_SOCKET = 0, SO_RCVBUF = 0 } = addon.constants;
+const { SOCK_STREAM = 0, AF_INET = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
+const { SOL_SOCKET = 0, SO_RCVBUF = 0, SO_REUSEADDR = 0 } = addon.constants;
 
 // No system has it.
 const NO_OPTION = 0x7ffe;
 
-const header = (backlog = 5) => [SOCK_STREAM, 1, backlog, EADDRINUSE];
+const header = (backlog = 5) => [SOCK_STREAM, 1, backlog, EADDRINUSE, EAFNOSUPPORT];
 const plan = (...words: number[]) => new Int32Array(words);
-const PLAIN = plan(...header(), 0, 1, 0, 0);
+
+// native/plan.h: ops and sockets.
+const [OPEN, SET, BIND, LISTEN, CLOSE, READ] = [1, 2, 3, 4, 5, 6];
+const [OURS, GUARD, THIRD] = [0, 1, 2];
+const SERVE = [2, BIND, OURS, 0, LISTEN, OURS];
+const PLAIN = plan(...header(), 0, 1, ...SERVE);
+const descriptors = () => (isLinux ? openSockets() : []);
+const oneStep = (...words: number[]) => plan(...header(), 0, 1, 1, ...words);
 
 describe('open()', () => {
   it('runs a plan, and refuses the same address a second time', () => {
@@ -18,24 +27,74 @@ describe('open()', () => {
     expect(handle).toBeGreaterThan(0);
     const { port } = addon.localAddress(handle) as { port: number };
     expect(addon.open(PLAIN, '127.0.0.1', port)).toBe(-1);
-    expect([...addon.status]).toEqual([EADDRINUSE, 3, 0, 0, 0]);
+    expect([...addon.status]).toEqual([EADDRINUSE, 3, 0, 0, 0, 0, -1, 0]);
     expect(addon.close(handle)).toBe(0);
   });
 
   it.each([
     ['nothing', plan()],
     ['half a header', plan(SOCK_STREAM, 1)],
-    ['no round', plan(SOCK_STREAM, 0, 5, EADDRINUSE, 0, 1, 0, 0)],
+    ['no round', plan(SOCK_STREAM, 0, 5, EADDRINUSE, EAFNOSUPPORT, 0, 1, ...SERVE)],
     ['no attempt', plan(...header(), 0, 0)],
-    ['an attempt cut short', plan(...header(), 0, 1, 0)],
-    ['more than a plan', plan(...header(), 0, 1, 0, 0, 0)],
+    ['an attempt cut short', plan(...header(), 0, 1, 2, BIND, OURS, 0)],
+    ['more than a plan', plan(...header(), 0, 1, ...SERVE, 0)],
     ['more settings than words', plan(...header(), 1000, SOL_SOCKET, SO_RCVBUF, 4, 1)],
-    ['a value longer than the plan', plan(...header(), 1, SOL_SOCKET, SO_RCVBUF, 400, 1, 1, 0, 0)],
-    ['a value of negative length', plan(...header(), 1, SOL_SOCKET, SO_RCVBUF, -4, 1, 1, 0, 0)],
-    ['a value of the greatest length', plan(...header(), 1, SOL_SOCKET, SO_RCVBUF, 2 ** 31 - 1, 1, 1, 0, 0)],
-    ['attempts without end', plan(...header(), 0, 2 ** 31 - 1, 0, 0)],
+    ['a value longer than the plan', plan(...header(), 1, SOL_SOCKET, SO_RCVBUF, 400, 1, 1, ...SERVE)],
+    ['a value of negative length', plan(...header(), 1, SOL_SOCKET, SO_RCVBUF, -4, 1, 1, ...SERVE)],
+    ['a value of the greatest length', plan(...header(), 1, SOL_SOCKET, SO_RCVBUF, 2 ** 31 - 1, 1, 1, ...SERVE)],
+    ['attempts without end', plan(...header(), 0, 2 ** 31 - 1, ...SERVE)],
+    ['steps without end', plan(...header(), 0, 1, 2 ** 31 - 1, BIND, OURS, 0)],
+    ['a step of no kind', oneStep(7, OURS)],
+    ['a socket of no kind', oneStep(BIND, 3, 0)],
+    ['a negative socket', oneStep(BIND, -1, 0)],
+    ['our own socket opened', oneStep(OPEN, OURS, AF_INET)],
+    ['our own socket closed', oneStep(CLOSE, OURS)],
+    ['a guard that listens', oneStep(LISTEN, GUARD)],
+    ['an address of no family', oneStep(BIND, OURS, 8, 0, 0)],
+    ['an address longer than the plan', oneStep(BIND, OURS, 16, 0)],
+    ['a number read before the value', oneStep(READ, OURS, SOL_SOCKET, SO_RCVBUF, -4)],
+    ['a number read behind the value', oneStep(READ, OURS, SOL_SOCKET, SO_RCVBUF, 253)],
   ])('throws at %s', (_, words) => {
     expect(() => addon.open(words, '127.0.0.1', 0)).toThrow(TypeError);
+  });
+
+  // macOS has no 127.0.0.2.
+  it.runIf(isLinux)(
+    'leaves a guard open if the plan does, on the port of ours, and closes nothing that is not its own',
+    () => {
+      const before = descriptors();
+      const guarded = [4, OPEN, GUARD, AF_INET, BIND, GUARD, 4, 0x0100007f, BIND, OURS, 4, 0x0200007f, LISTEN, OURS];
+      const handle = addon.open(plan(...header(), 0, 1, ...guarded), '127.0.0.3', 0);
+      const guard = addon.status[6] as number;
+      expect(handle).toBeGreaterThan(0);
+      expect(addon.localPort(guard)).toBe(addon.localPort(handle));
+      expect(addon.localAddress(guard)).toMatchObject({ address: '127.0.0.1' });
+      expect(addon.localAddress(handle)).toMatchObject({ address: '127.0.0.2' });
+      for (const socket of [handle, guard]) expect(addon.close(socket)).toBe(0);
+      expect(descriptors()).toEqual(before);
+    },
+  );
+
+  it('binds a socket that is given, and leaves it with its owner when that fails', () => {
+    const taken = addon.open(PLAIN, '127.0.0.1', 0);
+    const given = addon.socket(AF_INET, SOCK_STREAM);
+    const before = descriptors();
+    const helped = [2, OPEN, THIRD, AF_INET, BIND, OURS, 0];
+    expect(addon.open(plan(...header(), 0, 1, ...helped), '127.0.0.1', addon.localPort(taken), given)).toBe(-1);
+    expect(addon.status[0]).toBe(EADDRINUSE);
+    expect(descriptors()).toEqual(before);
+    expect(addon.open(PLAIN, '127.0.0.1', 0, given)).toBe(given);
+    for (const socket of [taken, given]) expect(addon.close(socket)).toBe(0);
+  });
+
+  it('goes on to the next attempt with what is set there, and tells which it was', () => {
+    const taken = addon.open(PLAIN, '127.0.0.1', 0);
+    const reuse = [SET, OURS, 1, SOL_SOCKET, SO_REUSEADDR, 4, 1, BIND, OURS, 0];
+    // Both refused: a listener is shared with nobody.
+    const both = plan(...header(-1), 0, 2, 1, BIND, OURS, 0, 2, ...reuse);
+    expect(addon.open(both, '127.0.0.1', addon.localPort(taken))).toBe(-1);
+    expect(addon.status[2]).toBe(1);
+    expect(addon.close(taken)).toBe(0);
   });
 
   it.each(['', 'localhost', '1.2.3', '1'.repeat(1000), '127.0.0.1\0'])('throws at the address %j', (host) => {
@@ -55,7 +114,7 @@ describe('open()', () => {
   });
 
   it('tells which option was refused', () => {
-    expect(addon.open(plan(...header(), 1, SOL_SOCKET, NO_OPTION, 4, 1, 1, 0, 0), '127.0.0.1', 0)).toBe(-1);
+    expect(addon.open(plan(...header(), 1, SOL_SOCKET, NO_OPTION, 4, 1, 1, ...SERVE), '127.0.0.1', 0)).toBe(-1);
     const [error, step, , level, option] = addon.status;
     expect(error).toBeGreaterThan(0);
     expect([step, level, option]).toEqual([2, SOL_SOCKET, NO_OPTION]);

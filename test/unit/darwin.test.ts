@@ -18,29 +18,35 @@ const played = vi.hoisted(() => ({
 vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
 vi.mock('../../lib/addon.ts', async () => {
   // Names of errors are this machine's.
-  const { EADDRINUSE } = (await import('node:os')).constants.errno;
+  const { EADDRINUSE, EAFNOSUPPORT } = (await import('node:os')).constants.errno;
   const constants = {
     ...{ AF_INET: 2, AF_INET6: 30, SOCK_STREAM: 1, SOCK_DGRAM: 2, SOL_SOCKET: 0xffff, SO_REUSEADDR: 4 },
-    ...{ IPPROTO_IPV6: 41, IPV6_V6ONLY: 27, EADDRINUSE },
+    ...{ IPPROTO_IPV6: 41, IPV6_V6ONLY: 27, EADDRINUSE, EAFNOSUPPORT },
   };
-  const status = new Int32Array(5);
+  const { play } = await import('../fixtures/plan-player.ts');
+  const status = new Int32Array(8);
   let handles = 100;
   const addon: Partial<Addon> = {
     constants,
     status,
     open(plan, host, port) {
-      const how = `${plan.includes(constants.SO_REUSEADDR) ? 'reuse' : 'plain'} ${host}`;
-      played.calls.push(`open ${how}:${port}`);
-      const isRefused = played.refused.has(how);
-      status.set([isRefused ? EADDRINUSE : 0, isRefused ? 3 : 0, 0, 0, 0]);
-      if (isRefused) return -1;
-      if (plan[2] !== -1) {
-        played.listed.push(
-          { address: host, family: 4, state: LISTEN, ipv6Only: false, isOpen: true },
-          ...played.joining,
-        );
-      }
-      return handles++;
+      const said = play(plan, host, port, {
+        chosen: 3000,
+        open: () => 0,
+        bind(socket, address, asked) {
+          const how = `${socket.options.has(constants.SO_REUSEADDR) ? 'reuse' : 'plain'} ${address}`;
+          played.calls.push(`${socket.role} ${how}:${asked}`);
+          return played.refused.has(how) ? EADDRINUSE : 0;
+        },
+        listen({ address }) {
+          const own = { address, family: 4, state: LISTEN, ipv6Only: false, isOpen: true };
+          played.listed.push(own, ...played.joining);
+          return 0;
+        },
+        close: () => {},
+      });
+      status.set(said);
+      return said[0] === 0 ? handles++ : -1;
     },
     close(handle) {
       played.calls.push(`close ${handle}`);
@@ -86,14 +92,14 @@ beforeEach(() => {
 describe('a listener on macOS', () => {
   it('is plain where nobody has the address, and asks for no list', () => {
     expect(open()).toMatchObject({ outcome: 'clean' });
-    expect(played.calls).toEqual(['open plain 127.0.0.1:3000']);
+    expect(played.calls).toEqual(['ours plain 127.0.0.1:3000']);
   });
 
   it('goes over leftovers if nothing but connections is listed', () => {
     played.refused.add('plain 127.0.0.1');
     played.listed.push(timeWait);
     expect(open()).toMatchObject({ outcome: 'over-leftovers' });
-    expect(played.calls).toEqual(['open plain 127.0.0.1:3000', 'open reuse 127.0.0.1:3000']);
+    expect(played.calls).toEqual(['ours plain 127.0.0.1:3000', 'ours reuse 127.0.0.1:3000']);
   });
 
   it.each([
@@ -105,7 +111,7 @@ describe('a listener on macOS', () => {
     played.refused.add('plain 127.0.0.1');
     played.listed.push(timeWait, holder);
     expect(open()).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
-    expect(played.calls).toEqual(['open plain 127.0.0.1:3000']);
+    expect(played.calls).toEqual(['ours plain 127.0.0.1:3000']);
   });
 
   it('is refused if the kernel keeps the list back', () => {
@@ -135,9 +141,9 @@ describe('a listener on macOS', () => {
     played.listed.push(timeWait);
     expect(open({ host: undefined })).toMatchObject({ outcome: 'over-leftovers' });
     expect(played.calls.slice(0, 3)).toEqual([
-      'open plain 0.0.0.0:3000',
-      'open reuse 0.0.0.0:3000',
-      'open reuse :::3000',
+      'guard plain 0.0.0.0:3000',
+      'guard reuse 0.0.0.0:3000',
+      'ours reuse :::3000',
     ]);
   });
 });

@@ -2,7 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { darwin } from '../../lib/systems/darwin.ts';
 import { linux } from '../../lib/systems/linux.ts';
-import type { PolicyRequest } from '../../lib/systems/system.ts';
+import {
+  BIND,
+  LISTEN,
+  type Policy,
+  type PolicyRequest,
+  type Step,
+  type Unsupported,
+} from '../../lib/systems/system.ts';
 import { windows } from '../../lib/systems/windows.ts';
 
 const asked: PolicyRequest = {
@@ -13,131 +20,191 @@ const asked: PolicyRequest = {
   address: 'any',
   family: 6,
   ipv6Only: false,
+  guard: false,
+  device: false,
 };
-const udp = { ...asked, protocol: 'udp' } as const;
-const v4 = { ...asked, family: 4 } as const;
-const specific = { ...asked, address: 'specific' } as const;
 
-const ADDRESS_ON = ['SO_REUSEADDR', true];
-const ADDRESS_OFF = ['SO_REUSEADDR', false];
-const PORT_ON = ['SO_REUSEPORT', true];
+type Asked = Partial<PolicyRequest>;
+
+/** The steps of each attempt, a word each: `bind`, `guard 0.0.0.0`, `+SO_REUSEADDR`, `guard -SO_REUSEPORT`, … */
+function steps(policy: Policy | Unsupported): string[][] {
+  if ('unsupported' in policy) throw new Error(policy.unsupported);
+  return policy.attempts.map((attempt) => attempt.steps.map(word));
+}
+
+function word(step: Step): string {
+  if (step.do === 'listen' || step.do === 'read') return step.do;
+  const role = step.role === 'ours' ? '' : `${step.role} `;
+  if (step.do === 'set') return step.options.map(([name, value]) => `${role}${value ? '+' : '-'}${name}`).join(' ');
+  return step.do === 'bind' ? `${role}${step.address ?? 'bind'}` : `${role}${step.do}`;
+}
+
+const outcomes = (policy: Policy | Unsupported) => (policy as Policy).attempts.map(({ outcome }) => outcome);
+const SERVE = ['listen', '+SO_REUSEADDR', 'read'];
+const OVER = ['-SO_REUSEPORT +SO_REUSEADDR', 'bind', ...SERVE];
 
 describe('linux', () => {
-  it('binds plainly, then over leftovers, and never leaves a listener without SO_REUSEADDR', () => {
-    expect(linux.policy(asked)).toEqual({
-      attempts: [
-        { outcome: 'clean', beforeBind: [], beforeListen: [ADDRESS_ON] },
-        { outcome: 'over-leftovers', beforeBind: [ADDRESS_ON], beforeListen: [] },
-      ],
-      rounds: 3,
-      undo: [],
-      afterAdoption: [],
-      exclusivity: 'full',
-    });
-    expect(linux.policy({ ...asked, sharing: 'reuse-address' })).toEqual(linux.policy(asked));
+  const policy = (more: Asked = {}) => linux.policy({ ...asked, ...more });
+
+  it('listens before it sets SO_REUSEADDR, plainly and then over leftovers', () => {
+    for (const more of [{}, { family: 4 }, { sharing: 'reuse-address' }, { guard: true }] as Asked[]) {
+      expect(steps(policy(more))).toEqual([['bind', ...SERVE], OVER]);
+      expect(outcomes(policy(more))).toEqual(['clean', 'over-leftovers']);
+      expect(policy(more)).toMatchObject({ exclusivity: 'full' });
+    }
+  });
+
+  it('promises little over leftovers, and looks for strangers there', () => {
+    expect((policy() as Policy).attempts[1]).toMatchObject({ strangers: true, promise: { exclusivity: 'partial' } });
   });
 
   it('refuses leftovers by a plain bind, and still does not poison the next start', () => {
-    expect(linux.policy({ ...asked, leftovers: 'refuse' })).toMatchObject({
-      attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [ADDRESS_ON] }],
-      exclusivity: 'full',
-    });
+    expect(steps(policy({ leftovers: 'refuse' }))).toEqual([['bind', ...SERVE]]);
   });
 
   it('reserves by a plain bind and nothing else', () => {
-    expect(linux.policy({ ...asked, reserve: true })).toEqual({
-      attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }],
-      rounds: 1,
-      undo: [],
-      afterAdoption: [ADDRESS_ON],
-      exclusivity: 'full',
-    });
-    expect(linux.policy({ ...asked, reserve: true, sharing: 'reuse-address' })).toMatchObject({
-      exclusivity: 'partial',
-    });
+    expect(steps(policy({ reserve: true }))).toEqual([['bind']]);
+    expect(policy({ reserve: true })).toMatchObject({ afterListen: [['SO_REUSEADDR', true]], exclusivity: 'full' });
+    expect(policy({ reserve: true, sharing: 'reuse-address' })).toMatchObject({ exclusivity: 'partial' });
   });
 
-  it('shares a TCP port with both options, a UDP port with one', () => {
-    const shared = { sharing: 'reuse-port' } as const;
-    const expected = { exclusivity: 'partial', caveat: expect.stringContaining('same user') };
-    expect(linux.policy({ ...asked, ...shared })).toMatchObject({
-      attempts: [{ beforeBind: [ADDRESS_ON, PORT_ON], beforeListen: [] }],
-      ...expected,
-    });
-    expect(linux.policy({ ...udp, ...shared })).toMatchObject({
-      attempts: [{ beforeBind: [PORT_ON], beforeListen: [] }],
-      ...expected,
-    });
+  const GUARD6 = ['guard open', 'guard -IPV6_V6ONLY', 'guard ::', 'guard +SO_REUSEPORT'];
+  const THIRD6 = ['third open', 'third +SO_REUSEPORT third +IPV6_FREEBIND', 'third 2001:db8::1', 'third close'];
+
+  it.each([{ address: 'specific' }, { ipv6Only: true }] as Asked[])('guards %j for a moment', (more) => {
+    const guarded = [...GUARD6, '-SO_REUSEADDR +SO_REUSEPORT', 'bind', '-SO_REUSEPORT', 'guard close', ...SERVE];
+    const unguarded = ['-SO_REUSEADDR -SO_REUSEPORT', 'bind', ...SERVE];
+    expect(steps(policy(more))).toEqual([guarded, unguarded, OVER]);
+    expect((policy(more) as Policy).attempts.map(({ strangers }) => strangers)).toEqual([undefined, true, true]);
+    // For as long as it does not listen, the kernel's quick check lets sockets of the same user pass.
+    expect(steps(policy({ ...more, reserve: true }))[0]).toEqual([
+      ...[...GUARD6, '-SO_REUSEADDR +SO_REUSEPORT', 'bind'],
+      ...[...THIRD6, '-SO_REUSEPORT', 'guard close'],
+    ]);
   });
 
-  it('clears what libuv sets on UDP', () => {
-    expect(linux.policy(udp)).toMatchObject({ undo: [ADDRESS_OFF], exclusivity: 'full' });
-    expect(linux.policy({ ...udp, sharing: 'raw' })).toMatchObject({ undo: [ADDRESS_OFF] });
+  it('says what a specific IPv4 address leaves open, and keeps a guard for it if asked to', () => {
+    const specific4 = { address: 'specific', family: 4 } as const;
+    expect(policy(specific4)).toMatchObject({ exclusivity: 'partial', caveat: expect.stringContaining('guard: true') });
+    expect(policy(specific4)).not.toHaveProperty('warns');
+    const [kept = [], over = []] = steps(policy({ ...specific4, guard: true }));
+    const third = ['third open', 'third +SO_REUSEPORT third +IP_FREEBIND', 'third 192.0.2.1', 'third close'];
+    expect(kept).toEqual([
+      ...['guard open', '', 'guard 0.0.0.0', 'guard +SO_REUSEPORT', '-SO_REUSEADDR +SO_REUSEPORT', 'bind', 'listen'],
+      ...[...third, 'guard -SO_REUSEPORT', '-SO_REUSEPORT', '+SO_REUSEADDR', 'read'],
+    ]);
+    expect(over.slice(0, 4)).toEqual(['guard open', 'guard +SO_REUSEADDR', 'guard 0.0.0.0', 'guard -SO_REUSEADDR']);
+    expect(policy({ ...specific4, guard: true })).toMatchObject({ exclusivity: 'full' });
+    expect(steps(policy({ ...specific4, guard: true, reserve: true }))[0]).not.toContain('listen');
+  });
+
+  it('shares a TCP port by SO_REUSEPORT alone, and by both options only over leftovers', () => {
+    const shared = policy({ sharing: 'reuse-port' });
+    expect(steps(shared)).toEqual([
+      ['+SO_REUSEPORT', 'bind', ...SERVE],
+      ['+SO_REUSEADDR', 'bind', ...SERVE],
+    ]);
+    expect(shared).toMatchObject({ exclusivity: 'partial', caveat: expect.stringContaining('same user') });
+    expect(steps(policy({ sharing: 'reuse-port', protocol: 'udp' }))).toEqual([['+SO_REUSEPORT', 'bind']]);
+  });
+
+  it('clears what libuv sets on UDP, and guards what is specific', () => {
+    expect(policy({ protocol: 'udp' })).toMatchObject({ undo: [['SO_REUSEADDR', false]], exclusivity: 'full' });
+    expect(policy({ protocol: 'udp', sharing: 'raw' })).toMatchObject({ undo: [['SO_REUSEADDR', false]] });
+    expect(steps(policy({ protocol: 'udp' }))).toEqual([['bind']]);
+    const [guarded = []] = steps(policy({ protocol: 'udp', address: 'specific', family: 4 }));
+    expect(guarded.slice(-4)).toEqual(['-SO_REUSEADDR +SO_REUSEPORT', 'bind', '-SO_REUSEPORT', 'guard close']);
+  });
+
+  it('says what SO_BINDTODEVICE leaves open for UDP', () => {
+    const device = { protocol: 'udp', device: true } as const;
+    expect(policy(device)).toMatchObject({ exclusivity: 'partial', caveat: expect.stringContaining('device') });
+    expect(policy({ ...device, guard: true })).toMatchObject({ exclusivity: 'full' });
+    expect(steps(policy({ ...device, guard: true }))[0]).not.toContain('guard close');
   });
 });
 
 describe('darwin', () => {
-  it('binds plainly, holds 0.0.0.0 while it binds ::, and owns up to the hole of a wildcard', () => {
-    expect(darwin.policy(asked)).toMatchObject({
-      attempts: [{ outcome: 'clean', beforeBind: [], beforeListen: [] }],
-      guard: '0.0.0.0',
+  const policy = (more: Asked = {}) => darwin.policy({ ...asked, ...more });
+
+  it('holds 0.0.0.0 while it binds ::, and owns up to the hole of a wildcard', () => {
+    expect(steps(policy())).toEqual([['guard open', 'guard 0.0.0.0', 'bind', 'guard close', 'listen']]);
+    expect(policy()).toMatchObject({
       exclusivity: 'partial',
       caveat: expect.stringContaining('SO_REUSEADDR'),
+      warns: true,
     });
-    expect(darwin.policy({ ...asked, ipv6Only: true })).not.toHaveProperty('guard');
-    expect(darwin.policy(v4)).not.toHaveProperty('guard');
+    for (const more of [{ ipv6Only: true }, { family: 4 }] as Asked[]) {
+      expect(steps(policy(more))).toEqual([['bind', 'listen']]);
+    }
+    expect(steps(policy({ reserve: true }))).toEqual([['guard open', 'guard 0.0.0.0', 'bind', 'guard close']]);
+  });
+
+  it('goes over leftovers by SO_REUSEADDR on both', () => {
+    const { overLeftovers } = policy() as Policy;
+    expect(steps(overLeftovers as Policy)).toEqual([
+      ['guard open', 'guard +SO_REUSEADDR', 'guard 0.0.0.0', '+SO_REUSEADDR', 'bind', 'guard close', 'listen'],
+    ]);
   });
 
   it('owns a specific address in full', () => {
-    expect(darwin.policy(specific)).toMatchObject({ exclusivity: 'full' });
-    expect(darwin.policy(specific)).not.toHaveProperty('guard');
+    expect(policy({ address: 'specific' })).toMatchObject({ exclusivity: 'full' });
+    expect(steps(policy({ address: 'specific' }))).toEqual([['bind', 'listen']]);
   });
 
   it('owns up to the hole of a specific address for UDP', () => {
-    expect(darwin.policy({ ...udp, address: 'specific' })).toMatchObject({
-      exclusivity: 'partial',
-      caveat: expect.stringContaining('connect()'),
-    });
+    const found = policy({ protocol: 'udp', address: 'specific' });
+    expect(found).toMatchObject({ exclusivity: 'partial', caveat: expect.stringContaining('connect()') });
   });
 
   it('clears what libuv sets on UDP', () => {
-    const cleared = [ADDRESS_OFF, ['SO_REUSEPORT', false]];
+    const undo = [
+      ['SO_REUSEADDR', false],
+      ['SO_REUSEPORT', false],
+    ];
     for (const sharing of ['exclusive', 'reuse-address', 'raw'] as const) {
-      expect(darwin.policy({ ...udp, sharing })).toMatchObject({ undo: cleared });
+      expect(policy({ protocol: 'udp', sharing })).toMatchObject({ undo });
     }
   });
 
   it('has no reuse-port that spreads connections', () => {
-    expect(darwin.policy({ ...asked, sharing: 'reuse-port' })).toMatchObject({ unsupported: 'SO_REUSEPORT' });
-    expect(darwin.policy({ ...asked, sharing: 'reuse-address' })).toMatchObject({ exclusivity: 'partial' });
+    expect(policy({ sharing: 'reuse-port' })).toMatchObject({ unsupported: 'SO_REUSEPORT' });
+    expect(policy({ sharing: 'reuse-address' })).toMatchObject({ exclusivity: 'partial' });
   });
 });
 
 describe('windows', () => {
-  const exclusive = { attempts: [{ outcome: 'clean', beforeBind: [['SO_EXCLUSIVEADDRUSE', true]], beforeListen: [] }] };
+  const policy = (more: Asked = {}) => windows.policy({ ...asked, ...more });
 
   it('sets SO_EXCLUSIVEADDRUSE for TCP, UDP and reservations', () => {
-    for (const request of [asked, udp, { ...asked, reserve: true }]) {
-      expect(windows.policy(request)).toMatchObject({ ...exclusive, exclusivity: 'full' });
+    expect(steps(policy())).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind', 'listen']]);
+    for (const more of [{ protocol: 'udp' }, { reserve: true }] as Asked[]) {
+      expect(steps(policy(more))).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind']]);
+      expect(policy(more)).toMatchObject({ exclusivity: 'full' });
     }
   });
 
   it('looks for the holder of the wildcard behind a specific address', () => {
-    expect(windows.policy({ ...specific, family: 4 })).toMatchObject({ guard: '0.0.0.0', conflicting: ['0.0.0.0'] });
-    expect(windows.policy(specific)).toMatchObject({ guard: '::', conflicting: ['::'] });
+    const exclusive = ['+SO_EXCLUSIVEADDRUSE', 'bind', 'guard close', 'listen'];
+    expect(steps(policy({ address: 'specific', family: 4 }))).toEqual([['guard open', 'guard 0.0.0.0', ...exclusive]]);
+    expect(steps(policy({ address: 'specific' }))).toEqual([
+      ['guard open', 'guard +IPV6_V6ONLY', 'guard ::', ...exclusive],
+    ]);
+    expect(policy({ address: 'specific' })).toMatchObject({ conflicting: ['::'] });
     // Bound UDP sockets are in the table.
-    expect(windows.policy({ ...udp, address: 'specific' })).toMatchObject({ conflicting: ['::'] });
-    expect(windows.policy({ ...udp, address: 'specific' })).not.toHaveProperty('guard');
+    const udp = policy({ address: 'specific', protocol: 'udp' });
+    expect(steps(udp)).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind']]);
+    expect(udp).toMatchObject({ conflicting: ['::'] });
   });
 
   it('says that 0.0.0.0 leaves a hole', () => {
-    expect(windows.policy(v4)).toMatchObject({ exclusivity: 'partial', conflicting: ['0.0.0.0'] });
-    expect(windows.policy({ ...v4, protocol: 'udp' })).not.toHaveProperty('conflicting');
+    expect(policy({ family: 4 })).toMatchObject({ exclusivity: 'partial', conflicting: ['0.0.0.0'] });
+    expect(policy({ family: 4, protocol: 'udp' })).not.toHaveProperty('conflicting');
   });
 
   it('refuses to take ports away', () => {
-    expect(windows.policy({ ...asked, sharing: 'reuse-address' })).toMatchObject({ unsupported: 'SO_REUSEADDR' });
-    expect(windows.policy({ ...asked, sharing: 'reuse-port' })).toMatchObject({ unsupported: 'SO_REUSEPORT' });
+    expect(policy({ sharing: 'reuse-address' })).toMatchObject({ unsupported: 'SO_REUSEADDR' });
+    expect(policy({ sharing: 'reuse-port' })).toMatchObject({ unsupported: 'SO_REUSEPORT' });
   });
 });
 
@@ -145,7 +212,7 @@ describe("sharing: 'raw'", () => {
   it('sets nothing of its own on any system, and promises nothing', () => {
     for (const policy of [linux.policy, darwin.policy, windows.policy]) {
       expect(policy({ ...asked, sharing: 'raw' })).toMatchObject({
-        attempts: [{ beforeBind: [], beforeListen: [] }],
+        attempts: [{ steps: [BIND, LISTEN] }],
         exclusivity: 'partial',
         caveat: expect.stringContaining('promises nothing'),
       });

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Addon, SocketRow } from '../../lib/addon.ts';
 import { checkBindOptions } from '../../lib/bind/request.ts';
+import type { PlayedSocket } from '../fixtures/plan-player.ts';
 
 const WSAEACCES = 10013;
 const WSAEADDRINUSE = 10048;
@@ -14,10 +15,12 @@ const played = vi.hoisted(() => ({
   refusals: new Map<string, number>(),
   listeners: [] as string[],
   listError: 0,
+  withoutIpv6: false,
 }));
 
 vi.mock('../../lib/platform.ts', () => ({ system: 'windows' }));
-vi.mock('../../lib/addon.ts', () => {
+vi.mock('../../lib/addon.ts', async () => {
+  const { play } = await import('../fixtures/plan-player.ts');
   const constants = {
     ...{
       AF_INET: 2,
@@ -28,22 +31,32 @@ vi.mock('../../lib/addon.ts', () => {
       IPPROTO_IPV6: 41,
       IPV6_V6ONLY: 27,
     },
-    ...{ SO_EXCLUSIVEADDRUSE: -5, SO_REUSEADDR: 4, EADDRINUSE: 10048 },
+    ...{ SO_EXCLUSIVEADDRUSE: -5, SO_REUSEADDR: 4, EADDRINUSE: 10048, EAFNOSUPPORT: 10047 },
   };
-  const status = new Int32Array(5);
+  const status = new Int32Array(8);
   let handles = 100;
   const addon: Partial<Addon> = {
     constants,
     status,
     open(plan, host, port) {
-      const exclusive = plan.includes(constants.SO_EXCLUSIVEADDRUSE) ? 'exclusive' : 'plain';
-      const error = played.refusals.get(`${exclusive} ${host}`) ?? 0;
-      played.calls.push(`open ${exclusive} ${host}:${port}`);
-      status.set([error, error === 0 ? 0 : 3, 0, 0, 0]);
-      return error === 0 ? handles++ : -1;
+      const answer = (socket: PlayedSocket, address: string) => {
+        const how = socket.options.has(constants.SO_EXCLUSIVEADDRUSE) ? 'exclusive' : 'plain';
+        return played.refusals.get(`${how} ${address}`) ?? 0;
+      };
+      const said = play(plan, host, port, {
+        chosen: 4000,
+        open: ({ family }) => (family === constants.AF_INET6 && played.withoutIpv6 ? WSAEAFNOSUPPORT : 0),
+        bind(socket, address, asked) {
+          played.calls.push(`${socket.role} ${address}:${asked}`);
+          return answer(socket, address);
+        },
+        close: ({ role }) => played.calls.push(`close ${role}`),
+      });
+      status.set(said);
+      return said[0] === 0 ? handles++ : -1;
     },
-    close(handle) {
-      played.calls.push(`close ${handle}`);
+    close() {
+      played.calls.push('close');
       return 0;
     },
     localPort: () => 4000,
@@ -69,22 +82,18 @@ beforeEach(() => {
   played.refusals.clear();
   played.listeners = [];
   played.listError = 0;
+  played.withoutIpv6 = false;
 });
 
 describe('a specific address on Windows', () => {
   it('is opened while a plain socket holds the wildcard, which is then let go', () => {
-    const opened = open('127.0.0.1', 3000);
-    expect(opened).toMatchObject({ outcome: 'clean' });
-    const [guard, own, closed] = played.calls;
-    expect([guard, own]).toEqual(['open plain 0.0.0.0:3000', 'open exclusive 127.0.0.1:3000']);
-    // The guard was opened first.
-    expect(closed).toBe(`close ${(opened as { socket: number }).socket - 1}`);
-    expect(played.calls).toHaveLength(3);
+    expect(open('127.0.0.1', 3000)).toMatchObject({ outcome: 'clean' });
+    expect(played.calls).toEqual(['guard 0.0.0.0:3000', 'ours 127.0.0.1:3000', 'close guard']);
   });
 
   it('takes the port that the guard was given', () => {
     open('127.0.0.1', 0);
-    expect(played.calls.slice(0, 2)).toEqual(['open plain 0.0.0.0:0', 'open exclusive 127.0.0.1:4000']);
+    expect(played.calls.slice(0, 2)).toEqual(['guard 0.0.0.0:0', 'ours 127.0.0.1:4000']);
   });
 
   it('is a conflict if the wildcard is held, by either of Windows’ names for it', () => {
@@ -93,7 +102,7 @@ describe('a specific address on Windows', () => {
       played.refusals.set('plain 0.0.0.0', error);
       expect(open('127.0.0.1', 3000)).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
       // Nothing was opened that would have to be closed.
-      expect(played.calls).toEqual(['open plain 0.0.0.0:3000']);
+      expect(played.calls).toEqual(['guard 0.0.0.0:3000']);
     }
   });
 
@@ -106,13 +115,13 @@ describe('a specific address on Windows', () => {
   it('closes the guard when the address itself is refused', () => {
     played.refusals.set('exclusive 127.0.0.1', WSAEADDRNOTAVAIL);
     expect(open('127.0.0.1', 3000)).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'bind' });
-    expect(played.calls.at(-1)).toMatch(/^close/);
+    expect(played.calls.at(-1)).toBe('close guard');
   });
 
   it('goes on without a guard whose family the machine lacks', () => {
-    played.refusals.set('plain ::', WSAEAFNOSUPPORT);
+    played.withoutIpv6 = true;
     expect(open('::1', 3000)).toMatchObject({ outcome: 'clean' });
-    expect(played.calls).toEqual(['open plain :::3000', 'open exclusive ::1:3000']);
+    expect(played.calls).toEqual(['ours ::1:3000']);
   });
 });
 
