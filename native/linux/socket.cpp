@@ -1,9 +1,14 @@
-// Classic BPF programs on Linux, whose options count in instructions.
+// System calls on a socket that Linux has in its own way: opening one, and the options that take a classic BPF program.
 #include <linux/filter.h>
 
 #include "../os.h"
 
 namespace exactbind::os {
+
+int open(int family, int type, int protocol, Handle* handle) {
+  *handle = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  return *handle >= 0 ? 0 : errno;
+}
 
 // The kernel writes as many instructions as this length says (sk_get_filter() in net/core/filter.c).
 size_t lengthUnit(int level, int option) {

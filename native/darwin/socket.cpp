@@ -1,4 +1,4 @@
-// Opening a socket on macOS.
+// System calls on a socket that macOS has in its own way: opening one, and the classic BPF programs that none takes.
 #include "../os.h"
 
 namespace exactbind::os {
@@ -20,5 +20,9 @@ int open(int family, int type, int protocol, Handle* handle) {
   *handle = kNoHandle;
   return error;
 }
+
+size_t lengthUnit(int, int) { return 1; }
+
+int attachFilter(Handle, int, const void*, size_t) { return ENOTSUP; }
 
 }  // namespace exactbind::os
