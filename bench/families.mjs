@@ -1,15 +1,16 @@
 // Every group of the benchmarks by its family, in the order of docs/benchmarks.md.
-import * as adoption from './adoption.mjs';
-import * as inspect from './inspect.mjs';
-import * as load from './load.mjs';
-import * as micro from './micro.mjs';
-import * as options from './options.mjs';
-import * as peers from './peers.mjs';
-import * as restart from './restart.mjs';
-import * as scale from './scale.mjs';
-import * as spread from './spread.mjs';
-import * as syscalls from './syscalls.mjs';
-import * as wake from './wake.mjs';
+
+import * as load from './load/load.mjs';
+import * as inspect from './micro/inspect.mjs';
+import * as micro from './micro/micro.mjs';
+import * as options from './micro/options.mjs';
+import * as syscalls from './micro/syscalls.mjs';
+import * as peers from './peers/peers.mjs';
+import * as adoption from './restart/adoption.mjs';
+import * as restart from './restart/restart.mjs';
+import * as wake from './restart/wake.mjs';
+import * as scale from './scale/scale.mjs';
+import * as spread from './spread/spread.mjs';
 
 const MODULES = {
   micro: [micro, options, inspect, syscalls],

@@ -2,10 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import process from 'node:process';
-import { attempt } from './attempt.mjs';
-import { verdict } from './baseline.mjs';
 import { chosen, families, groups, reports } from './families.mjs';
-import { linesOf } from './report-timings.mjs';
+import { attempt } from './harness/attempt.mjs';
+import { verdict } from './harness/baseline.mjs';
 import {
   isSameMachine,
   kept,
@@ -15,7 +14,8 @@ import {
   readResults,
   thisMachine,
   writeResults,
-} from './results.mjs';
+} from './harness/results.mjs';
+import { linesOf } from './report/timings.mjs';
 
 const FLAGS = ['--quick', '--replace'];
 
@@ -131,7 +131,7 @@ async function runAndKeep() {
     }
   }
   // Loaded only now: what draws plots is no part of a process that measures.
-  const { writeReport } = await import('./report.mjs');
+  const { writeReport } = await import('./report/page.mjs');
   writeReport();
   return code;
 }

@@ -64,7 +64,7 @@ const checks = [
   { name: 'biome', run: () => run([...tool('@biomejs/biome', 'biome'), 'ci', '--error-on-warnings', colors]) },
   { name: 'tsc', run: () => run([process.execPath, 'scripts/build.mjs']) && types('tsconfig.json') },
   { name: 'generate-options', run: () => run([process.execPath, 'scripts/generate-options.mjs', '--check']) },
-  { name: 'benchmarks', run: () => run([process.execPath, 'bench/report.mjs', '--check']) },
+  { name: 'benchmarks', run: () => run([process.execPath, 'bench/report/page.mjs', '--check']) },
   { name: 'bind-semantics', run: () => run([process.execPath, 'bench/matrix/page.mjs', '--check']) },
   { name: 'clang-format', run: () => run(['clang-format', '--dry-run', '-Werror', ...cpp]), needs: ['clang-format'] },
   { name: 'clang-tidy', run: tidy, needs: ['clang-tidy', 'cmake'] },

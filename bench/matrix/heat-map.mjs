@@ -1,6 +1,6 @@
 // A matrix as a picture: a panel for each state of the first socket, a square for each pair of sockets.
 import { init } from 'echarts';
-import { rendered } from '../svg.mjs';
+import { rendered } from '../report/svg.mjs';
 import { OUTCOMES, outcomeOf } from './words.mjs';
 
 // Nine pixels a square with four kinds of sharing, twelve with three.

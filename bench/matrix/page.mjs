@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { agrees, inWords, STATES } from '../../dist/matrix.js';
-import { table } from '../report-table.mjs';
+import { table } from '../report/table.mjs';
 import { compare, WITHOUT_IPV6 } from './fold.mjs';
 import { heatMap } from './heat-map.mjs';
 import { results, systems } from './systems.mjs';

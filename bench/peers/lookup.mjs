@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import find from 'find-process';
 import { portToPid } from 'pid-port';
 import { inspectPort, inspectPortSync } from '../../dist/index.js';
-import { startFloor } from '../floor.mjs';
-import { inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
-import { refused, refusedToNode } from '../refusals.mjs';
-import { crowd } from '../scale/crowd.mjs';
+import { crowd } from '../harness/crowd.mjs';
+import { startFloor } from '../harness/floor.mjs';
+import { inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
+import { refused, refusedToNode } from '../harness/refusals.mjs';
 import { startActor } from './cases.mjs';
 
 // Outside the ephemeral range; nobody else is in this network namespace.

@@ -1,7 +1,7 @@
 // The group of restarts as Markdown and as plots: how long nobody answered, and how many requests failed meanwhile.
-import { compare, spread } from '../measure.mjs';
-import { leftOutLines, table } from '../report-table.mjs';
-import { durations } from '../scale/duration.mjs';
+import { compare, spread } from '../harness/compare.mjs';
+import { durations } from '../report/duration.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
 import { failures } from './summary.mjs';
 
 const total = (list) => list.reduce((sum, one) => sum + one, 0);

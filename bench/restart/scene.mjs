@@ -3,8 +3,8 @@ import { fork } from 'node:child_process';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ask, end } from '../ask.mjs';
-import { sideBySide } from '../measure.mjs';
+import { ask, end } from '../harness/ask.mjs';
+import { sideBySide } from '../harness/measure.mjs';
 import { columns } from './summary.mjs';
 
 const SHORT = 100;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import process from 'node:process';
 import { listen } from 'exactbind';
-import { retry } from '../retry.mjs';
+import { retry } from './retry.mjs';
 
 const HOST = '127.0.0.1';
 const PATIENCE = 30_000;

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
 import { BoundSocket, inspectPortSync } from 'exactbind';
-import { calledBack, inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
-import { refused, refusedToNode } from '../refusals.mjs';
-import { crowd } from './crowd.mjs';
+import { crowd } from '../harness/crowd.mjs';
+import { calledBack, inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
+import { refused, refusedToNode } from '../harness/refusals.mjs';
 
 const HOST = '127.0.0.1';
 // Outside the ephemeral range; nobody else is in this network namespace.

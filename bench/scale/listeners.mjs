@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { sideBySide } from '../measure.mjs';
+import { sideBySide } from '../harness/measure.mjs';
 
 const WAYS = ['server.listen', 'server.listen(new BoundSocket)', 'new BoundSocket'];
 const ROUNDS = 7;

@@ -5,7 +5,8 @@ import net from 'node:net';
 import process from 'node:process';
 import { setImmediate as pause } from 'node:timers/promises';
 import { BoundSocket, inspectPortSync } from 'exactbind';
-import { calledBack, median, synchronous } from '../measure.mjs';
+import { median } from '../harness/compare.mjs';
+import { calledBack, synchronous } from '../harness/measure.mjs';
 
 const HOST = '127.0.0.1';
 const CYCLES = 20;

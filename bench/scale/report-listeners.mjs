@@ -1,7 +1,7 @@
 // The group of many listeners as Markdown and as plots: opening and closing all of them, one more, and their memory.
-import { spread } from '../measure.mjs';
-import { leftOutLines, table } from '../report-table.mjs';
-import { durations } from './duration.mjs';
+import { spread } from '../harness/compare.mjs';
+import { durations } from '../report/duration.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
 import { ratio } from './report.mjs';
 
 const BASELINE = 'server.listen';

@@ -1,7 +1,7 @@
 // The groups of a growing machine as Markdown and as plots: what each call costs among so many sockets or processes.
-import { compare, spread } from '../measure.mjs';
-import { leftOutLines, table } from '../report-table.mjs';
-import { durations } from './duration.mjs';
+import { compare, spread } from '../harness/compare.mjs';
+import { durations } from '../report/duration.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
 
 const OPENED = 'server.listen, close';
 const REFUSED = 'server.listen, refused';

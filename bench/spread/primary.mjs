@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { askAll, hears } from '../ask.mjs';
+import { askAll, hears } from '../harness/ask.mjs';
 
 const [policy, size] = process.argv.slice(2);
 

@@ -1,6 +1,6 @@
 // The group `spread` as Markdown and as plots: how much all workers served of one port, and how evenly.
-import { compare, median, spread } from '../measure.mjs';
-import { leftOutLines, table } from '../report-table.mjs';
+import { compare, median, spread } from '../harness/compare.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
 import { BASELINE, sampleName } from './variants.mjs';
 
 const whole = (value) => Math.round(value).toLocaleString('en');

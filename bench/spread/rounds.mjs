@@ -1,6 +1,6 @@
 // Loads each variant with each number of workers, in rounds; prints what wrk and the workers counted.
 import process from 'node:process';
-import { sideBySide } from '../measure.mjs';
+import { sideBySide } from '../harness/measure.mjs';
 import { fairness } from './fairness.mjs';
 import { startTeam } from './team.mjs';
 import { hasReusePort, LOADS, sampleName, VARIANTS } from './variants.mjs';

@@ -1,7 +1,7 @@
 // Starts the workers that serve one port, and ends them.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { ask, askAll, end, hears } from '../ask.mjs';
+import { ask, askAll, end, hears } from '../harness/ask.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 

@@ -1,5 +1,5 @@
 // A time as a report prints it: in the unit in which it is easiest to read.
-import { spread } from '../measure.mjs';
+import { spread } from '../harness/compare.mjs';
 
 const UNITS = [
   [1e9, 's'],

@@ -4,7 +4,7 @@ import os from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../results/', import.meta.url));
 const NAME = /^(\w+)-(\w+)-node(\d+(?:\.\d+)*)\.json$/;
 
 const byVersion = (a, b) => a.localeCompare(b, 'en', { numeric: true });

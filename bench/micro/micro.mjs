@@ -3,10 +3,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { BoundSocket, listen } from 'exactbind';
-import { ask, end } from './ask.mjs';
-import { floor, startFloor } from './floor.mjs';
-import { calledBack, sideBySide, synchronous } from './measure.mjs';
-import { refusalOf, refused, refusedToNode } from './refusals.mjs';
+import { ask, end } from '../harness/ask.mjs';
+import { floor, startFloor } from '../harness/floor.mjs';
+import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
+import { refusalOf, refused, refusedToNode } from '../harness/refusals.mjs';
 import { REGISTER } from './traced.mjs';
 
 // net.BoundSocket of Node 24.21 and 26.4.
@@ -156,7 +156,7 @@ export const reports = {
   floor: {
     title: 'BoundSocket against C',
     note:
-      '`new BoundSocket()` and `close()` against bench/floor.c, a program that makes the same system calls and nothing ' +
+      '`new BoundSocket()` and `close()` against bench/micro/floor.c, a program that makes the same system calls and nothing ' +
       'else. In a process with threads the kernel counts references to descriptors, so there is a floor with idle threads ' +
       'too.',
   },

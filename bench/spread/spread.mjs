@@ -1,12 +1,12 @@
 // The group of one port served by several processes: how much they serve together, and how evenly.
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { printedBy } from './alone.mjs';
-import { lines, plots } from './spread/report.mjs';
-import { BASELINE, LOADS, sampleName } from './spread/variants.mjs';
-import { wrkVersion } from './spread/wrk.mjs';
+import { printedBy } from '../harness/alone.mjs';
+import { lines, plots } from './report.mjs';
+import { BASELINE, LOADS, sampleName } from './variants.mjs';
+import { wrkVersion } from './wrk.mjs';
 
-const PROGRAM = fileURLToPath(new URL('spread/rounds.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('rounds.mjs', import.meta.url));
 
 // A hash spreads few connections badly, whatever does the hashing.
 const CONNECTIONS = 64;

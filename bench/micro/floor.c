@@ -1,4 +1,4 @@
-// Makes the system calls of new BoundSocket() and close() on Linux and nothing else: the floor of bench/micro.mjs.
+// Makes the system calls of new BoundSocket() and close() on Linux and nothing else: the floor of bench/micro/micro.mjs.
 // Each line of input, "family cycles", is answered with the nanoseconds that so many cycles took, or with the call that
 // failed.
 #define _GNU_SOURCE
@@ -31,7 +31,7 @@ int main(int count, char **arguments) {
   while (fgets(line, sizeof line, stdin) != NULL && sscanf(line, "%d %ld", &family, &cycles) == 2) {
     const char *failed = NULL;
     int64_t start = 0;
-    // The first five are untimed, as in bench/measure.mjs.
+    // The first five are untimed, as in bench/harness/measure.mjs.
     for (long i = -5; i < cycles && failed == NULL; i++) {
       if (i == 0) start = now();
       failed = family == 6 ? cycle(AF_INET6, (const struct sockaddr *)&v6, sizeof v6)

@@ -1,13 +1,13 @@
 // The groups of the peers: what other packages say of a port, and how long they and others take to find who has it.
 import { fileURLToPath } from 'node:url';
-import { isPossible, printedBy } from './alone.mjs';
-import { floor } from './floor.mjs';
-import { install } from './peers/install.mjs';
-import { accuracyLines, accuracyPlots, lookupComparisons, lookupLines, lookupPlots } from './report-peers.mjs';
+import { isPossible, printedBy } from '../harness/alone.mjs';
+import { floor } from '../harness/floor.mjs';
+import { install } from './install.mjs';
+import { accuracyLines, accuracyPlots, lookupComparisons, lookupLines, lookupPlots } from './report.mjs';
 
 const QUICK = { cases: ['bound, not listening'], scenes: ['idle'] };
 
-const path = (name) => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 const skipped = 'network and pid namespaces, and a listener of another user, take root on Linux';
 

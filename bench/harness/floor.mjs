@@ -1,4 +1,4 @@
-// Builds bench/*.c by CMake and drives them, so that their batches can alternate with those of the JavaScript variants.
+// Builds the C programs of the families by CMake and drives them, so that their batches can alternate with those of the JavaScript variants.
 import { spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 /** As many as a Node process has beside its main thread (counted in /proc/self/task on Node 20). */
 const NODE_THREADS = 6;
 
-const root = fileURLToPath(new URL('../', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = join(root, 'build-bench');
 
 let built;
@@ -22,10 +22,10 @@ function build() {
   const said = `${stdout}${stderr}`;
   const missing = /(?:CMake executable|Compiler toolset) is not (?:found|available)/.exec(said);
   if (missing !== null) return { skipped: missing[0] };
-  throw new Error(`bench/*.c do not compile:\n${said}`);
+  throw new Error(`the C programs of bench/ do not compile:\n${said}`);
 }
 
-/** The path of a C program by its name in bench/, or why there is none: `{ program }` or `{ skipped }`. */
+/** The path of a C program by its name, or why there is none: `{ program }` or `{ skipped }`. */
 export function floor(name) {
   built ??= build();
   return built.skipped === undefined ? { program: join(folder, name) } : built;

@@ -2,11 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { inOwnNetwork } from '../scripts/own-network.mjs';
-import { sideBySide } from './measure.mjs';
-import { table } from './report-table.mjs';
+import { inOwnNetwork } from '../../scripts/own-network.mjs';
+import { sideBySide } from '../harness/measure.mjs';
+import { table } from '../report/table.mjs';
 
-const PROGRAM = fileURLToPath(new URL('adoption/race.py', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('race.py', import.meta.url));
 // Below the ephemeral range; nobody else is in this network namespace.
 const PORT = '10000';
 const MOST = 300_000;

@@ -1,6 +1,6 @@
 // The tables of a group that times variants side by side: each variant, and each comparison with its verdict.
-import { compare, median, spread } from './measure.mjs';
-import { figure, table } from './report-table.mjs';
+import { compare, median, spread } from '../harness/compare.mjs';
+import { figure, table } from './table.mjs';
 
 const SCALES = {
   ns: [

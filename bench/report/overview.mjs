@@ -1,5 +1,5 @@
 // The plot that shows a machine at a glance: every comparison that has a target, beside the target.
-import { comparisonsOf, summaryOf } from './report-timings.mjs';
+import { comparisonsOf, summaryOf } from './timings.mjs';
 
 /** Ratios only: differences are of one group and have their own table. */
 export function overviewOf(groups, reports) {

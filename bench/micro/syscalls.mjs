@@ -4,14 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { floor } from './floor.mjs';
-import { leftOutLines, table } from './report-table.mjs';
+import { floor } from '../harness/floor.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
 import { CASES, MARK, REGISTER } from './traced.mjs';
 
 const TRACED = fileURLToPath(new URL('traced.mjs', import.meta.url));
 const CYCLES = 200;
 const QUICK = '127.0.0.1';
-/** What bench/floor.c adds to each request of its own accord. */
+/** What bench/micro/floor.c adds to each request of its own accord. */
 const FLOOR_EXTRA = 5;
 
 /** The calls between the marks, as strace writes them. */

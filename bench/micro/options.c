@@ -1,4 +1,4 @@
-// Reads or sets one socket option in a loop on Linux and nothing else: the floor of bench/options.mjs.
+// Reads or sets one socket option in a loop on Linux and nothing else: the floor of bench/micro/options.mjs.
 // Each line of input, "name cycles", is answered with the nanoseconds that so many calls took, or with the call that failed.
 #define _GNU_SOURCE
 #include <netinet/in.h>
@@ -38,7 +38,7 @@ int main(int count, char **arguments) {
     int (*call)(int) = strcmp(name, "set") == 0 ? set : get;
     int failed = 0;
     int64_t start = 0;
-    // The first five are untimed, as in bench/measure.mjs.
+    // The first five are untimed, as in bench/harness/measure.mjs.
     for (long i = -5; i < cycles && !failed; i++) {
       if (i == 0) start = now();
       failed = call(handle) != 0;

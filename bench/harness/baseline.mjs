@@ -1,7 +1,8 @@
 // Holds the ratios of a quick run against the committed ones: twice as bad is a failure, and noise is not.
-import { median } from './measure.mjs';
-import { figure } from './report-table.mjs';
-import { comparisonsOf, summaryOf, unitOf } from './report-timings.mjs';
+
+import { figure } from '../report/table.mjs';
+import { comparisonsOf, summaryOf, unitOf } from '../report/timings.mjs';
+import { median } from './compare.mjs';
 
 const TIMES = 2;
 /** Of fewer rounds the interval is as wide as they are, and one slow one is all of it. */

@@ -1,7 +1,7 @@
-// The groups of bench/peers.mjs as Markdown: who was right about a port, and who found its holder how fast.
-import { compare, confidence, median, spread } from './measure.mjs';
-import { figure, table } from './report-table.mjs';
-import { reached } from './report-timings.mjs';
+// The groups of bench/peers/peers.mjs as Markdown: who was right about a port, and who found its holder how fast.
+import { compare, confidence, median, spread } from '../harness/compare.mjs';
+import { figure, table } from '../report/table.mjs';
+import { reached } from '../report/timings.mjs';
 
 const WRONG = 'wrong: said ';
 
@@ -131,7 +131,7 @@ export function lookupLines({ idle, scenes, refusals }) {
   return [
     `In a pid namespace with ${idle.processes} processes of ${idle.descriptors} descriptors each (idle), and then with so many`,
     'sockets of one process, or processes of 200 descriptors each, besides. Two processes listen, asked about in turn; they were',
-    'started last, so that /proc names them last. C is bench/owner.c. Median, p10 – p90:',
+    'started last, so that /proc names them last. C is bench/peers/owner.c. Median, p10 – p90:',
     '',
     ...table(
       ['', ...Object.keys(scenes)],

@@ -1,10 +1,11 @@
 // The group of loading: what importing this package takes, and how large the process is then.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { compare, sideBySide, spread } from './measure.mjs';
-import { figure, table } from './report-table.mjs';
-import { timings } from './report-timings.mjs';
-import { REGISTER } from './traced.mjs';
+import { compare, spread } from '../harness/compare.mjs';
+import { sideBySide } from '../harness/measure.mjs';
+import { REGISTER } from '../micro/traced.mjs';
+import { figure, table } from '../report/table.mjs';
+import { timings } from '../report/timings.mjs';
 
 const START = fileURLToPath(new URL('start.mjs', import.meta.url));
 

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { BoundSocket, listen } from 'exactbind';
-import { ask, end } from './ask.mjs';
-import { shuffled, sideBySide, spread } from './measure.mjs';
-import { leftOutLines, table } from './report-table.mjs';
-import { timings } from './report-timings.mjs';
+import { ask, end } from '../harness/ask.mjs';
+import { spread } from '../harness/compare.mjs';
+import { shuffled, sideBySide } from '../harness/measure.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
+import { timings } from '../report/timings.mjs';
 import { retry } from './retry.mjs';
 
 const HOST = '127.0.0.1';

@@ -57,7 +57,7 @@ const COMMANDS = {
 
   /** Sockets that come and go, on any port of an address or on one. */
   async churn({ host, port, perSecond, seconds }) {
-    const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
+    const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)));
     const { AF_INET, SOCK_STREAM } = addon.constants;
     const none = new Int32Array([0]);
     const began = performance.now();

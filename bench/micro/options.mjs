@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { constants, getOption, setOption } from 'exactbind';
-import { floor, startFloor } from './floor.mjs';
-import { sideBySide, synchronous } from './measure.mjs';
-import { peer } from './peers/install.mjs';
-import { leftOutLines } from './report-table.mjs';
-import { timings } from './report-timings.mjs';
+import { floor, startFloor } from '../harness/floor.mjs';
+import { sideBySide, synchronous } from '../harness/measure.mjs';
+import { peer } from '../peers/install.mjs';
+import { leftOutLines } from '../report/table.mjs';
+import { timings } from '../report/timings.mjs';
 
 const { IPPROTO_TCP, TCP_NODELAY } = constants;
 
@@ -137,7 +137,7 @@ export const reports = {
   options: {
     title: 'One option',
     note:
-      '`TCP_NODELAY` of a connection, by name, against bench/options.c, which makes the same system call in a loop. Node ' +
+      '`TCP_NODELAY` of a connection, by name, against bench/micro/options.c, which makes the same system call in a loop. Node ' +
       'skips `setNoDelay()` with the value it remembers, so that one gets another value each time.',
     lines: (group) => [...timings(group), ...leftOutLines(group.leftOut)],
   },

@@ -1,9 +1,9 @@
 // The group of restarts: from the release of a port to its successor's first answer, and what clients meet meanwhile.
 import { fileURLToPath } from 'node:url';
-import { printedBy } from './alone.mjs';
-import { lines, plots } from './restart/report.mjs';
+import { printedBy } from '../harness/alone.mjs';
+import { lines, plots } from './report.mjs';
 
-const PROGRAM = fileURLToPath(new URL('restart/scene.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('scene.mjs', import.meta.url));
 
 /** What is compared with what Node alone does in the same case. */
 const AGAINST = {

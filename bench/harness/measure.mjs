@@ -1,4 +1,4 @@
-// Runs variants side by side in many short rounds and sums them up as ratios to a baseline.
+// Runs variants side by side in many short rounds, in an order that changes, and times what they do.
 
 /** A fixed sequence, so that the order of variants is as unrelated to garbage collections on each run alike. */
 function generator() {
@@ -80,37 +80,4 @@ export function calledBack(cycle) {
       };
       next();
     });
-}
-
-function sorted(list) {
-  return Float64Array.from(list).sort();
-}
-
-export function quantile(list, share) {
-  const all = sorted(list);
-  const at = (all.length - 1) * share;
-  const low = all[Math.floor(at)];
-  return low + (all[Math.ceil(at)] - low) * (at - Math.floor(at));
-}
-
-export const median = (list) => quantile(list, 0.5);
-
-/** The 95 % confidence interval of a median, from the ranks alone: nothing is assumed about the distribution. */
-export function confidence(list) {
-  const all = sorted(list);
-  const half = 0.98 * Math.sqrt(all.length);
-  const at = (rank) => all[Math.min(all.length - 1, Math.max(0, Math.round(rank)))];
-  return [at(all.length / 2 - half - 0.5), at(all.length / 2 + half - 0.5)];
-}
-
-export function spread(list) {
-  return { median: median(list), p10: quantile(list, 0.1), p90: quantile(list, 0.9) };
-}
-
-/** One variant against its baseline, pairwise by round. `ofMeans` counts every outlier, collections of garbage too. */
-export function compare(list, baseline, combine = (ours, theirs) => ours / theirs) {
-  // Whoever takes long runs in fewer rounds, the first ones.
-  const pairs = list.slice(0, baseline.length).map((ours, round) => combine(ours, baseline[round]));
-  const mean = (numbers) => numbers.reduce((total, number) => total + number, 0) / numbers.length;
-  return { ...spread(pairs), confidence: confidence(pairs), ofMeans: combine(mean(list), mean(baseline)) };
 }

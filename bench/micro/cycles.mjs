@@ -1,6 +1,6 @@
 // A process that opens and closes plain servers on request, with or without exactbind/register.
 import net from 'node:net';
-import { calledBack } from './measure.mjs';
+import { calledBack } from '../harness/measure.mjs';
 
 const run = (host) =>
   calledBack((next) => {

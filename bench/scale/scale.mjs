@@ -1,10 +1,10 @@
 // The groups of a large machine: what calls cost as its sockets, its processes and the listeners of one process grow.
 import { fileURLToPath } from 'node:url';
-import { isPossible, printedBy } from './alone.mjs';
-import { growing, timings } from './scale/report.mjs';
-import { lines, listenerTimings, plots } from './scale/report-listeners.mjs';
+import { isPossible, printedBy } from '../harness/alone.mjs';
+import { growing, timings } from './report.mjs';
+import { lines, listenerTimings, plots } from './report-listeners.mjs';
 
-const path = (name) => fileURLToPath(new URL(`scale/${name}`, import.meta.url));
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 const growingGroup =
   (kind) =>

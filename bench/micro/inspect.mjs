@@ -3,9 +3,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { inspectPort, inspectPortSync } from 'exactbind';
-import { end, hears } from './ask.mjs';
-import { calledBack, sideBySide, spread, synchronous } from './measure.mjs';
-import { unitOf } from './report-timings.mjs';
+import { end, hears } from '../harness/ask.mjs';
+import { spread } from '../harness/compare.mjs';
+import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
+import { unitOf } from '../report/timings.mjs';
 
 async function freePort() {
   const server = net.createServer().listen(0);
