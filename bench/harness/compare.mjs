@@ -1,5 +1,7 @@
 // Sums up samples as medians, spreads and ratios to a baseline, with nothing assumed about their distribution.
 
+export const sum = (list) => list.reduce((total, one) => total + one, 0);
+
 function sorted(list) {
   return Float64Array.from(list).sort();
 }
@@ -29,6 +31,6 @@ export function spread(list) {
 export function compare(list, baseline, combine = (ours, theirs) => ours / theirs) {
   // Whoever takes long runs in fewer rounds, the first ones.
   const pairs = list.slice(0, baseline.length).map((ours, round) => combine(ours, baseline[round]));
-  const mean = (numbers) => numbers.reduce((total, number) => total + number, 0) / numbers.length;
+  const mean = (numbers) => sum(numbers) / numbers.length;
   return { ...spread(pairs), confidence: confidence(pairs), ofMeans: combine(mean(list), mean(baseline)) };
 }

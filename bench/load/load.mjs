@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { compare, spread } from '../harness/compare.mjs';
 import { sideBySide } from '../harness/measure.mjs';
-import { REGISTER } from '../micro/traced.mjs';
+import { REGISTER } from '../harness/package.mjs';
 import { figure, table } from '../report/table.mjs';
 import { timings } from '../report/timings.mjs';
 

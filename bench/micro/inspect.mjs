@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { inspectPort, inspectPortSync } from 'exactbind';
 import { end, hears } from '../harness/ask.mjs';
-import { spread } from '../harness/compare.mjs';
 import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
+import { pointOf } from '../report/point.mjs';
 import { unitOf } from '../report/timings.mjs';
 
 async function freePort() {
@@ -98,10 +98,9 @@ function plots(group) {
   const [size, suffix] = unitOf(group);
   const series = Object.values(STATES).map((title) => ({
     name: title,
-    points: [LISTEN, CONNECT, 'inspectPortSync', 'inspectPort'].map((name) => {
-      const { median, p10, p90 } = spread(group.samples[`${name}, ${title}`]);
-      return [name, ...[median, p10, p90].map((value) => value / size)];
-    }),
+    points: [LISTEN, CONNECT, 'inspectPortSync', 'inspectPort'].map((name) =>
+      pointOf(name, group.samples[`${name}, ${title}`], size),
+    ),
   }));
   const categories = series[0].points.map(([name]) => name);
   const y = { name: `${suffix.trim()}: median, p10 – p90`, log: true };

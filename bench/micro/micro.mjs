@@ -6,8 +6,8 @@ import { BoundSocket, listen } from 'exactbind';
 import { ask, end } from '../harness/ask.mjs';
 import { floor, startFloor } from '../harness/floor.mjs';
 import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
+import { REGISTER } from '../harness/package.mjs';
 import { refusalOf, refused, refusedToNode } from '../harness/refusals.mjs';
-import { REGISTER } from './traced.mjs';
 
 // net.BoundSocket of Node 24.21 and 26.4.
 const Core = net.BoundSocket;

@@ -4,9 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sum } from '../harness/compare.mjs';
 import { floor } from '../harness/floor.mjs';
+import { REGISTER } from '../harness/package.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
-import { CASES, MARK, REGISTER } from './traced.mjs';
+import { CASES, MARK } from './traced.mjs';
 
 const TRACED = fileURLToPath(new URL('traced.mjs', import.meta.url));
 const CYCLES = 200;
@@ -67,7 +69,7 @@ async function syscallsGroup({ quick }) {
   return { variants, leftOut: {} };
 }
 
-const totalOf = ({ calls: list }) => Object.values(list).reduce((sum, times) => sum + times, 0);
+const totalOf = ({ calls: list }) => sum(Object.values(list));
 
 /** C on the same host. */
 const baselineOf = (name) => `C, ${name.slice(name.lastIndexOf(', ') + 2)}`;

@@ -1,12 +1,10 @@
 // The cycles that are traced for their system calls; as a program it runs one of them between two marks.
 import { accessSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 /** A path that nothing else touches. */
 export const MARK = '/exactbind-bench-mark';
-export const REGISTER = createRequire(import.meta.url).resolve('exactbind/register');
 
 const LOOPBACK = { port: 0, host: '127.0.0.1' };
 // Loaded only by the process that is traced, and not where register must be alone.

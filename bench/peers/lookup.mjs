@@ -1,15 +1,15 @@
 // Times who finds the holder of a port, while the sockets and then the processes of the machine grow; prints the samples.
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import find from 'find-process';
 import { portToPid } from 'pid-port';
-import { inspectPort, inspectPortSync } from '../../dist/index.js';
 import { crowd } from '../harness/crowd.mjs';
+import { inspectPort, inspectPortSync } from '../harness/exactbind.mjs';
 import { startFloor } from '../harness/floor.mjs';
 import { inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
+import { loadAddon } from '../harness/package.mjs';
+import { printWhole } from '../harness/print.mjs';
 import { refused, refusedToNode } from '../harness/refusals.mjs';
 import { startActor } from './cases.mjs';
 
@@ -43,7 +43,7 @@ async function filled(size) {
 }
 
 /** The addon as the package has it: with no time for pids, a report is left with verdict, uid and control group. */
-const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)));
+const addon = loadAddon();
 const { sockets } = addon;
 function withoutPids(inspect) {
   addon.sockets = (type, port, states) => sockets(type, port, states, 0);
@@ -136,7 +136,6 @@ for (const [name, { rounds, ...size }] of Object.entries(SCENES)) {
   await Promise.all(holders.map((holder) => holder.end()));
   await end();
 }
-const rounded = (_, value) => (typeof value === 'number' ? Math.round(value) : value);
 floor.end();
 await leave();
-console.log(JSON.stringify({ idle: IDLE, scenes, refusals }, rounded));
+printWhole({ idle: IDLE, scenes, refusals });

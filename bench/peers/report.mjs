@@ -1,5 +1,6 @@
 // The groups of bench/peers/peers.mjs as Markdown: who was right about a port, and who found its holder how fast.
 import { compare, confidence, median, spread } from '../harness/compare.mjs';
+import { pointOf } from '../report/point.mjs';
 import { figure, table } from '../report/table.mjs';
 import { reached } from '../report/timings.mjs';
 
@@ -175,10 +176,6 @@ export function lookupComparisons({ scenes }) {
 
 export function lookupPlots({ scenes }) {
   const categories = Object.keys(scenes);
-  const point = (scene, list) => {
-    const { median: middle, p10, p90 } = spread(list);
-    return [scene, ...[middle, p10, p90].map((value) => value / 1e6)];
-  };
   return [
     {
       name: 'lookup',
@@ -188,7 +185,7 @@ export function lookupPlots({ scenes }) {
       y: { name: 'milliseconds: median, p10 – p90', log: true },
       series: Object.keys(scenes[categories[0]]).map((name) => ({
         name,
-        points: categories.map((scene) => point(scene, scenes[scene][name])),
+        points: categories.map((scene) => pointOf(scene, scenes[scene][name], 1e6)),
       })),
     },
   ];

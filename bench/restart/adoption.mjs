@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { inOwnNetwork } from '../../scripts/own-network.mjs';
+import { sum } from '../harness/compare.mjs';
 import { sideBySide } from '../harness/measure.mjs';
 import { table } from '../report/table.mjs';
 
@@ -38,7 +39,6 @@ async function adoptionGroup({ quick }) {
 }
 
 const number = (value) => value.toLocaleString('en');
-const sum = (list) => list.reduce((total, one) => total + one, 0);
 
 /** What was lost of all, and the least and the most of a round. */
 function told(list, [lost, all]) {

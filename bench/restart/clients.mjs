@@ -1,6 +1,7 @@
 // A process of clients that connect all the time, beside some with idle connections, and keeps what each of them met.
 import { Agent, get } from 'node:http';
 import process from 'node:process';
+import { obey } from '../harness/obey.mjs';
 import { sumUp } from './summary.mjs';
 
 const HOST = '127.0.0.1';
@@ -83,6 +84,4 @@ const COMMANDS = {
   },
 };
 
-process.on('message', async ({ do: name, ...command }) => process.send(await COMMANDS[name](command)));
-// Whoever gave the commands is gone.
-process.on('disconnect', () => process.exit());
+obey(COMMANDS);

@@ -1,10 +1,10 @@
 // A process that holds a port and releases it, waits for one, or opens and closes sockets all the time, as it is told.
-import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { BoundSocket, listen } from 'exactbind';
+import { obey } from '../harness/obey.mjs';
+import { loadAddon } from '../harness/package.mjs';
 import { retry } from './retry.mjs';
 
 const HOST = '127.0.0.1';
@@ -57,7 +57,7 @@ const COMMANDS = {
 
   /** Sockets that come and go, on any port of an address or on one. */
   async churn({ host, port, perSecond, seconds }) {
-    const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)));
+    const addon = loadAddon();
     const { AF_INET, SOCK_STREAM } = addon.constants;
     const none = new Int32Array([0]);
     const began = performance.now();
@@ -74,9 +74,4 @@ const COMMANDS = {
   },
 };
 
-process.on('message', async ({ do: name, ...command }) => {
-  const answer = await COMMANDS[name](command);
-  if (answer !== undefined) process.send(answer);
-});
-// Whoever gave the commands is gone.
-process.on('disconnect', () => process.exit());
+obey(COMMANDS);

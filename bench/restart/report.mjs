@@ -1,23 +1,22 @@
 // The group of restarts as Markdown and as plots: how long nobody answered, and how many requests failed meanwhile.
-import { compare, spread } from '../harness/compare.mjs';
+import { compare, spread, sum } from '../harness/compare.mjs';
 import { durations } from '../report/duration.mjs';
+import { pointOf } from '../report/point.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 import { failures } from './summary.mjs';
-
-const total = (list) => list.reduce((sum, one) => sum + one, 0);
 
 /** A successor that shares the port listens before it is released. */
 const isBefore = ({ listening }) => listening.every((nanoseconds) => nanoseconds < 0);
 
 function row([name, one]) {
   const { median, p10, p90 } = spread(failures(one));
-  const codes = Object.entries(one.failed).map(([code, list]) => `${total(list)} ${code}`);
+  const codes = Object.entries(one.failed).map(([code, list]) => `${sum(list)} ${code}`);
   return [
     name,
     isBefore(one) ? 'before' : durations(one.listening),
     durations(one.answered),
     `${median} (${p10.toFixed(0)} – ${p90.toFixed(0)})`,
-    `${total(failures(one))} of ${total(one.requests)}`,
+    `${sum(failures(one))} of ${sum(one.requests)}`,
     codes.join(', '),
   ];
 }
@@ -31,7 +30,7 @@ function compared(samples, { name, baseline }) {
 /** Requests that were due while too many others had no answer. */
 const heldBackLines = (restarts) =>
   Object.entries(restarts)
-    .map(([name, { heldBack }]) => [name, total(heldBack)])
+    .map(([name, { heldBack }]) => [name, sum(heldBack)])
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `\nNot sent, because too many had no answer yet: ${count} (${name}).`);
 
@@ -58,11 +57,7 @@ export function lines({ restarts, samples, comparisons, leftOut }) {
   ];
 }
 
-const bars = (restarts, figures) =>
-  Object.values(restarts).map((one, at) => {
-    const { median, p10, p90 } = spread(figures(one));
-    return [at, median, p10, p90];
-  });
+const bars = (restarts, figures) => Object.values(restarts).map((one, at) => pointOf(at, figures(one)));
 
 export function plots({ restarts }) {
   const x = { name: '', categories: Object.keys(restarts) };

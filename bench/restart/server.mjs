@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import process from 'node:process';
 import { listen } from 'exactbind';
+import { obey } from '../harness/obey.mjs';
 import { retry } from './retry.mjs';
 
 const HOST = '127.0.0.1';
@@ -56,6 +57,4 @@ const COMMANDS = {
   },
 };
 
-process.on('message', async ({ do: name, ...command }) => process.send(await COMMANDS[name](command)));
-// Whoever gave the commands is gone.
-process.on('disconnect', () => process.exit());
+obey(COMMANDS);

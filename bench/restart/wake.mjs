@@ -7,6 +7,7 @@ import { BoundSocket, listen } from 'exactbind';
 import { ask, end } from '../harness/ask.mjs';
 import { spread } from '../harness/compare.mjs';
 import { shuffled, sideBySide } from '../harness/measure.mjs';
+import { pointOf } from '../report/point.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 import { timings } from '../report/timings.mjs';
 import { retry } from './retry.mjs';
@@ -138,10 +139,7 @@ function costs([name, rounds]) {
 
 function plots({ samples }) {
   const names = Object.keys(samples);
-  const points = names.map((name) => {
-    const { median, p10, p90 } = spread(samples[name]);
-    return [name, ...[median, p10, p90].map((value) => value / 1e6)];
-  });
+  const points = names.map((name) => pointOf(name, samples[name], 1e6));
   return [
     {
       name: 'wake',

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { BoundSocket, inspectPortSync } from 'exactbind';
 import { crowd } from '../harness/crowd.mjs';
 import { calledBack, inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
+import { printWhole } from '../harness/print.mjs';
 import { refused, refusedToNode } from '../harness/refusals.mjs';
 
 const HOST = '127.0.0.1';
@@ -100,5 +101,4 @@ for (const [size, rounds] of Object.entries(SIZES[kind])) {
   if (reason === undefined) scenes[size] = scene;
   else leftOut[size] = reason;
 }
-const rounded = (_, value) => (typeof value === 'number' ? Math.round(value) : value);
-console.log(JSON.stringify({ scenes, leftOut }, rounded));
+printWhole({ scenes, leftOut });

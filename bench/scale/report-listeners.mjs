@@ -1,6 +1,7 @@
 // The group of many listeners as Markdown and as plots: opening and closing all of them, one more, and their memory.
 import { spread } from '../harness/compare.mjs';
 import { durations } from '../report/duration.mjs';
+import { pointOf } from '../report/point.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 import { ratio } from './report.mjs';
 
@@ -66,10 +67,7 @@ function bars(memory, listOf) {
   const ways = Object.keys(Object.values(memory)[0] ?? {});
   const series = ways.map((way) => ({
     name: way,
-    points: categories.map((scene, at) => {
-      const { median, p10, p90 } = spread(listOf(way, scene));
-      return [at, median, p10, p90];
-    }),
+    points: categories.map((scene, at) => pointOf(at, listOf(way, scene))),
   }));
   return { kind: 'bar', x: { name: '', categories }, series };
 }

@@ -1,6 +1,7 @@
 // The groups of a growing machine as Markdown and as plots: what each call costs among so many sockets or processes.
-import { compare, spread } from '../harness/compare.mjs';
+import { compare } from '../harness/compare.mjs';
 import { durations } from '../report/duration.mjs';
+import { pointOf } from '../report/point.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 
 const OPENED = 'server.listen, close';
@@ -62,10 +63,7 @@ export const growing = (kind, title) => ({
   plots({ calls, scenes, samples }) {
     const series = calls.map((call) => ({
       name: call,
-      points: Object.keys(scenes).map((size) => {
-        const { median, p10, p90 } = spread(samples[sampleName(call, size, kind)]);
-        return [Number(size), ...[median, p10, p90].map((value) => value / 1e3)];
-      }),
+      points: Object.keys(scenes).map((size) => pointOf(Number(size), samples[sampleName(call, size, kind)], 1e3)),
     }));
     const [x, y] = [kind, 'microseconds: median, p10 – p90'].map((name) => ({ name, log: true }));
     return [{ name: `scale-${kind}`, kind: 'line', title, x, y, series }];

@@ -6,21 +6,20 @@ import { lines, listenerTimings, plots } from './report-listeners.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
+function result({ scenes, leftOut }, timingsOf) {
+  const [reason] = Object.values(leftOut);
+  return Object.keys(scenes).length === 0 ? { skipped: reason } : { unit: 'ns', ...timingsOf(scenes), leftOut };
+}
+
 const growingGroup =
   (kind) =>
   async ({ quick }) => {
     if (!isPossible) return { skipped: 'network and pid namespaces take root on Linux' };
-    const { scenes, leftOut } = printedBy(path('growing.mjs'), [kind, JSON.stringify(quick)]);
-    const [reason] = Object.values(leftOut);
-    if (Object.keys(scenes).length === 0) return { skipped: reason };
-    return { unit: 'ns', ...timings(scenes, kind), leftOut };
+    return result(printedBy(path('growing.mjs'), [kind, JSON.stringify(quick)]), (scenes) => timings(scenes, kind));
   };
 
 async function listenersGroup({ quick }) {
-  const { scenes, leftOut } = printedBy(path('listeners.mjs'), [JSON.stringify(quick)]);
-  const [reason] = Object.values(leftOut);
-  if (Object.keys(scenes).length === 0) return { skipped: reason };
-  return { unit: 'ns', ...listenerTimings(scenes), leftOut };
+  return result(printedBy(path('listeners.mjs'), [JSON.stringify(quick)]), listenerTimings);
 }
 
 export const groups = {

@@ -1,5 +1,6 @@
 // The group `spread` as Markdown and as plots: how much all workers served of one port, and how evenly.
 import { compare, median, spread } from '../harness/compare.mjs';
+import { pointOf } from '../report/point.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 import { BASELINE, sampleName } from './variants.mjs';
 
@@ -66,10 +67,6 @@ export function lines({ runs, samples, leftOut, wrk, cpus, connections, threads,
 
 function plot(runs, load, { part, title, y, max, figure }) {
   const own = runs.filter((run) => run.load === load);
-  const point = (run) => {
-    const { median: middle, p10, p90 } = spread(figure(run));
-    return [run.workers, middle, p10, p90];
-  };
   return {
     name: `spread-${part}-${load === 'keep-alive' ? 'keep-alive' : 'close'}`,
     kind: 'line',
@@ -78,7 +75,7 @@ function plot(runs, load, { part, title, y, max, figure }) {
     y: { name: y, ...(max === undefined ? {} : { max }) },
     series: unique(own.map(({ variant }) => variant)).map((name) => ({
       name,
-      points: own.filter(({ variant }) => variant === name).map(point),
+      points: own.filter(({ variant }) => variant === name).map((run) => pointOf(run.workers, figure(run))),
     })),
   };
 }

@@ -15,9 +15,9 @@ function start({ policy }, size) {
 
 /** The port, when every worker listens on it. The first one has it chosen; a primary answers for all of its workers. */
 async function listening([first, ...others], way, size) {
-  const answers = [await ask(first, { ask: 'listen', way, port: 0 })].flat();
+  const answers = [await ask(first, { do: 'listen', way, port: 0 })].flat();
   const { port } = answers[0];
-  answers.push(...(await askAll(others, { ask: 'listen', way, port })));
+  answers.push(...(await askAll(others, { do: 'listen', way, port })));
   const refused = answers.find(({ error }) => error !== undefined)?.error;
   if (refused !== undefined) throw Object.assign(new Error(refused.message), { code: refused.code });
   if (answers.length !== size || answers.some((answer) => answer.port !== port)) {
@@ -32,7 +32,7 @@ export async function startTeam(variant, size) {
   try {
     await hears(children);
     const port = await listening(children, variant.way, size);
-    return { port, served: async () => (await askAll(children, { ask: 'served' })).flat(), end: endAll };
+    return { port, served: async () => (await askAll(children, { do: 'served' })).flat(), end: endAll };
   } catch (error) {
     await endAll();
     throw error;

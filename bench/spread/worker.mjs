@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import process from 'node:process';
+import { obey } from '../harness/obey.mjs';
 
 const HOST = '127.0.0.1';
 
@@ -25,7 +26,7 @@ const WAYS = {
   },
 };
 
-const QUESTIONS = {
+const COMMANDS = {
   async listen({ way, port }) {
     try {
       await WAYS[way](port);
@@ -38,6 +39,5 @@ const QUESTIONS = {
   served: () => served,
 };
 
-process.on('disconnect', () => process.exit());
-process.on('message', async ({ ask, ...more }) => process.send(await QUESTIONS[ask](more)));
+obey(COMMANDS);
 process.send('hears');

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { sum } from '../harness/compare.mjs';
 
 /** What wrk calls itself, or undefined where there is none. */
 export function wrkVersion() {
@@ -21,7 +22,7 @@ export function parseWrk(printed) {
 
 /** Throws where the workers did not serve what wrk counted, and what was on its way when it stopped, this time or before. */
 export function crossCheck(served, requests, connections) {
-  const onTheWay = served.reduce((sum, count) => sum + count, 0) - requests;
+  const onTheWay = sum(served) - requests;
   if (onTheWay >= 0 && onTheWay <= 2 * connections) return;
   throw new Error(
     `wrk counted ${requests} requests on ${connections} connections, and the workers ${served.join(' + ')}`,

@@ -70,7 +70,7 @@ describe('open()', () => {
     }
   });
 
-  it.each(['4294967297', '-4294967295', ' 1', '+1', '1x'])('takes the zone %j for none', (zone, context) => {
+  it('takes what is neither for no zone', (context) => {
     if (!hasIpv6) return context.skip('no IPv6');
     // A link-local address that no interface has. Linux's first interface is "lo", and it refuses in another way there.
     const refusal = (end: string) => {
@@ -79,9 +79,10 @@ describe('open()', () => {
       addon.close(socket);
       return error;
     };
-    const [none, first, other] = ['', '%1', `%${zone}`].map(refusal);
-    expect(other).toBe(none);
-    if (isLinux) expect(first).not.toBe(none);
+    if (isLinux) expect(refusal('%1')).not.toBe(refusal(''));
+    for (const zone of ['4294967297', '-4294967295', ' 1', '+1', '1x']) {
+      expect(refusal(`%${zone}`), zone).toBe(refusal(''));
+    }
   });
 });
 

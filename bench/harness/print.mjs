@@ -1,0 +1,6 @@
+// Prints what a program has measured, for the process that started it and reads it (alone.mjs).
+
+/** Every number to the next whole one: nanoseconds have no parts that count. */
+export function printWhole(result) {
+  console.log(JSON.stringify(result, (_, value) => (typeof value === 'number' ? Math.round(value) : value)));
+}
