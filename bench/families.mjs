@@ -12,6 +12,8 @@ import * as wake from './restart/wake.mjs';
 import * as scale from './scale/scale.mjs';
 import * as spread from './spread/spread.mjs';
 
+/** @import { Group, Report } from './group.ts' */
+
 const MODULES = {
   micro: [micro, options, inspect, syscalls],
   peers: [peers],
@@ -23,25 +25,24 @@ const MODULES = {
 
 const modules = Object.values(MODULES).flat();
 
-/** What measures: `async ({ quick }) => result`, or `{ skipped: reason }`. */
+/** @type {Record<string, Group>} */
 export const groups = Object.assign({}, ...modules.map((one) => one.groups));
 
-/**
- * How a group is told: `{ title, note, lines?, comparisons?, plots? }`, all three functions of the group's result. Without
- * `lines` it has the tables of `{ unit, samples, comparisons }`. A plot is
- * `{ name, kind: 'bar' | 'line', title, x: { name, log?, categories? }, y: { name, log?, max? }, series }`; a series is
- * `{ name, points: [[x, median, low, high], ...] }`, and with `mark` a stroke across the bar instead of a bar.
- */
+/** @type {Record<string, Report>} */
 export const reports = Object.assign({}, ...modules.map((one) => one.reports));
 
+/** @type {Record<string, string[]>} */
 export const families = Object.fromEntries(
   Object.entries(MODULES).map(([name, list]) => [name, list.flatMap((one) => Object.keys(one.groups))]),
 );
 
-/** The single groups that names stand for, all of them without any; undefined if a name is nothing. */
+/**
+ * The single groups that names stand for, all of them without any; undefined if a name is nothing.
+ * @param {string[]} names
+ */
 export function chosen(names) {
   if (names.length === 0) return Object.keys(groups);
   const known = { ...Object.fromEntries(Object.keys(groups).map((name) => [name, [name]])), ...families };
   const lists = names.map((name) => (Object.hasOwn(known, name) ? known[name] : undefined));
-  return lists.includes(undefined) ? undefined : [...new Set(lists.flat())];
+  return lists.includes(undefined) ? undefined : [...new Set(lists.flatMap((list) => list ?? []))];
 }

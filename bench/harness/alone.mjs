@@ -18,9 +18,13 @@ const ALONE = [
 
 const MOST = 600_000;
 
-export const isPossible = process.platform === 'linux' && process.getuid() === 0;
+export const isPossible = process.platform === 'linux' && process.getuid?.() === 0;
 
-/** Starts a program of Node; without the right to make namespaces it runs beside everybody else's. */
+/**
+ * Starts a program of Node; without the right to make namespaces it runs beside everybody else's.
+ * @param {string} program
+ * @param {string[]} args
+ */
 export function printedBy(program, args) {
   const [file, ...rest] = [...(isPossible ? ALONE : []), process.execPath, program, ...args];
   const printed = execFileSync(file, rest, {

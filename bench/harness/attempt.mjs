@@ -1,8 +1,15 @@
 // Runs one thing among others that are to come: what it throws, in a callback too, is its own failure.
 
-/** What `run` promises, as `{ value }`, or what it or a callback of its throws meanwhile, as `{ error }`. */
+/**
+ * What `run` promises, as `{ value }`, or what it or a callback of its throws meanwhile, as `{ error }`.
+ * @template T
+ * @param {() => Promise<T>} run
+ * @returns {Promise<{ value: T, error?: undefined } | { value?: undefined, error: Error }>}
+ */
 export async function attempt(run) {
-  let onFault;
+  /** @type {(error: unknown) => void} */
+  let onFault = () => {};
+  /** @type {Promise<never>} */
   const fault = new Promise((_, reject) => {
     onFault = reject;
   });
@@ -10,7 +17,7 @@ export async function attempt(run) {
   try {
     return { value: await Promise.race([run(), fault]) };
   } catch (error) {
-    return { error };
+    return { error: /** @type {Error} */ (error) };
   } finally {
     process.off('uncaughtException', onFault);
   }

@@ -6,7 +6,11 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('crowd.py', import.meta.url));
 
-/** The pids of those who listen on `ports`, or the reason why there is no crowd; `end()` ends them all. */
+/**
+ * The pids of those who listen on `ports`, or the reason why there is no crowd; `end()` ends them all.
+ * @param {{ sockets?: number, processes?: number, descriptors?: number, ports?: number[] }} size
+ * @returns {Promise<{ pids: number[], reason?: string, end: () => Promise<void> }>}
+ */
 export async function crowd({ sockets = 0, processes = 0, descriptors = 0, ports = [] }) {
   const args = ['-I', '-S', PROGRAM, ...[sockets, processes, descriptors, ...ports].map(String)];
   const child = spawn('python3', args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -18,5 +22,5 @@ export async function crowd({ sockets = 0, processes = 0, descriptors = 0, ports
     child.stdin.end();
     await ended;
   };
-  return { ...(word === 'ready' ? { pids: pids.map(Number) } : { reason: line }), end };
+  return { ...(word === 'ready' ? { pids: pids.map(Number) } : { pids: [], reason: line }), end };
 }

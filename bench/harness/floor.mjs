@@ -11,6 +11,7 @@ const NODE_THREADS = 6;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = join(root, 'build-bench');
 
+/** @type {{ skipped?: string } | undefined} */
 let built;
 
 function build() {
@@ -25,28 +26,44 @@ function build() {
   throw new Error(`the C programs of bench/ do not compile:\n${said}`);
 }
 
-/** The path of a C program by its name, or why there is none: `{ program }` or `{ skipped }`. */
+/**
+ * The path of a C program by its name, or why there is none: `{ program }` or `{ skipped }`.
+ * @param {string} name
+ * @returns {{ program: string, skipped?: undefined } | { program?: undefined, skipped: string }}
+ */
 export function floor(name) {
   built ??= build();
-  return built.skipped === undefined ? { program: join(folder, name) } : built;
+  return built.skipped === undefined ? { program: join(folder, name) } : { skipped: built.skipped };
 }
 
-/** Starts one that answers lines of a word and a count. */
+/**
+ * Starts one that answers lines of a word and a count.
+ * @param {string} program
+ * @param {{ threads?: boolean }} [how]
+ */
 export function startFloor(program, { threads = false } = {}) {
   const child = spawn(program, threads ? [String(NODE_THREADS)] : [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  /** Does something so many times; the numbers of the answer, of which the last one is nanoseconds. */
+  /**
+   * Does something so many times; the numbers of the answer, of which the last one is nanoseconds.
+   * @param {string | number} word
+   * @param {number} times
+   */
   async function ask(word, times) {
     child.stdin.write(`${word} ${times}\n`);
     const { value, done } = await answers.next();
     const numbers = done ? [] : value.split(' ').map(Number);
-    if (!(numbers.at(-1) > 0)) throw new Error(`the C program failed in ${value ?? 'its start'}`);
+    if (!(Number(numbers.at(-1)) > 0)) throw new Error(`the C program failed in ${value ?? 'its start'}`);
     return numbers;
   }
   return {
     ask,
-    /** The nanoseconds of one cycle. */
-    run: async (word, cycles) => (await ask(word, cycles)).at(-1) / cycles,
+    /**
+     * The nanoseconds of one cycle.
+     * @param {string | number} word
+     * @param {number} cycles
+     */
+    run: async (word, cycles) => Number((await ask(word, cycles)).at(-1)) / cycles,
     end: () => child.stdin.end(),
   };
 }

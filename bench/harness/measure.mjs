@@ -1,15 +1,25 @@
 // Runs variants side by side in many short rounds, in an order that changes, and times what they do.
 
+/**
+ * What is measured beside others: `run(cycles)` returns, or promises, what one cycle took.
+ * @template [T=number]
+ * @typedef {{ name: string, run: (cycles: number) => T | Promise<T> }} Variant
+ */
+
 /** A fixed sequence, so that the order of variants is as unrelated to garbage collections on each run alike. */
 function generator() {
   let state = 0x9e3779b9;
-  return (below) => {
+  return (/** @type {number} */ below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
 }
 
-/** Gives a list in another order each time it is called. */
+/**
+ * Gives a list in another order each time it is called.
+ * @template T
+ * @param {T[]} list
+ */
 export function shuffled(list) {
   const random = generator();
   return () => {
@@ -23,11 +33,14 @@ export function shuffled(list) {
 }
 
 /**
- * Runs each variant once per round, in an order that changes. A variant is `{ name, run }`; `run(cycles)` returns, or
- * promises, what one cycle took. The samples of a round belong together.
+ * Runs each variant once per round, in an order that changes. The samples of a round belong together.
+ * @template T
+ * @param {Variant<T>[]} variants
+ * @param {{ rounds: number, cycles: number, warmUp: number }} length
  */
 export async function sideBySide(variants, { rounds, cycles, warmUp }) {
   const next = shuffled(variants);
+  /** @type {Record<string, T[]>} */
   const samples = Object.fromEntries(variants.map(({ name }) => [name, []]));
   for (let round = -warmUp; round < rounds; round++) {
     for (const { name, run } of next()) {
@@ -41,9 +54,12 @@ export async function sideBySide(variants, { rounds, cycles, warmUp }) {
 /** Cycles before the clock starts in each round: what ran before has left the caches to itself. */
 const UNTIMED = 5;
 
-/** Times a synchronous cycle. */
+/**
+ * Times a synchronous cycle.
+ * @param {() => unknown} cycle
+ */
 export function synchronous(cycle) {
-  return (cycles) => {
+  return (/** @type {number} */ cycles) => {
     for (let left = UNTIMED; left > 0; left--) cycle();
     const start = process.hrtime.bigint();
     for (let left = cycles; left > 0; left--) cycle();
@@ -51,7 +67,10 @@ export function synchronous(cycle) {
   };
 }
 
-/** Times one that may take long, and may be asynchronous: after one untimed, or without where it runs once. */
+/**
+ * Times one that may take long, and may be asynchronous: after one untimed, or without where it runs once.
+ * @param {() => unknown} ask
+ */
 export function timed(ask, times = 1) {
   return async () => {
     if (times > 1) await ask();
@@ -61,13 +80,21 @@ export function timed(ask, times = 1) {
   };
 }
 
-/** Gives each in turn: whoever remembers the last answer gains nothing. */
+/**
+ * Gives each in turn: whoever remembers the last answer gains nothing.
+ * @template T
+ * @param {T[]} list
+ */
 export function inTurn(list) {
   let turn = 0;
   return () => list[turn++ % list.length];
 }
 
-/** Times a cycle that calls back when it is over. */
+/**
+ * Times a cycle that calls back when it is over.
+ * @param {(next: () => void) => unknown} cycle
+ * @returns {(cycles: number) => Promise<number>}
+ */
 export function calledBack(cycle) {
   return (cycles) =>
     new Promise((resolve) => {

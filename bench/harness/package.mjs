@@ -6,5 +6,8 @@ const require = createRequire(import.meta.url);
 
 export const REGISTER = require.resolve('exactbind/register');
 
-/** The addon that the package has loaded, or will. */
+/**
+ * The addon that the package has loaded, or will.
+ * @returns {import('../../dist/addon.js').Addon}
+ */
 export const loadAddon = () => require('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)));

@@ -3,30 +3,43 @@ import net from 'node:net';
 import { BoundSocket } from 'exactbind';
 import { calledBack } from './measure.mjs';
 
-/** From the call to 'error'; `whereOf` says each time where to listen. */
+/** @import { BindOptions, SystemError } from 'exactbind' */
+
+/**
+ * From the call to 'error'; `whereOf` says each time where to listen.
+ * @param {() => net.ListenOptions} whereOf
+ */
 export const refusedToNode = (whereOf) =>
   calledBack((next) => {
-    const server = net.createServer().on('error', (error) => {
+    const server = net.createServer().on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       if (error.code !== 'EADDRINUSE') throw error;
       next();
     });
     server.listen({ ...whereOf(), exclusive: true });
   });
 
-/** The EADDRINUSE that `open` throws. */
+/**
+ * The EADDRINUSE that `open` throws.
+ * @param {() => unknown} open
+ * @returns {NodeJS.ErrnoException}
+ */
 export function refusalOf(open) {
   try {
     open();
-  } catch (error) {
+  } catch (thrown) {
+    const error = /** @type {NodeJS.ErrnoException} */ (thrown);
     if (error.code === 'EADDRINUSE') return error;
     throw error;
   }
   throw new Error('the taken port was bound');
 }
 
-/** The same of a BoundSocket, which says who has the port. */
+/**
+ * The same of a BoundSocket, which says who has the port.
+ * @param {BindOptions} where
+ */
 export function refused(where) {
-  const error = refusalOf(() => new BoundSocket(where));
+  const error = /** @type {SystemError} */ (refusalOf(() => new BoundSocket(where)));
   if (error.heldBy === undefined) throw error;
   return error;
 }

@@ -7,9 +7,21 @@ import { REGISTER } from '../harness/package.mjs';
 import { figure, table } from '../report/table.mjs';
 import { timings } from '../report/timings.mjs';
 
+/**
+ * @import { Comparison, Samples, Timed } from '../group.ts'
+ * @import { Unit } from '../report/table.mjs'
+ *
+ * @typedef {{ wall: number, importing: number, cpu: number, rss: number }} Start what one process took and holds
+ */
+
 const START = fileURLToPath(new URL('start.mjs', import.meta.url));
 
-/** Starts a process that imports node:net and perhaps more, and ends at once. */
+/**
+ * Starts a process that imports node:net and perhaps more, and ends at once.
+ * @param {string[]} execArgv
+ * @param {string} specifier
+ * @returns {Start}
+ */
 function start(execArgv, specifier) {
   const begin = process.hrtime.bigint();
   const { stdout, stderr, status } = spawnSync(process.execPath, [...execArgv, START, specifier], { encoding: 'utf8' });
@@ -18,12 +30,15 @@ function start(execArgv, specifier) {
   return { wall, ...JSON.parse(stdout) };
 }
 
+/** @param {{ quick: boolean }} how */
 async function importGroup({ quick }) {
+  /** @type {[name: string, execArgv: string[], specifier: string][]} */
   const kinds = [
     ['node:net', [], 'node:net'],
     ['exactbind', [], 'exactbind'],
     ['--require exactbind/register', ['--require', REGISTER], 'node:net'],
   ];
+  /** @type {Record<string, Start[]>} */
   const runs = Object.fromEntries(kinds.map(([name]) => [name, []]));
   const variants = kinds.map(([name, execArgv, specifier]) => ({
     name,
@@ -33,8 +48,11 @@ async function importGroup({ quick }) {
   const rounds = quick ? 8 : 100;
   await sideBySide(variants, { rounds, cycles: 1, warmUp });
 
+  /** @type {Samples} */
   const samples = {};
+  /** @type {Comparison[]} */
   const comparisons = [];
+  /** @type {(figure: keyof Start, title: string, names: string[], target?: number) => void} */
   const take = (figure, title, names, target) => {
     for (const name of names) samples[`${title}, ${name}`] = runs[name].slice(warmUp).map((run) => run[figure]);
     for (const name of names.slice(1)) {
@@ -52,8 +70,10 @@ async function importGroup({ quick }) {
   return { unit: 'ns', comparisons, samples, rss };
 }
 
+/** @type {Unit} */
 const MEGABYTES = [1e6, ' MB'];
 
+/** @param {{ rss: Samples }} group */
 function memory({ rss }) {
   const [[, plain], ...others] = Object.entries(rss);
   const more = new Map(others.map(([name, list]) => [name, compare(list, plain, (ours, theirs) => ours - theirs)]));
@@ -81,6 +101,7 @@ export const reports = {
   import: {
     title: 'Import',
     note: 'Fresh processes that import `node:net`, then perhaps this package, and end.',
+    /** @param {Timed & { rss: Samples }} group */
     lines: (group) => [...timings(group), '', ...memory(group)],
   },
 };

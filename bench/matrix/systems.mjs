@@ -1,14 +1,6 @@
 // What is known of the matrix of each system: measured, where there are results of it, else predicted by its rule.
 import { readdirSync, readFileSync } from 'node:fs';
-import {
-  ADDRESSES,
-  firstSockets,
-  MATRIX_RULES,
-  PROTOCOLS,
-  predict,
-  SHARINGS,
-  secondSockets,
-} from '../../dist/matrix.js';
+import { ADDRESSES, firstSockets, MATRIX_RULES, PROTOCOLS, predict, SHARINGS, secondSockets } from './built.mjs';
 import { unfold } from './fold.mjs';
 
 const folder = new URL('../results/', import.meta.url);

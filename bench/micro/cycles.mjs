@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { calledBack } from '../harness/measure.mjs';
 
+/** @param {string | undefined} host */
 const run = (host) =>
   calledBack((next) => {
     const server = net.createServer();
@@ -10,4 +11,4 @@ const run = (host) =>
     server.listen({ port: 0, host, exclusive: true });
   });
 
-process.on('message', async ({ host, cycles }) => process.send(await run(host)(cycles)));
+process.on('message', async ({ host, cycles }) => process.send?.(await run(host)(cycles)));

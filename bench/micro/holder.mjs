@@ -3,5 +3,5 @@ import { createServer } from 'node:net';
 import process from 'node:process';
 
 const server = createServer((socket) => socket.on('error', () => {}).resume());
-server.listen(0, () => process.send(server.address().port));
+server.listen(0, () => process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port));
 process.on('disconnect', () => process.exit());

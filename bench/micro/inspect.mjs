@@ -8,24 +8,34 @@ import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
 import { pointOf } from '../report/point.mjs';
 import { unitOf } from '../report/timings.mjs';
 
+/** @import { Comparison, Plot, Timed } from '../group.ts' */
+
 async function freePort() {
   const server = net.createServer().listen(0);
   await once(server, 'listening');
-  const { port } = server.address();
+  const { port } = /** @type {net.AddressInfo} */ (server.address());
   server.close();
   await once(server, 'close');
   return port;
 }
 
+/**
+ * @param {string | undefined} told
+ * @param {string} wanted
+ */
 function expected(told, wanted) {
   if (told !== wanted) throw new Error(`the port is ${wanted}, and was said to be ${told}`);
 }
 
-/** Whether a server can listen there. It is `free` or not, and who has it is not told. */
+/**
+ * Whether a server can listen there. It is `free` or not, and who has it is not told.
+ * @param {number} port
+ * @param {string} verdict
+ */
 const listenProbe = (port, verdict) =>
   calledBack((next) => {
     const server = net.createServer();
-    server.on('error', ({ code }) => {
+    server.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) => {
       expected(code === 'EADDRINUSE' ? 'listening' : code, verdict);
       next();
     });
@@ -36,7 +46,11 @@ const listenProbe = (port, verdict) =>
     server.listen(port);
   });
 
-/** Whether somebody answers there; reset, since thousands of connections in TIME_WAIT change what is measured. */
+/**
+ * Whether somebody answers there; reset, since thousands of connections in TIME_WAIT change what is measured.
+ * @param {number} port
+ * @param {string} verdict
+ */
 const connectProbe = (port, verdict) =>
   calledBack((next) => {
     const socket = net.connect(port, '127.0.0.1');
@@ -45,7 +59,7 @@ const connectProbe = (port, verdict) =>
       answered = true;
       socket.resetAndDestroy();
     });
-    socket.on('error', ({ code }) => {
+    socket.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) => {
       if (code !== 'ECONNRESET') expected(code === 'ECONNREFUSED' ? 'free' : code, verdict);
     });
     socket.on('close', () => {
@@ -55,16 +69,22 @@ const connectProbe = (port, verdict) =>
   });
 
 const STATES = { free: 'a free port', listening: 'a listener of another process' };
+const KNOWN = /** @type {(keyof typeof STATES)[]} */ (Object.keys(STATES));
 const [LISTEN, CONNECT] = ['server.listen(port), close', 'net.connect(port)'];
+const ASKED = [LISTEN, CONNECT, 'inspectPortSync', 'inspectPort'];
 
+/** @param {{ quick: boolean }} how */
 async function inspectGroup({ quick }) {
   const held = fork(new URL('holder.mjs', import.meta.url));
   const [listening] = await hears([held]);
   const ports = { free: await freePort(), listening };
   const variants = [];
+  /** @type {Comparison[]} */
   const comparisons = [];
-  for (const [verdict, title] of Object.entries(STATES)) {
+  for (const verdict of KNOWN) {
+    const title = STATES[verdict];
     const port = ports[verdict];
+    /** @param {string} text */
     const named = (text) => `${text}, ${title}`;
     variants.push(
       { name: named(LISTEN), run: listenProbe(port, verdict) },
@@ -94,17 +114,20 @@ async function inspectGroup({ quick }) {
   }
 }
 
+/**
+ * @param {Timed} group
+ * @returns {Plot[]}
+ */
 function plots(group) {
   const [size, suffix] = unitOf(group);
   const series = Object.values(STATES).map((title) => ({
     name: title,
-    points: [LISTEN, CONNECT, 'inspectPortSync', 'inspectPort'].map((name) =>
-      pointOf(name, group.samples[`${name}, ${title}`], size),
-    ),
+    points: ASKED.map((name) => pointOf(name, group.samples[`${name}, ${title}`], size)),
   }));
-  const categories = series[0].points.map(([name]) => name);
   const y = { name: `${suffix.trim()}: median, p10 – p90`, log: true };
-  return [{ name: 'inspect', kind: 'bar', title: 'Asking about a port', x: { name: '', categories }, y, series }];
+  return [
+    { name: 'inspect', kind: 'bar', title: 'Asking about a port', x: { name: '', categories: ASKED }, y, series },
+  ];
 }
 
 export const groups = { inspect: inspectGroup };

@@ -9,14 +9,29 @@ import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
 import { REGISTER } from '../harness/package.mjs';
 import { refusalOf, refused, refusedToNode } from '../harness/refusals.mjs';
 
-// net.BoundSocket of Node 24.21 and 26.4.
-const Core = net.BoundSocket;
-const LOOPBACK = { port: 0, host: '127.0.0.1' };
+/**
+ * @import { BindOptions } from 'exactbind'
+ * @import { Comparison } from '../group.ts'
+ * @import { Variant } from '../harness/measure.mjs'
+ */
 
+// net.BoundSocket of Node 24.21 and 26.4.
+const { BoundSocket: Core } = /** @type {{ BoundSocket?: new (where: object) => { close(): void } }} */ (net);
+const LOOPBACK = { port: 0, host: '127.0.0.1' };
+/** @type {[name: string, family: number, where: BindOptions][]} */
+const HOSTS = [
+  ['127.0.0.1', 4, LOOPBACK],
+  ['default host', 6, { port: 0 }],
+];
+
+/** @param {boolean} quick */
 const lengthOf = (quick) =>
   quick ? { rounds: 200, cycles: 40, warmUp: 50 } : { rounds: 2000, cycles: 40, warmUp: 500 };
 
-/** Opens a server, waits for 'listening', closes it, waits for 'close'. */
+/**
+ * Opens a server, waits for 'listening', closes it, waits for 'close'.
+ * @param {(server: net.Server) => unknown} open
+ */
 function listening(open) {
   return calledBack((next) => {
     const server = net.createServer();
@@ -26,7 +41,10 @@ function listening(open) {
   });
 }
 
-/** The same through the promise of listen(). */
+/**
+ * The same through the promise of listen().
+ * @param {BindOptions} where
+ */
 function awaited(where) {
   return calledBack((next) => {
     const server = net.createServer();
@@ -35,15 +53,22 @@ function awaited(where) {
   });
 }
 
+/**
+ * @param {string} baseline
+ * @param {string[]} names
+ * @param {Comparison['target']} [target]
+ * @returns {Comparison[]}
+ */
 const against = (baseline, names, target) => names.map((name) => ({ name, baseline, ...(target ? { target } : {}) }));
 
+/** @param {{ quick: boolean }} how */
 async function listenGroup({ quick }) {
+  /** @type {Variant[]} */
   const variants = [];
+  /** @type {Comparison[]} */
   const comparisons = [];
-  for (const [title, where] of [
-    ['127.0.0.1', LOOPBACK],
-    ['default host', { port: 0 }],
-  ]) {
+  for (const [title, , where] of HOSTS) {
+    /** @param {string} text */
     const named = (text) => `${text}, ${title}`;
     variants.push(
       { name: named('server.listen'), run: listening((server) => server.listen({ ...where, exclusive: true })) },
@@ -66,17 +91,18 @@ async function listenGroup({ quick }) {
   return { unit: 'ns', comparisons, samples };
 }
 
+/** @param {{ quick: boolean }} how */
 async function floorGroup({ quick }) {
   const { program, skipped } = floor('floor');
   if (skipped !== undefined) return { skipped };
   const plain = startFloor(program);
   const threaded = startFloor(program, { threads: true });
+  /** @type {Variant[]} */
   const variants = [];
+  /** @type {Comparison[]} */
   const comparisons = [];
-  for (const [title, family, where] of [
-    ['127.0.0.1', 4, LOOPBACK],
-    ['default host', 6, { port: 0 }],
-  ]) {
+  for (const [title, family, where] of HOSTS) {
+    /** @param {string} text */
     const named = (text) => `${text}, ${title}`;
     variants.push(
       { name: named('C'), run: (cycles) => plain.run(family, cycles) },
@@ -97,10 +123,11 @@ async function floorGroup({ quick }) {
   }
 }
 
+/** @param {{ quick: boolean }} how */
 async function refusedGroup({ quick }) {
   const holder = net.createServer().listen(LOOPBACK);
   await once(holder, 'listening');
-  const where = { port: holder.address().port, host: '127.0.0.1' };
+  const where = { port: /** @type {net.AddressInfo} */ (holder.address()).port, host: '127.0.0.1' };
   const variants = [
     { name: 'server.listen', run: refusedToNode(() => where) },
     { name: 'await listen(server)', run: calledBack((next) => listen(net.createServer(), where).catch(next)) },
@@ -121,12 +148,17 @@ async function refusedGroup({ quick }) {
   }
 }
 
+/** @param {{ quick: boolean }} how */
 async function registerGroup({ quick }) {
+  /** @param {string[]} execArgv */
   const start = (execArgv) => fork(new URL('cycles.mjs', import.meta.url), { execArgv });
   const [plain, hooked] = [start([]), start(['--require', REGISTER])];
+  /** @type {Variant[]} */
   const variants = [];
+  /** @type {Comparison[]} */
   const comparisons = [];
   for (const host of ['127.0.0.1', undefined]) {
+    /** @param {string} text */
     const named = (text) => `${text}, ${host ?? 'default host'}`;
     variants.push(
       { name: named('server.listen'), run: (cycles) => ask(plain, { host, cycles }) },

@@ -10,13 +10,22 @@ import { REGISTER } from '../harness/package.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 import { CASES, MARK } from './traced.mjs';
 
+/** @import { Compared, LeftOut } from '../group.ts' */
+
+/** @typedef {{ calls: Record<string, number>, cycle: string[] }} Counted calls per cycle by name, and one cycle */
+/** @typedef {{ variants: Record<string, Counted>, leftOut: LeftOut }} Syscalls */
+
 const TRACED = fileURLToPath(new URL('traced.mjs', import.meta.url));
 const CYCLES = 200;
 const QUICK = '127.0.0.1';
 /** What bench/micro/floor.c adds to each request of its own accord. */
 const FLOOR_EXTRA = 5;
 
-/** The calls between the marks, as strace writes them. */
+/**
+ * The calls between the marks, as strace writes them.
+ * @param {string[]} command
+ * @param {{ input?: string, mark: (line: string) => boolean }} how
+ */
 function trace(command, { input = '', mark }) {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-strace-'));
   const log = join(folder, 'log');
@@ -25,14 +34,19 @@ function trace(command, { input = '', mark }) {
     if (status !== 0) throw new Error(`strace ${command.join(' ')} failed: ${stderr}`);
     const lines = readFileSync(log, 'utf8').split('\n');
     const marks = lines.flatMap((line, at) => (mark(line) ? [at] : []));
-    return lines.slice(marks.at(-2) + 1, marks.at(-1)).filter((line) => /^\w+\(/.test(line));
+    return lines.slice(Number(marks.at(-2)) + 1, marks.at(-1)).filter((line) => /^\w+\(/.test(line));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Calls per cycle by name, and one cycle from its socket() to its close(). */
+/**
+ * Calls per cycle by name, and one cycle from its socket() to its close().
+ * @param {string[]} lines
+ * @returns {Counted}
+ */
 function count(lines) {
+  /** @type {Record<string, number>} */
   const calls = {};
   for (const line of lines) {
     const name = line.slice(0, line.indexOf('('));
@@ -46,9 +60,11 @@ function count(lines) {
   return { calls: Object.fromEntries(often.map(([name, times]) => [name, Number(times.toFixed(2))])), cycle };
 }
 
+/** @param {{ quick: boolean }} how */
 async function syscallsGroup({ quick }) {
   if (process.platform !== 'linux') return { skipped: 'strace is a tool of Linux' };
   if (spawnSync('strace', ['-V']).status !== 0) return { skipped: 'no strace' };
+  /** @type {Record<string, Counted>} */
   const variants = {};
   for (const name of Object.keys(CASES)) {
     if (quick && !name.endsWith(QUICK)) continue;
@@ -58,6 +74,7 @@ async function syscallsGroup({ quick }) {
   }
   const { program, skipped } = floor('floor');
   if (skipped !== undefined) return { variants, leftOut: { C: skipped } };
+  /** @param {string} line */
   const mark = (line) => line.startsWith('write(1');
   for (const [name, family] of [
     ['C, 127.0.0.1', 4],
@@ -69,11 +86,19 @@ async function syscallsGroup({ quick }) {
   return { variants, leftOut: {} };
 }
 
+/** @param {Counted} counted */
 const totalOf = ({ calls: list }) => sum(Object.values(list));
 
-/** C on the same host. */
+/**
+ * C on the same host.
+ * @param {string} name
+ */
 const baselineOf = (name) => `C, ${name.slice(name.lastIndexOf(', ') + 2)}`;
 
+/**
+ * @param {Syscalls} group
+ * @returns {Compared[]}
+ */
 function comparisons({ variants }) {
   const compared = Object.entries(variants).filter(
     ([name]) => name !== baselineOf(name) && baselineOf(name) in variants,
@@ -85,7 +110,9 @@ function comparisons({ variants }) {
   });
 }
 
+/** @param {Syscalls} group */
 function lines({ variants, leftOut }) {
+  /** @type {(name: string, one: Counted) => string} */
   const ratio = (name, one) => {
     const baseline = variants[baselineOf(name)];
     return baseline === undefined || baseline === one ? '' : `${(totalOf(one) / totalOf(baseline)).toFixed(2)}x`;

@@ -7,16 +7,19 @@ import { accuracyLines, accuracyPlots, lookupComparisons, lookupLines, lookupPlo
 
 const QUICK = { cases: ['bound, not listening'], scenes: ['idle'] };
 
+/** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 const skipped = 'network and pid namespaces, and a listener of another user, take root on Linux';
 
+/** @param {{ quick: boolean }} how */
 async function accuracyGroup({ quick }) {
   if (!isPossible) return { skipped };
   const versions = install();
   return { versions, ...printedBy(path('accuracy.mjs'), quick ? QUICK.cases : []) };
 }
 
+/** @param {{ quick: boolean }} how */
 async function lookupGroup({ quick }) {
   if (!isPossible) return { skipped };
   const { program, skipped: withoutC } = floor('owner');

@@ -4,41 +4,75 @@ import { pointOf } from '../report/point.mjs';
 import { figure, table } from '../report/table.mjs';
 import { reached } from '../report/timings.mjs';
 
+/**
+ * @import { Compared, Plot, Samples } from '../group.ts'
+ * @import { Unit } from '../report/table.mjs'
+ *
+ * @typedef {{ said?: unknown, error?: string, late?: boolean }} Answer what a package says of a port, or that it does not
+ * @typedef {{ free: boolean, code?: string }} Truth what a server.listen() meets
+ * @typedef {{ truth: Truth & { listening: number[] }, checkers: Record<string, Answer>, finders: Record<string, Answer> }} Answers
+ * @typedef {{ checkers: Record<string, string>, finders: Record<string, string>, cases: Record<string, Answers>, versions: Record<string, string> }} Accuracy
+ *   the calls of each package, and what they say
+ * @typedef {'checkers' | 'finders'} Kind
+ * @typedef {{ count: number, samples: Samples }} Refusals
+ * @typedef {{ idle: { processes: number, descriptors: number }, scenes: Record<string, Samples>, refusals: Refusals }} Lookup
+ */
+
 const WRONG = 'wrong: said ';
 
+/** @param {Answer} answer */
 function withoutAnswer({ late, error, said }) {
   if (late) return 'no answer in 5 s';
   if (error !== undefined) return `error: ${error}`;
   return said === null ? 'cannot tell' : undefined;
 }
 
+/**
+ * @param {Answer} answer
+ * @param {Answers['truth']} truth
+ */
 function judgeChecker(answer, { free }) {
   const none = withoutAnswer(answer);
   if (none !== undefined) return none;
   return answer.said === free ? 'right' : `${WRONG}${answer.said ? 'free' : 'taken'}`;
 }
 
+/**
+ * @param {Answer} answer
+ * @param {Answers['truth']} truth
+ */
 function judgeFinder(answer, { listening }) {
   const none = withoutAnswer(answer);
   if (none !== undefined) return none;
-  const { said } = answer;
+  const said = /** @type {number[]} */ (answer.said);
   const right = said.filter((pid) => listening.includes(pid)).length;
   if (right < said.length) return `${WRONG}one that does not listen`;
   if (right === listening.length) return 'right';
   return right === 0 ? `${WRONG}nobody` : `${WRONG}${right} of ${listening.length}`;
 }
 
+/** @type {Record<Kind, { judge: typeof judgeChecker, truthOf: (truth: Answers['truth']) => string }>} */
 const KINDS = {
-  checkers: { judge: judgeChecker, truthOf: ({ free, code }) => (free ? 'free' : code) },
+  checkers: { judge: judgeChecker, truthOf: ({ free, code }) => (free ? 'free' : String(code)) },
   finders: { judge: judgeFinder, truthOf: ({ listening }) => `${listening.length || 'nobody'}` },
 };
 
-/** How many cases each package is right about. */
+/**
+ * How many cases each package is right about.
+ * @param {Accuracy} group
+ * @param {Kind} kind
+ * @returns {[who: string, right: number][]}
+ */
 function rightAnswers({ cases, ...packages }, kind) {
+  /** @type {(who: string) => (one: Answers) => boolean} */
   const right = (who) => (one) => KINDS[kind].judge(one[kind][who], one.truth) === 'right';
   return Object.keys(packages[kind]).map((who) => [who, Object.values(cases).filter(right(who)).length]);
 }
 
+/**
+ * @param {Accuracy} group
+ * @param {Kind} kind
+ */
 function answers(group, kind) {
   const { judge, truthOf } = KINDS[kind];
   const rights = rightAnswers(group, kind);
@@ -51,9 +85,14 @@ function answers(group, kind) {
   return table(['the port', 'in truth', ...rights.map(([who]) => who)], [...rows, total]);
 }
 
+/**
+ * @param {Record<string, string>} packages
+ * @param {Record<string, string>} versions
+ */
 const asked = (packages, versions) =>
   Object.entries(packages).map(([who, call]) => [who, versions[who.split(',')[0]] ?? 'this one', `\`${call}\``]);
 
+/** @param {Accuracy} group */
 export function accuracyLines(group) {
   const { versions, checkers, finders } = group;
   return [
@@ -72,15 +111,20 @@ export function accuracyLines(group) {
   ];
 }
 
+/** @type {Record<Kind, string>} */
 const QUESTIONS = {
   checkers: 'Can a plain server.listen(port) have the port?',
   finders: 'Which processes listen on the port?',
 };
 
+/**
+ * @param {Accuracy} group
+ * @returns {Plot[]}
+ */
 export function accuracyPlots(group) {
   const total = Object.keys(group.cases).length;
   return Object.entries(QUESTIONS).map(([kind, question]) => {
-    const points = rightAnswers(group, kind).toSorted(([, a], [, b]) => b - a);
+    const points = rightAnswers(group, /** @type {Kind} */ (kind)).toSorted(([, a], [, b]) => b - a);
     return {
       name: `accuracy-${kind}`,
       kind: 'bar',
@@ -97,17 +141,26 @@ const OF_C = 1.3;
 /** Two seconds for a thousand. */
 const OF_A_REFUSAL = 2e6;
 const OTHERS = ['pid-port', 'find-process', 'lsof -nP -i :port'];
+/** @type {Unit} */
 const MILLISECONDS = [1e6, ' ms'];
 
+/**
+ * @param {Samples} samples
+ * @param {string} name
+ * @param {string} fastest
+ */
 function faster(samples, name, fastest) {
   return compare(samples[name], samples[fastest], (ours, theirs) => theirs / ours);
 }
 
+/** @param {[string, Samples]} scene */
 function ratios([scene, samples]) {
   const [fastest] = OTHERS.toSorted((a, b) => median(samples[a]) - median(samples[b]));
   const verdict = faster(samples, 'inspectPortSync without pids', fastest);
   const pid = compare(samples.inspectPortSync, samples.C);
+  /** @param {number} value */
   const times = (value) => `${value.toFixed(1)}x`;
+  /** @type {(list: number[], digits: number) => string} */
   const interval = (list, digits) => `(${list.map((value) => value.toFixed(digits)).join(' – ')})`;
   return [
     scene,
@@ -119,14 +172,18 @@ function ratios([scene, samples]) {
   ];
 }
 
+/** @param {Lookup} group */
 export function lookupLines({ idle, scenes, refusals }) {
   const names = Object.keys(Object.values(scenes)[0]);
+  /** @param {number[]} list */
   const time = (list) => {
     const { median: middle, p10, p90 } = spread(list);
     return `${figure(middle, MILLISECONDS)} (${(p10 / 1e6).toFixed(2)} – ${(p90 / 1e6).toFixed(2)})`;
   };
+  /** @param {number} value */
   const seconds = (value) => `${(value / 1e9).toFixed(2)} s`;
   const { count, samples } = refusals;
+  /** @param {number[]} list */
   const range = (list) => `${seconds(median(list))} (${seconds(Math.min(...list))} – ${seconds(Math.max(...list))})`;
   const ratio = compare(samples['new BoundSocket'], samples['server.listen']);
   return [
@@ -163,6 +220,10 @@ export function lookupLines({ idle, scenes, refusals }) {
 
 const OURS = ['inspectPortSync without pids', 'inspectPortSync', 'inspectPort', 'new BoundSocket, refused'];
 
+/**
+ * @param {Lookup} group
+ * @returns {Compared[]}
+ */
 export function lookupComparisons({ scenes }) {
   return Object.entries(scenes).flatMap(([scene, samples]) =>
     OURS.map((name) => ({
@@ -174,6 +235,10 @@ export function lookupComparisons({ scenes }) {
   );
 }
 
+/**
+ * @param {Lookup} group
+ * @returns {Plot[]}
+ */
 export function lookupPlots({ scenes }) {
   const categories = Object.keys(scenes);
   return [

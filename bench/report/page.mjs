@@ -9,6 +9,8 @@ import { overviewOf } from './overview.mjs';
 import { altOf, svgOf } from './plot.mjs';
 import { linesOf } from './timings.mjs';
 
+/** @import { Plot, Results } from '../group.ts' */
+
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
 const PLOTS = 'benchmarks';
 
@@ -23,6 +25,10 @@ const HEAD = [
   'answers) is counted once. Compare ratios, not times: those are of one machine.',
 ];
 
+/**
+ * @param {string} name
+ * @param {Results} results
+ */
 function machineLines(name, { machine, groups }) {
   const dates = Object.values(groups).map(({ date }) => date.slice(0, 10));
   const loads = Object.values(groups).map(({ loadBefore }) => loadBefore);
@@ -41,7 +47,8 @@ export function pages() {
   const lines = [...HEAD];
   const files = new Map();
   for (const name of namesOfResults()) {
-    const results = readResults(name);
+    const results = /** @type {Results} */ (readResults(name));
+    /** @param {Plot} spec */
     const embed = (spec) => {
       const path = `${PLOTS}/${name.replace(/\.json$/, '')}-${spec.name}.svg`;
       if (files.has(path)) throw new Error(`two plots are called ${path}`);
@@ -61,22 +68,26 @@ export function pages() {
   return new Map([['benchmarks.md', `${lines.join('\n')}\n`], ...files]);
 }
 
+/** @param {unknown} error */
+const isMissing = (error) => /** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT';
+
 function present() {
   try {
     return readdirSync(join(DOCS, PLOTS))
       .filter((name) => /^(?:linux|darwin|win32)-.*\.svg$/.test(name))
       .map((name) => `${PLOTS}/${name}`);
   } catch (error) {
-    if (error.code === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }
 
+/** @param {string} path */
 function read(path) {
   try {
     return readFileSync(join(DOCS, path), 'utf8');
   } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,10 @@
 // The bars and lines of a plot, with the range of each value, as ECharts draws them.
 
+/**
+ * @import { CustomSeriesRenderItemAPI as Api } from 'echarts'
+ * @import { Plot, Point } from '../group.ts'
+ */
+
 export const TEXT = '#24292f';
 export const FONT = 12;
 const LETTER = 6.96;
@@ -9,10 +14,15 @@ const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond', 'emptyCircle', 'emptyRect', 'emptyTriangle', 'emptyDiamond'];
 const DASHES = ['solid', 'dashed', 'dotted'];
 
+/** @param {number} index */
 const colorOf = (index) => COLORS[index % COLORS.length];
+/** @param {string} text */
 export const widthOf = (text) => Math.max(...text.split('\n').map((line) => line.length)) * LETTER;
 
-/** A number as people write it: three digits that count. */
+/**
+ * A number as people write it: three digits that count.
+ * @param {number} value
+ */
 export function short(value) {
   if (value === 0) return '0';
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)) + 1e-9));
@@ -21,11 +31,26 @@ export function short(value) {
 }
 
 const silent = { silent: true, animation: false, emphasis: { disabled: true } };
+/** @param {string} color */
 const stroke = (color, width = 1.5) => ({ stroke: color, lineWidth: width, fill: 'none' });
+/**
+ * @param {number[][]} points
+ * @param {object} style
+ */
 const path = (points, style) => ({ type: 'polyline', shape: { points }, style });
 
-/** One bar of each category, or a mark, with the range of its value and the value itself. */
-export function bars({ x, y, series }, { min }) {
+/**
+ * What so much data takes, in pixels.
+ * @type {(api: Api, data: number[]) => number[]}
+ */
+const sizeOf = (api, data) => [api.size?.(data) ?? []].flat();
+
+/**
+ * One bar of each category, or a mark, with the range of its value and the value itself.
+ * @param {Plot} plot
+ * @param {{ min: number }} bounds
+ */
+export function bars({ x: { categories = [] }, y, series }, { min }) {
   const solid = series.filter(({ mark }) => !mark);
   const marks = series.filter(({ mark }) => mark).flatMap(({ points }) => points);
   return series.map(({ name, points, mark }, index) => ({
@@ -36,16 +61,19 @@ export function bars({ x, y, series }, { min }) {
     encode: { x: [0, 2, 3], y: 1 },
     data: points.map(([at, median, low = median, high = median]) => [
       median,
-      typeof at === 'string' ? x.categories.indexOf(at) : at,
+      typeof at === 'string' ? categories.indexOf(at) : at,
       Math.max(low, y.log ? min : Number.NEGATIVE_INFINITY),
       high,
     ]),
+    /** @type {(params: unknown, api: Api) => object} */
     renderItem(_, api) {
-      const [median, category, low, high] = [0, 1, 2, 3].map((dimension) => api.value(dimension));
+      const [median, category, low, high] = [0, 1, 2, 3].map((dimension) => Number(api.value(dimension)));
+      /** @param {number} value */
       const place = (value) => api.coord([value, category]);
-      const band = api.size([0, 1])[1] * 0.76;
+      const band = sizeOf(api, [0, 1])[1] * 0.76;
       const [right, middle] = place(median);
-      const isHere = ([at]) => at === category || at === x.categories[category];
+      /** @param {Point} point */
+      const isHere = ([at]) => at === category || at === categories[category];
       const edges = [middle - band / 2, middle + band / 2];
       if (mark)
         return path(
@@ -98,15 +126,22 @@ export function bars({ x, y, series }, { min }) {
   }));
 }
 
-/** A line through the medians, and behind it the band from the low to the high values. */
-export function lines({ x, y, series }, { min }) {
-  const place = (at) => (typeof at === 'string' ? x.categories.indexOf(at) : at);
+/**
+ * A line through the medians, and behind it the band from the low to the high values.
+ * @param {Plot} plot
+ * @param {{ min: number }} bounds
+ */
+export function lines({ x: { categories = [] }, y, series }, { min }) {
+  /** @param {string | number} at */
+  const place = (at) => (typeof at === 'string' ? categories.indexOf(at) : at);
   return series.flatMap(({ name, points }, index) => {
     const color = colorOf(index);
-    const bands = points.filter(([, , low]) => low !== undefined);
+    const bands = points.flatMap(([at, , low, high]) =>
+      low === undefined || high === undefined ? [] : [{ at: place(at), low, high }],
+    );
     const edge = [
-      ...bands.map(([at, , low]) => [place(at), y.log ? Math.max(low, min) : low]),
-      ...bands.toReversed().map(([at, , , high]) => [place(at), high]),
+      ...bands.map(({ at, low }) => [at, y.log ? Math.max(low, min) : low]),
+      ...bands.toReversed().map(({ at, high }) => [at, high]),
     ];
     const band = {
       ...silent,
@@ -116,6 +151,7 @@ export function lines({ x, y, series }, { min }) {
       // Every edge is data, so that the axis reaches it; the band is drawn with the first.
       data: bands.length > 1 ? edge : [],
       itemStyle: { color },
+      /** @type {(params: { dataIndex: number }, api: Api) => object | undefined} */
       renderItem: ({ dataIndex }, api) =>
         dataIndex === 0
           ? {

@@ -3,6 +3,8 @@ import { init, setPlatformAPI } from 'echarts';
 import { bars, FONT, lines, short, TEXT, widthOf } from './plot-series.mjs';
 import { rendered } from './svg.mjs';
 
+/** @import { Axis, Plot } from '../group.ts' */
+
 const WIDTH = 860;
 const MARGIN = 16;
 const FAINT = '#d0d7de';
@@ -10,13 +12,25 @@ const LEGEND_ROW = 26;
 
 // Without a browser ECharts takes letters to be as narrow as Helvetica's, and a reader may have a wider font.
 setPlatformAPI({
-  measureText: (text, font) => ({ width: text.length * Number(/(\d+)px/.exec(font)?.[1] ?? FONT) * 0.58 }),
+  measureText: (text, font) => ({ width: text.length * Number(/(\d+)px/.exec(font ?? '')?.[1] ?? FONT) * 0.58 }),
 });
 
+/** @param {number} value */
 const powerBelow = (value) => 10 ** Math.floor(Math.log10(value) + 1e-9);
+/** @param {number} value */
 const powerAbove = (value) => 10 ** Math.ceil(Math.log10(value) - 1e-9);
 
-/** The rows that the legend takes. */
+/**
+ * Every value of a plot, and the ends of its range.
+ * @param {Plot['series']} series
+ */
+const heightsOf = (series) =>
+  series.flatMap(({ points }) => points.flatMap(([, ...heights]) => heights.filter((height) => height !== undefined)));
+
+/**
+ * The rows that the legend takes.
+ * @param {string[]} names
+ */
 function legendRows(names) {
   let [rows, left] = [1, 0];
   for (const name of names) {
@@ -27,7 +41,12 @@ function legendRows(names) {
   return rows;
 }
 
-/** The bounds of what is drawn: a logarithmic axis shows whole powers of ten, any other begins at nothing. */
+/**
+ * The bounds of what is drawn: a logarithmic axis shows whole powers of ten, any other begins at nothing.
+ * @param {number[]} values
+ * @param {Omit<Axis, 'name'>} axis
+ * @returns {{ min: number, max?: number }}
+ */
 function bounds(values, { log, max: limit }) {
   const shown = values.filter((value) => Number.isFinite(value) && (!log || value > 0));
   const [least, most] = [Math.min(...shown), Math.max(...shown)];
@@ -35,7 +54,11 @@ function bounds(values, { log, max: limit }) {
   return { min: powerBelow(least), max: Math.max(powerAbove(most), powerBelow(least) * 10) };
 }
 
-/** From the first to the last; powers of two are shown as such. */
+/**
+ * From the first to the last; powers of two are shown as such.
+ * @param {Plot['x']} axis
+ * @param {number[]} places
+ */
 function across({ log, categories }, places) {
   if (categories !== undefined) return {};
   const [min, max] = [Math.min(...places), Math.max(...places)];
@@ -43,6 +66,10 @@ function across({ log, categories }, places) {
   return places.every((at) => Number.isInteger(Math.log2(at))) ? { logBase: 2, min, max } : bounds(places, { log });
 }
 
+/**
+ * @param {Plot['x']} axis
+ * @param {{ label?: object, [name: string]: unknown }} more
+ */
 function axis({ name, log, categories }, { label, ...more }) {
   return {
     name,
@@ -61,14 +88,19 @@ function axis({ name, log, categories }, { label, ...more }) {
   };
 }
 
+/**
+ * @param {Plot} spec
+ * @param {{ min: number, max?: number }} range
+ */
 function barLayout(spec, range) {
   const { x, y, series } = spec;
-  const { categories } = x;
+  const { categories = [] } = x;
   const solid = series.filter(({ mark }) => !mark).length;
   const row = Math.max(...categories.map((name) => name.split('\n').length * 16 + 8), solid * 18 + 8);
   // Room for the figure beside the longest bar.
   const room = y.log || y.max !== undefined ? {} : { boundaryGap: [0, '8%'] };
   return {
+    above: 0,
     height: categories.length * row + 44,
     xAxis: axis(y, { ...range, ...room, nameLocation: 'middle', nameGap: 28 }),
     yAxis: axis(x, { inverse: true, label: { lineHeight: 15 } }),
@@ -78,10 +110,14 @@ function barLayout(spec, range) {
   };
 }
 
+/**
+ * @param {Plot} spec
+ * @param {{ min: number, max?: number }} range
+ */
 function lineLayout(spec, range) {
   const { x, y, series } = spec;
-  const places = series.flatMap(({ points }) => points.map(([at]) => at));
-  const highest = range.max ?? Math.max(...series.flatMap(({ points }) => points.flatMap(([, ...heights]) => heights)));
+  const places = series.flatMap(({ points }) => points.map(([at]) => Number(at)));
+  const highest = range.max ?? Math.max(...heightsOf(series));
   const left = Math.max(64, widthOf(short(highest)) + MARGIN);
   const right = x.categories === undefined ? Math.max(28, widthOf(short(Math.max(...places))) / 2 + 4) : 28;
   const label = x.categories && { width: (WIDTH - left - right) / x.categories.length - 4, overflow: 'break' };
@@ -99,12 +135,15 @@ function lineLayout(spec, range) {
   };
 }
 
-/** The SVG of a plot: bench/families.mjs says what a plot is. */
+/**
+ * The SVG of a plot: bench/families.mjs says what a plot is.
+ * @param {Plot} spec
+ */
 export function svgOf(spec) {
   const { kind, title, y, series } = spec;
-  const values = series.flatMap(({ points }) => points.flatMap(([, ...heights]) => heights));
+  const values = heightsOf(series);
   const range = bounds(values, y);
-  const { height, above = 0, left, right, ...axes } = { bar: barLayout, line: lineLayout }[kind](spec, range);
+  const { height, above, left, right, ...axes } = { bar: barLayout, line: lineLayout }[kind](spec, range);
   const names = series.map(({ name }) => name);
   const legend = names.length > 1 ? legendRows(names) * LEGEND_ROW : 0;
   const top = 44 + legend + above;
@@ -132,7 +171,10 @@ export function svgOf(spec) {
   return rendered(chart);
 }
 
-/** What a plot shows, for those who do not see it; the figures are in the tables beside it. */
+/**
+ * What a plot shows, for those who do not see it; the figures are in the tables beside it.
+ * @param {Plot} plot
+ */
 export function altOf({ kind, title, x, y, series }) {
   const names = series.length > 1 ? series.map(({ name }) => name) : (x.categories ?? []);
   const over = kind === 'line' ? [`over ${x.name}`] : [];

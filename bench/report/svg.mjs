@@ -3,6 +3,7 @@
 /**
  * Leaves out what only a pointer meets, in names that ECharts counts through the process, as it does its instances in the
  * names of clips. Nobody sees a thousandth of a pixel.
+ * @param {string} svg
  */
 const stable = (svg) =>
   svg.replace(/<style[\s\S]*?<\/style>\s*/g, '').replace(/<[^>]+>/g, (tag) =>
@@ -12,7 +13,10 @@ const stable = (svg) =>
       .replace(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2)))),
   );
 
-/** Renders a chart, which is over then. */
+/**
+ * Renders a chart, which is over then.
+ * @param {import('echarts').EChartsType} chart
+ */
 export function rendered(chart) {
   const svg = chart.renderToSVGString();
   chart.dispose();

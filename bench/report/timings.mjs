@@ -2,6 +2,12 @@
 import { compare, median, spread } from '../harness/compare.mjs';
 import { figure, table } from './table.mjs';
 
+/**
+ * @import { Compared, Figures, Report, Timed } from '../group.ts'
+ * @import { Unit } from './table.mjs'
+ */
+
+/** @type {Record<string, Unit[]>} */
 const SCALES = {
   ns: [
     [1e6, ' ms'],
@@ -18,41 +24,62 @@ const SCALES = {
   ],
 };
 
-/** The unit in which a group's medians are read best: the smallest of them keeps its digits, or the largest has too many. */
+/**
+ * The unit in which a group's medians are read best: the smallest of them keeps its digits, or the largest has too many.
+ * @param {Timed} group
+ * @returns {Unit}
+ */
 export function unitOf({ unit, samples }) {
-  const scales = SCALES[unit] ?? [[1, unit === undefined ? '' : ` ${unit}`]];
+  const scales = SCALES[unit ?? ''] ?? [[1, unit === undefined ? '' : ` ${unit}`]];
   const medians = Object.values(samples).map(median);
   const [smallest, largest] = [Math.min(...medians), Math.max(...medians)];
-  return scales.find(([size]) => smallest >= size / 10 || largest >= size * 1000) ?? scales.at(-1);
+  return scales.find(([size]) => smallest >= size / 10 || largest >= size * 1000) ?? scales[scales.length - 1];
 }
 
 /**
- * What a group compares, with the samples of both: `{ name, baseline, ours, theirs, difference, higherIsBetter, target }`.
+ * What a group compares, with the samples of both.
  * A comparison whose samples are not there is left out.
+ * @param {Pick<Report, 'comparisons'>} report
+ * @param {Figures} group
+ * @returns {Compared[]}
  */
 export function comparisonsOf(report, group) {
   if (report.comparisons !== undefined) return report.comparisons(group);
-  const { comparisons = [], samples } = group;
+  const { comparisons = [], samples = {} } = group;
   return comparisons
-    .filter(({ name, baseline }) => samples?.[name] !== undefined && samples[baseline] !== undefined)
+    .filter(({ name, baseline }) => samples[name] !== undefined && samples[baseline] !== undefined)
     .map((one) => ({ ...one, ours: samples[one.name], theirs: samples[one.baseline] }));
 }
 
-/** The ratios or differences of a comparison, summed up. */
+/**
+ * The ratios or differences of a comparison, summed up.
+ * @param {Pick<Compared, 'ours' | 'theirs' | 'difference'>} compared
+ */
 export const summaryOf = ({ ours, theirs, difference }) =>
   compare(ours, theirs, difference ? (a, b) => a - b : undefined);
 
-/** Undecided where the confidence interval contains the target: this run cannot tell. */
+/**
+ * Undecided where the confidence interval contains the target: this run cannot tell.
+ * @param {(value: number) => boolean} isMet
+ * @param {number[]} interval
+ */
 export function reached(isMet, [low, high]) {
   if (isMet(low) && isMet(high)) return 'met';
   return isMet(low) || isMet(high) ? 'undecided' : 'missed';
 }
 
+/**
+ * @param {Compared} compared
+ * @param {number[]} interval
+ * @param {(value: number) => string} format
+ */
 function verdict({ target, higherIsBetter }, interval, format) {
-  const limit = target.ratio ?? target.difference;
+  const limit = target?.ratio ?? target?.difference;
+  if (limit === undefined) return '';
   return `${format(limit)}: ${reached((value) => (higherIsBetter ? value >= limit : value <= limit), interval)}`;
 }
 
+/** @param {Timed} group */
 export function timings(group) {
   const unit = unitOf(group);
   const rows = Object.entries(group.samples).map(([name, list]) => {
@@ -65,6 +92,7 @@ export function timings(group) {
 
   const compared = comparisons.map((one) => {
     const result = summaryOf(one);
+    /** @param {number} value */
     const format = (value) => (one.difference ? figure(value, unit) : `${value.toFixed(2)}x`);
     return [
       one.name,
@@ -73,7 +101,7 @@ export function timings(group) {
       result.confidence.map(format).join(' – '),
       `${format(result.p10)} – ${format(result.p90)}`,
       format(result.ofMeans),
-      one.target === undefined ? '' : verdict(one, result.confidence, format),
+      verdict(one, result.confidence, format),
     ];
   });
   const word = comparisons.every(({ difference }) => difference) ? 'difference' : 'ratio';
@@ -84,8 +112,13 @@ export function timings(group) {
   ];
 }
 
-/** A group as lines of Markdown. */
-export function linesOf({ title, note, lines = timings }, group) {
-  const said = group.skipped === undefined ? lines(group) : [`Skipped: ${group.skipped}.`];
+/**
+ * A group as lines of Markdown.
+ * @param {Report} report
+ * @param {Figures} group
+ */
+export function linesOf({ title, note, lines }, group) {
+  const tables = () => (lines === undefined ? timings(/** @type {Timed} */ (group)) : lines(group));
+  const said = group.skipped === undefined ? tables() : [`Skipped: ${group.skipped}.`];
   return [`### ${title}`, '', note, '', ...said];
 }

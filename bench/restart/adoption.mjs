@@ -7,6 +7,11 @@ import { sum } from '../harness/compare.mjs';
 import { sideBySide } from '../harness/measure.mjs';
 import { table } from '../report/table.mjs';
 
+/**
+ * @typedef {{ adoptions: number, lost: number, connections: number, without: number }} Race what race.py prints
+ * @typedef {{ rivals: keyof typeof RIVALS, count: number }} Kind who races, and how many of them
+ */
+
 const PROGRAM = fileURLToPath(new URL('race.py', import.meta.url));
 // Below the ephemeral range; nobody else is in this network namespace.
 const PORT = '10000';
@@ -19,15 +24,26 @@ const COUNTS = [2, 4];
 const FULL = { rounds: 7, share: 1 };
 const QUICK = { rounds: 1, share: 0.2 };
 
-const KINDS = Object.keys(RIVALS).flatMap((rivals) => COUNTS.map((count) => ({ rivals, count })));
+/** @type {Kind[]} */
+const KINDS = /** @type {(keyof typeof RIVALS)[]} */ (Object.keys(RIVALS)).flatMap((rivals) =>
+  COUNTS.map((count) => ({ rivals, count })),
+);
+/** @type {(order: string, kind: Kind) => string} */
 const nameOf = (order, { rivals, count }) => `${order}, ${count} ${rivals}`;
 
+/**
+ * @param {string} order
+ * @param {Kind} kind
+ * @param {number} share
+ * @returns {Race}
+ */
 function race(order, { rivals, count }, share) {
   const words = [order, rivals, String(count), String(RIVALS[rivals] * share), PORT];
   const [file, ...args] = inOwnNetwork(['python3', PROGRAM, ...words]);
   return JSON.parse(execFileSync(file, args, { encoding: 'utf8', timeout: MOST }));
 }
 
+/** @param {{ quick: boolean }} how */
 async function adoptionGroup({ quick }) {
   if (process.platform !== 'linux') return { skipped: 'elsewhere a reservation listens as it is' };
   if (spawnSync('python3', ['--version']).status !== 0) return { skipped: 'no Python 3' };
@@ -38,9 +54,14 @@ async function adoptionGroup({ quick }) {
   return { races: await sideBySide(variants, { rounds, cycles: 1, warmUp: 0 }) };
 }
 
+/** @param {number} value */
 const number = (value) => value.toLocaleString('en');
 
-/** What was lost of all, and the least and the most of a round. */
+/**
+ * What was lost of all, and the least and the most of a round.
+ * @param {Race[]} list
+ * @param {(keyof Race)[]} counted
+ */
 function told(list, [lost, all]) {
   const shares = list.map((one) => (one[lost] / one[all]) * 100);
   const total = sum(list.map((one) => one[lost]));
@@ -48,12 +69,14 @@ function told(list, [lost, all]) {
   return `${number(total)} of ${number(sum(list.map((one) => one[all])))}${total > 0 ? ` (${ends.join(' – ')})` : ''}`;
 }
 
+/** @type {Record<Kind['rivals'], (keyof Race)[]>} */
 const COUNTED = { intruders: ['lost', 'adoptions'], clients: ['without', 'connections'] };
 const HEADS = {
-  intruders: (count) => `adoptions lost to ${count} intruders`,
-  clients: (count) => `connections of ${count} clients without SO_REUSEADDR`,
+  intruders: (/** @type {number} */ count) => `adoptions lost to ${count} intruders`,
+  clients: (/** @type {number} */ count) => `connections of ${count} clients without SO_REUSEADDR`,
 };
 
+/** @param {{ races: Record<string, Race[]> }} group */
 const lines = ({ races }) =>
   table(
     ['', ...KINDS.map(({ rivals, count }) => HEADS[rivals](count))],

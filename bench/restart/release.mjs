@@ -7,6 +7,11 @@ import { obey } from '../harness/obey.mjs';
 import { loadAddon } from '../harness/package.mjs';
 import { retry } from './retry.mjs';
 
+/**
+ * @typedef {{ how: keyof typeof WAYS, port: number, seconds: number, every: number }} Idle
+ * @typedef {{ host: string, port: number, perSecond: number, seconds: number }} Churn
+ */
+
 const HOST = '127.0.0.1';
 const TICK = 5;
 const LONG = 60_000;
@@ -14,8 +19,10 @@ const LONG = 60_000;
 // CLOCK_MONOTONIC, which all processes share.
 const now = () => process.hrtime.bigint();
 
+/** @type {BoundSocket} */
 let held;
 
+/** @type {Record<'wait' | 'again' | 'sleep', (port: number, signal: AbortSignal, every: number) => Promise<unknown>>} */
 const WAYS = {
   wait: (port, signal) => listen(createServer(), { port, host: HOST, wait: { signal } }),
   again: (port, signal, every) => retry(createServer(), { port, host: HOST }, every, signal),
@@ -23,15 +30,17 @@ const WAYS = {
 };
 
 const COMMANDS = {
+  /** @param {{ port: number }} command */
   hold({ port }) {
     held = new BoundSocket({ port, host: HOST });
     return { port: held.address().port };
   },
 
+  /** @param {{ after: number, by?: string }} command */
   async release({ after, by }) {
     await pause(after);
     if (by === 'kill') {
-      process.send({ at: now() }, () => process.kill(process.pid, 'SIGKILL'));
+      process.send?.({ at: now() }, () => process.kill(process.pid, 'SIGKILL'));
       return undefined;
     }
     const at = now();
@@ -39,6 +48,7 @@ const COMMANDS = {
     return { at };
   },
 
+  /** @param {Idle} command */
   async idle({ how, port, seconds, every }) {
     const controller = new AbortController();
     const { signal } = controller;
@@ -55,7 +65,10 @@ const COMMANDS = {
     return { share: (user + system) / took };
   },
 
-  /** Sockets that come and go, on any port of an address or on one. */
+  /**
+   * Sockets that come and go, on any port of an address or on one.
+   * @param {Churn} command
+   */
   async churn({ host, port, perSecond, seconds }) {
     const addon = loadAddon();
     const { AF_INET, SOCK_STREAM } = addon.constants;

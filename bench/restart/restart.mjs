@@ -3,23 +3,38 @@ import { fileURLToPath } from 'node:url';
 import { printedBy } from '../harness/alone.mjs';
 import { lines, plots } from './report.mjs';
 
+/**
+ * @import { Comparison, LeftOut, Samples } from '../group.ts'
+ * @import { Restarts } from './report.mjs'
+ */
+
 const PROGRAM = fileURLToPath(new URL('scene.mjs', import.meta.url));
 
-/** What is compared with what Node alone does in the same case. */
+/**
+ * What is compared with what Node alone does in the same case.
+ * @type {Record<string, string>}
+ */
 const AGAINST = {
   wait: 'again every 100 ms',
   "sharing: 'reuse-port'": 'again every 100 ms',
   'wait, killed': 'again every 100 ms, killed',
 };
 
-/** One that listens before the release has no time until then. */
+const FIGURES = /** @type {const} */ ([
+  { figure: 'listening', title: "to 'listening'" },
+  { figure: 'answered', title: 'to the first answer' },
+]);
+
+/**
+ * One that listens before the release has no time until then.
+ * @param {Restarts} restarts
+ */
 function timings(restarts) {
+  /** @type {Samples} */
   const samples = {};
+  /** @type {Comparison[]} */
   const comparisons = [];
-  for (const [figure, title] of [
-    ['listening', "to 'listening'"],
-    ['answered', 'to the first answer'],
-  ]) {
+  for (const { figure, title } of FIGURES) {
     for (const [name, one] of Object.entries(restarts)) {
       if (one[figure].some((nanoseconds) => nanoseconds <= 0)) continue;
       samples[`${title}, ${name}`] = one[figure];
@@ -32,7 +47,9 @@ function timings(restarts) {
   return { samples, comparisons };
 }
 
+/** @param {{ quick: boolean }} how */
 async function restartGroup({ quick }) {
+  /** @type {{ restarts: Restarts, leftOut: LeftOut }} */
   const { restarts, leftOut } = printedBy(PROGRAM, [JSON.stringify(quick)]);
   return { unit: 'ns', ...timings(restarts), restarts, leftOut };
 }

@@ -12,6 +12,18 @@ import { leftOutLines, table } from '../report/table.mjs';
 import { timings } from '../report/timings.mjs';
 import { retry } from './retry.mjs';
 
+/**
+ * @import { Server } from 'node:net'
+ * @import { LeftOut, Plot, Samples, Timed } from '../group.ts'
+ * @import { Variant } from '../harness/measure.mjs'
+ * @import { ChildProcess } from 'node:child_process'
+ *
+ * @typedef {{ start: (port: number) => Promise<Server>, within: number, by?: string }} Wait
+ * @typedef {Wait & { name: string, rounds: number }} Waiter
+ * @typedef {{ how: string, churn?: string, every?: number }} Idler
+ * @typedef {{ share: number, perSecond: number }} Cost of a core, and the sockets that were closed meanwhile
+ */
+
 const HOST = '127.0.0.1';
 const OTHER_HOST = '127.0.0.2';
 const CLOSES = 5000;
@@ -21,13 +33,19 @@ const QUICK = { share: 0.1, slowest: 50, idle: { rounds: 1, seconds: 1 } };
 
 const other = () => fork(fileURLToPath(new URL('release.mjs', import.meta.url)), { serialization: 'advanced' });
 
+/** @param {number} port */
 const waiting = (port) => {
   const server = createServer();
   return listen(server, { port, host: HOST, wait: { timeout: 60_000 } }).then(() => server);
 };
+/** @type {(every: number) => Wait['start']} */
 const again = (every) => (port) => retry(createServer(), { port, host: HOST }, every);
 
-/** Nanoseconds from the release of a port, at no particular moment, to 'listening'. */
+/**
+ * Nanoseconds from the release of a port, at no particular moment, to 'listening'.
+ * @param {ChildProcess} holder
+ * @param {Wait} wait
+ */
 async function wakeUp(holder, { start, within, by }) {
   const { port } = await ask(holder, { do: 'hold', port: 0 });
   const started = start(port).then((server) => ({ server, at: process.hrtime.bigint() }));
@@ -42,6 +60,7 @@ async function wakeUp(holder, { start, within, by }) {
 }
 
 const WAIT = 'wait';
+/** @type {Waiter[]} */
 const VARIANTS = [
   { name: WAIT, start: waiting, within: 50, rounds: 200 },
   { name: 'again every 50 ms', start: again(50), within: 50, rounds: 200 },
@@ -50,8 +69,13 @@ const VARIANTS = [
   { name: 'wait, holder killed', start: waiting, within: 50, rounds: 50, by: 'kill' },
 ];
 
-/** Whoever waits longer takes part in fewer rounds, the first ones. */
+/**
+ * Whoever waits longer takes part in fewer rounds, the first ones.
+ * @param {Waiter[]} variants
+ * @param {number} share
+ */
 async function wakeUps(variants, share) {
+  /** @type {Samples} */
   const samples = Object.fromEntries(variants.map(({ name }) => [name, []]));
   const next = shuffled(variants);
   const holder = other();
@@ -71,7 +95,11 @@ async function wakeUps(variants, share) {
   return samples;
 }
 
-/** The share of a core that a waiting process takes, while another one closes sockets or none does. */
+/**
+ * The share of a core that a waiting process takes, while another one closes sockets or none does.
+ * @param {Idler & { seconds: number }} idler
+ * @returns {Promise<Cost>}
+ */
 async function idle({ churn, seconds, ...command }) {
   const [holder, waiter, closer] = [other(), other(), other()];
   try {
@@ -87,6 +115,7 @@ async function idle({ churn, seconds, ...command }) {
 }
 
 // A timer is there in each of them, because Node collects garbage when it idles.
+/** @type {Record<string, Idler>} */
 const IDLERS = {
   'nothing but a timer': { how: 'sleep' },
   [WAIT]: { how: 'wait' },
@@ -100,15 +129,18 @@ function whyNoOtherHost() {
   try {
     new BoundSocket({ port: 0, host: OTHER_HOST }).close();
     return undefined;
-  } catch ({ code }) {
-    return `${code} on ${OTHER_HOST}`;
+  } catch (error) {
+    return `${/** @type {import('exactbind').SystemError} */ (error).code} on ${OTHER_HOST}`;
   }
 }
 
+/** @param {boolean} quick */
 async function idling(quick) {
   const { rounds, seconds } = quick ? QUICK.idle : IDLE;
   const reason = whyNoOtherHost();
+  /** @type {LeftOut} */
   const leftOut = {};
+  /** @type {Variant<Cost>[]} */
   const variants = [];
   for (const [name, how] of Object.entries(IDLERS)) {
     if (how.churn && reason !== undefined) leftOut[name] = reason;
@@ -118,6 +150,7 @@ async function idling(quick) {
   return { cpu, leftOut };
 }
 
+/** @param {{ quick: boolean }} how */
 async function wakeGroup({ quick }) {
   const variants = VARIANTS.filter(({ within }) => !quick || within <= QUICK.slowest);
   const samples = await wakeUps(variants, quick ? QUICK.share : 1);
@@ -129,6 +162,7 @@ async function wakeGroup({ quick }) {
   return { unit: 'ns', comparisons, samples, ...(await idling(quick)) };
 }
 
+/** @param {[string, Cost[]]} entry */
 function costs([name, rounds]) {
   const shares = rounds.map(({ share }) => share * 100);
   const { median } = spread(shares);
@@ -137,6 +171,10 @@ function costs([name, rounds]) {
   return [name, `${median.toFixed(2)} %`, `${ends.join(' – ')} %`, closes.toFixed(0)];
 }
 
+/**
+ * @param {Timed} group
+ * @returns {Plot[]}
+ */
 function plots({ samples }) {
   const names = Object.keys(samples);
   const points = names.map((name) => pointOf(name, samples[name], 1e6));
@@ -161,6 +199,7 @@ export const reports = {
       "From the moment before another process closes the port (or kills itself) to the waiter's 'listening': `listen()` with " +
       "`wait`, and `server.listen()` again after a pause, as Node's documentation has it. Then the processor time of a process " +
       'that waits, its median and its range, and the sockets that another process closes meanwhile.',
+    /** @param {Timed & { cpu: Record<string, Cost[]>, leftOut: LeftOut }} group */
     lines: (group) => [
       ...timings(group),
       '',

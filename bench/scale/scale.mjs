@@ -4,13 +4,25 @@ import { isPossible, printedBy } from '../harness/alone.mjs';
 import { growing, timings } from './report.mjs';
 import { lines, listenerTimings, plots } from './report-listeners.mjs';
 
+/**
+ * @import { Figures, LeftOut } from '../group.ts'
+ */
+
+/** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
+/**
+ * @template Scenes
+ * @param {{ scenes: Record<string, Scenes>, leftOut: LeftOut }} measured
+ * @param {(scenes: Record<string, Scenes>) => Figures} timingsOf
+ * @returns {Figures}
+ */
 function result({ scenes, leftOut }, timingsOf) {
   const [reason] = Object.values(leftOut);
   return Object.keys(scenes).length === 0 ? { skipped: reason } : { unit: 'ns', ...timingsOf(scenes), leftOut };
 }
 
+/** @type {(kind: string) => import('../group.ts').Group} */
 const growingGroup =
   (kind) =>
   async ({ quick }) => {
@@ -18,6 +30,7 @@ const growingGroup =
     return result(printedBy(path('growing.mjs'), [kind, JSON.stringify(quick)]), (scenes) => timings(scenes, kind));
   };
 
+/** @param {{ quick: boolean }} how */
 async function listenersGroup({ quick }) {
   return result(printedBy(path('listeners.mjs'), [JSON.stringify(quick)]), listenerTimings);
 }

@@ -4,6 +4,7 @@ import { sum } from '../harness/compare.mjs';
 /**
  * `busiest` and `idlest` are multiples of a fair share. Jain's index is 1 where all served the same, and 1/n where one of n
  * served everything (Jain, Chiu and Hawe, "A Quantitative Measure of Fairness", 1984).
+ * @param {number[]} served
  */
 export function fairness(served) {
   const total = sum(served);

@@ -6,6 +6,10 @@ import { lines, plots } from './report.mjs';
 import { BASELINE, LOADS, sampleName } from './variants.mjs';
 import { wrkVersion } from './wrk.mjs';
 
+/**
+ * @import { Run } from './report.mjs'
+ */
+
 const PROGRAM = fileURLToPath(new URL('rounds.mjs', import.meta.url));
 
 // A hash spreads few connections badly, whatever does the hashing.
@@ -14,9 +18,13 @@ const CONNECTIONS = 64;
 const FULL = { sizes: [1, 2, 4, 8], loads: LOADS.map(({ name }) => name), rounds: 7, warmUp: 1, milliseconds: 400 };
 const QUICK = { sizes: [2], loads: ['Connection: close'], rounds: 3, warmUp: 1, milliseconds: 300 };
 
-/** One thread of wrk loads some processes of Node; more of them would take the workers' CPUs. A power of two divides the connections. */
+/**
+ * One thread of wrk loads some processes of Node; more of them would take the workers' CPUs. A power of two divides the connections.
+ * @param {number} cpus
+ */
 const threadsFor = (cpus) => 2 ** Math.max(0, Math.min(3, Math.floor(Math.log2(cpus / 4))));
 
+/** @param {{ quick: boolean }} how */
 async function spreadGroup({ quick }) {
   if (process.platform === 'win32') return { skipped: 'wrk, which makes the load, does not run on Windows' };
   const wrk = wrkVersion();
@@ -24,6 +32,7 @@ async function spreadGroup({ quick }) {
   const cpus = os.availableParallelism();
   const plan = quick ? QUICK : FULL;
   const size = { connections: CONNECTIONS, threads: threadsFor(cpus) };
+  /** @type {{ leftOut: Record<string, string>, runs: Run[] }} */
   const { leftOut, runs } = printedBy(PROGRAM, [JSON.stringify({ ...plan, ...size })]);
 
   const samples = Object.fromEntries(

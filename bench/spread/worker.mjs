@@ -12,11 +12,13 @@ const server = createServer((_, response) => {
   response.end('ok');
 });
 
+/** @param {import('node:net').ListenOptions & { reusePort?: boolean }} options */
 async function listening(options) {
   server.listen(options);
   await once(server, 'listening');
 }
 
+/** @type {Record<string, (port: number) => Promise<void>>} */
 const WAYS = {
   plain: (port) => listening({ port, host: HOST }),
   reusePort: (port) => listening({ port, host: HOST, reusePort: true }),
@@ -27,11 +29,13 @@ const WAYS = {
 };
 
 const COMMANDS = {
+  /** @param {{ way: string, port: number }} command */
   async listen({ way, port }) {
     try {
       await WAYS[way](port);
-      return { port: server.address().port };
-    } catch ({ code, message }) {
+      return { port: /** @type {import('node:net').AddressInfo} */ (server.address()).port };
+    } catch (error) {
+      const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
       return { error: { code, message } };
     }
   },
@@ -40,4 +44,4 @@ const COMMANDS = {
 };
 
 obey(COMMANDS);
-process.send('hears');
+process.send?.('hears');
