@@ -1,15 +1,31 @@
 // A matrix in a few kilobytes: a row for each first socket, a letter for each second, and a legend of what they mean.
 import { KEYS } from './built.mjs';
 
+/**
+ * @import { Cell, Results } from '../../dist/matrix/cells.js'
+ *
+ * @typedef {Omit<Cell, 'predicted'>} Pair
+ * @typedef {{ seconds: string[], legend: Record<string, Results>, rows: Record<string, string> }} Folded
+ */
+
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
+/** @param {Pair} pair */
 const firstKey = ({ protocol, first }) => [protocol, first.state, first.sharing, first.address].join(' ');
+/** @param {Pair} pair */
 const secondKey = ({ second }) => [second.owner, second.sharing, second.address].join(' ');
 
-/** What was measured; what is predicted follows from the rule. */
+/**
+ * What was measured; what is predicted follows from the rule.
+ * @template {{ cells: readonly Pair[] }} T
+ * @param {T} matrix
+ * @returns {Omit<T, 'cells'> & Folded}
+ */
 export function fold({ cells, ...machine }) {
   const seconds = [...new Set(cells.map(secondKey))];
+  /** @type {Map<string, string>} */
   const letters = new Map();
+  /** @type {Record<string, string>} */
   const rows = {};
   for (const cell of cells) {
     const result = JSON.stringify(KEYS.map((key) => cell.measured[key]));
@@ -20,28 +36,33 @@ export function fold({ cells, ...machine }) {
     const key = firstKey(cell);
     rows[key] = (rows[key] ?? '') + letters.get(result);
   }
-  const legend = Object.fromEntries(
-    Array.from(letters, ([result, letter]) => [
-      letter,
-      Object.fromEntries(JSON.parse(result).map((value, index) => [KEYS[index], value])),
-    ]),
-  );
+  const resultsOf = (/** @type {string} */ result) => {
+    const values = /** @type {unknown[]} */ (JSON.parse(result)).map((value, index) => [KEYS[index], value]);
+    return /** @type {Results} */ (Object.fromEntries(values));
+  };
+  const legend = Object.fromEntries(Array.from(letters, ([result, letter]) => [letter, resultsOf(result)]));
   return { ...machine, seconds, legend, rows };
 }
 
-/** The cells again, in their order, without what is predicted. */
+/**
+ * The cells again, in their order, without what is predicted.
+ * @template {Folded} T
+ * @param {T} folded
+ * @returns {Omit<T, keyof Folded> & { cells: Pair[] }}
+ */
 export function unfold({ seconds, legend, rows, ...machine }) {
   const cells = Object.entries(rows).flatMap(([key, letters]) => {
     const [protocol, state, sharing, ...address] = key.split(' ');
     const first = { sharing, state, address: address.join(' ') };
     return [...letters].map((letter, index) => {
       const [owner, second, ...where] = seconds[index].split(' ');
-      return {
+      // What fold() has written.
+      return /** @type {Pair} */ ({
         protocol,
         first,
         second: { sharing: second, address: where.join(' '), owner },
         measured: legend[letter],
-      };
+      });
     });
   });
   return { ...machine, cells };
@@ -50,7 +71,11 @@ export function unfold({ seconds, legend, rows, ...machine }) {
 /** The name of a run in which connections of :: are of IPv4: it has the same pairs as others, and other connections. */
 export const WITHOUT_IPV6 = 'without IPv6';
 
-/** How many cells two matrices have in common, and in how many of them something else was measured. */
+/**
+ * How many cells two matrices have in common, and in how many of them something else was measured.
+ * @param {{ cells: readonly Pair[] }} one
+ * @param {{ cells: readonly Pair[] }} other
+ */
 export function compare(one, other) {
   const known = new Map(one.cells.map((cell) => [`${firstKey(cell)} ${secondKey(cell)}`, cell.measured]));
   let common = 0;

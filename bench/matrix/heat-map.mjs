@@ -3,6 +3,13 @@ import { init } from 'echarts';
 import { rendered } from '../report/svg.mjs';
 import { OUTCOMES, outcomeOf } from './words.mjs';
 
+/**
+ * @import { CustomSeriesRenderItemAPI as Api } from 'echarts'
+ * @import { CellSharing } from '../../dist/matrix/cells.js'
+ * @import { Pair } from './fold.mjs'
+ * @import { Outcome } from './words.mjs'
+ */
+
 // Nine pixels a square with four kinds of sharing, twelve with three.
 const PANEL = 216;
 const LABELS = { left: 96, top: 64 };
@@ -11,17 +18,27 @@ const COLUMNS = 4;
 const HEAD = 64;
 const FOOT = 70;
 
+/** @param {{ sharing: string, address: string }} side */
 const sideOf = ({ sharing, address }) => `${sharing} ${address}`;
 
-/** The cells of a panel, by the sides of its square. */
+/**
+ * The cells of a panel, by the sides of its square.
+ * @param {Pair[]} cells
+ * @param {string[]} sides
+ * @returns {Outcome[][]}
+ */
 function panelOf(cells, sides) {
-  const grid = sides.map(() => sides.map(() => undefined));
+  /** @type {Outcome[][]} */
+  const grid = sides.map(() => []);
   for (const cell of cells)
     grid[sides.indexOf(sideOf(cell.first))][sides.indexOf(sideOf(cell.second))] = outcomeOf(cell);
   return grid;
 }
 
-/** Neighbours of one outcome are drawn as one rectangle: the picture is ten times smaller. */
+/**
+ * Neighbours of one outcome are drawn as one rectangle: the picture is ten times smaller.
+ * @param {Outcome[][]} grid
+ */
 function runsOf(grid) {
   const names = Object.keys(OUTCOMES);
   const runs = [];
@@ -38,16 +55,21 @@ function runsOf(grid) {
 
 const colors = Object.values(OUTCOMES).map(({ color }) => color);
 
+/**
+ * @param {unknown} _
+ * @param {Api} api
+ */
 function renderRun(_, api) {
-  const [x, y] = api.coord([api.value(0), api.value(1)]);
-  const [right, bottom] = api.coord([api.value(2), api.value(1) + 1]);
+  const [left, top, end, outcome] = [0, 1, 2, 3].map((dimension) => Number(api.value(dimension)));
+  const [x, y] = api.coord([left, top]);
+  const [right, bottom] = api.coord([end, top + 1]);
   const shape = { x, y, width: right - x, height: bottom - y };
-  return { type: 'rect', shape, style: { fill: colors[api.value(3)] } };
+  return { type: 'rect', shape, style: { fill: colors[outcome] } };
 }
 
 /**
  * The picture as SVG.
- * @param cells those of one owner of the second socket
+ * @param {{ title: string, sharings: readonly CellSharing[], cells: Pair[] }} matrix its cells are those of one owner of the second socket
  */
 export function heatMap({ title, sharings, cells }) {
   const addresses = [...new Set(cells.map(({ second }) => second.address))];
@@ -57,10 +79,12 @@ export function heatMap({ title, sharings, cells }) {
   const rows = Math.ceil(panels.length / COLUMNS);
   const height = HEAD + rows * (PANEL + LABELS.top) + FOOT;
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
+  /** @param {number} index */
   const at = (index) => ({
     left: LABELS.left + (index % COLUMNS) * (PANEL + GAP),
     top: HEAD + LABELS.top + Math.floor(index / COLUMNS) * (PANEL + LABELS.top),
   });
+  /** @type {(gridIndex: number, more: object) => object} */
   const axis = (gridIndex, more) => ({
     gridIndex,
     type: 'value',
@@ -74,6 +98,7 @@ export function heatMap({ title, sharings, cells }) {
     z: 3,
     ...more,
   });
+  /** @type {(content: string, x: number, y: number, more?: object) => object} */
   const text = (content, x, y, more = {}) => ({
     type: 'text',
     silent: true,

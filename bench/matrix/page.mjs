@@ -7,8 +7,14 @@ import { compare, WITHOUT_IPV6 } from './fold.mjs';
 import { heatMap } from './heat-map.mjs';
 import { results, systems } from './systems.mjs';
 
+/**
+ * @import { Cell, CellAddress, CellOwner, MatrixSystem } from '../../dist/matrix/cells.js'
+ * @import { Known, Run, System } from './systems.mjs'
+ */
+
 const docs = new URL('../../docs/', import.meta.url);
 const SHOWN = 'other-process';
+/** @param {number} value */
 const number = (value) => value.toLocaleString('en');
 
 const INTRO = `# Who can bind over whom
@@ -33,6 +39,7 @@ bound, and who then gets a connection (or a datagram) to an address that both ha
 Beside every measured pair stands what the rule of the system predicts (lib/inspect/linux.ts, darwin.ts, windows.ts), which is
 the rule that \`inspectPort()\` answers by. It knows no pair by itself.`;
 
+/** @param {Known[]} known */
 function runsTable(known) {
   const rows = known.flatMap(({ os, kernel, arch, node, file, runs }) =>
     Object.entries(runs).map(([name, run]) => {
@@ -67,15 +74,28 @@ function runsTable(known) {
   return table(head, rows);
 }
 
-/** A first run is compared with the first of the oldest Node on the same system. */
+/**
+ * A first run is compared with the first of the oldest Node on the same system.
+ * @param {Known[]} known
+ * @param {MatrixSystem} os
+ * @param {Run} run
+ */
 function acrossNodes(known, os, run) {
-  const oldest = known.find((result) => result.os === os).runs.first;
-  return oldest === run ? undefined : compare(oldest, run);
+  const oldest = known.find((result) => result.os === os)?.runs.first;
+  return oldest === undefined || oldest === run ? undefined : compare(oldest, run);
 }
 
+/** @type {(cell: Cell, measured: unknown) => string} */
 const word = (cell, measured) => (measured ? inWords(cell) : `*${inWords(cell)}*`);
 
-/** First sockets down, the sharing of the second across. */
+/**
+ * First sockets down, the sharing of the second across.
+ * @param {System} system
+ * @param {readonly string[]} states
+ * @param {CellAddress} one
+ * @param {CellAddress} other
+ * @param {CellOwner} [owner]
+ */
 function sharingTable({ cells, sharings, measured }, states, one, other, owner = SHOWN) {
   const chosen = cells.filter(
     ({ first, second }) =>
@@ -91,12 +111,14 @@ function sharingTable({ cells, sharings, measured }, states, one, other, owner =
 
 const SERVING = ['bound', 'listening'];
 
+/** @param {System} system */
 function pictureOf({ os, title, measured, sharings, cells }) {
   const state = measured ? `measured: ${measured.kernel}` : 'predicted, not measured';
   const own = cells.filter(({ second }) => second.owner === SHOWN);
   return { file: `bind-semantics/${os}.svg`, svg: heatMap({ title: `${title} (${state})`, sharings, cells: own }) };
 }
 
+/** @param {System} system */
 function sectionOf(system) {
   const { os, title, measured, cells } = system;
   const hasUser = cells.some(({ second }) => second.owner === 'other-user');
@@ -138,11 +160,14 @@ function sectionOf(system) {
   ];
 }
 
-/** Every file that follows from the results, by its path below docs/. */
+/**
+ * Every file that follows from the results, by its path below docs/.
+ * @returns {Map<string, string>}
+ */
 function pages() {
   const known = results();
   const all = systems(known);
-  const pictures = all.map(pictureOf).map(({ file, svg }) => [file, svg]);
+  const pictures = all.map(pictureOf);
   const lines = [
     INTRO,
     '',
@@ -151,7 +176,10 @@ function pages() {
     ...runsTable(known),
     ...all.flatMap((system) => ['', ...sectionOf(system)]),
   ];
-  return new Map([['bind-semantics.md', `${lines.join('\n')}\n`], ...pictures]);
+  return new Map([
+    ['bind-semantics.md', `${lines.join('\n')}\n`],
+    ...pictures.map(({ file, svg }) => /** @type {const} */ ([file, svg])),
+  ]);
 }
 
 export function writePage() {

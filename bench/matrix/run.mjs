@@ -6,6 +6,9 @@ import { inOwnNetwork } from '../../scripts/own-network.mjs';
 import { compare, fold, WITHOUT_IPV6 } from './fold.mjs';
 import { writePage } from './page.mjs';
 
+/** @import { Matrix } from '../../dist/matrix/index.js' */
+
+/** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const command = [process.execPath, path('../../dist/cli.js'), 'matrix', '--json'];
 
@@ -22,7 +25,10 @@ const RUNS = {
   ...(isRoot && isLinux && { [WITHOUT_IPV6]: NO_IPV6 }),
 };
 
-/** 1 is a matrix that is not as predicted: it is kept all the same, and the page shows it. */
+/**
+ * 1 is a matrix that is not as predicted: it is kept all the same, and the page shows it.
+ * @param {string[]} command
+ */
 function measure([file, ...args]) {
   const { status, stdout } = spawnSync(file, args, {
     encoding: 'utf8',
@@ -34,6 +40,7 @@ function measure([file, ...args]) {
   return stdout;
 }
 
+/** @param {Record<string, Matrix>} runs */
 function keep(runs) {
   const [{ os, kernel, arch, node }] = Object.values(runs);
   const folded = Object.entries(runs).map(([name, matrix]) => {

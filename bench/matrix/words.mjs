@@ -1,5 +1,7 @@
 // What became of a pair of sockets, as one of a few outcomes: their names, and their colours in a picture.
 
+/** @typedef {keyof typeof OUTCOMES} Outcome */
+
 export const OUTCOMES = {
   refused: { text: 'refused', color: '#3b4a6b' },
   'cannot listen': { text: 'bound, cannot listen', color: '#7d8fb8' },
@@ -10,7 +12,11 @@ export const OUTCOMES = {
   unknown: { text: 'nobody receives, or not known', color: '#b8b8b8' },
 };
 
-/** Of the second socket. */
+/**
+ * Of the second socket.
+ * @param {{ measured: import('../../dist/matrix/cells.js').Results }} cell
+ * @returns {Outcome}
+ */
 export function outcomeOf({ measured: { bind, listen, receives } }) {
   if ([bind, listen, receives].includes('unknown')) return 'unknown';
   if (bind !== 'ok') return 'refused';
