@@ -62,7 +62,10 @@ const colors = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
 
 const checks = [
   { name: 'biome', run: () => run([...tool('@biomejs/biome', 'biome'), 'ci', '--error-on-warnings', colors]) },
-  { name: 'tsc', run: () => run([process.execPath, 'scripts/build.mjs']) && types('tsconfig.json') },
+  {
+    name: 'tsc',
+    run: () => run([process.execPath, 'scripts/build.mjs']) && types('tsconfig.json') && types('tsconfig.scripts.json'),
+  },
   { name: 'generate-options', run: () => run([process.execPath, 'scripts/generate-options.mjs', '--check']) },
   { name: 'benchmarks', run: () => run([process.execPath, 'bench/report/page.mjs', '--check']) },
   { name: 'bind-semantics', run: () => run([process.execPath, 'bench/matrix/page.mjs', '--check']) },

@@ -8,6 +8,6 @@ export const REGISTER = require.resolve('exactbind/register');
 
 /**
  * The addon that the package has loaded, or will.
- * @returns {import('../../dist/addon.js').Addon}
+ * @returns {import('../../lib/addon.ts').Addon}
  */
 export const loadAddon = () => require('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)));

@@ -1,6 +1,6 @@
-// The bind matrix as it is compiled, with the types of its declarations, which stand elsewhere.
+// The bind matrix as it is compiled, with the types of its source.
 
-/** @type {typeof import('../../dist/matrix/index.js')} */
+/** @type {typeof import('../../lib/matrix/index.ts')} */
 export const {
   ADDRESSES,
   agrees,

@@ -2,7 +2,7 @@
 import { KEYS } from './built.mjs';
 
 /**
- * @import { Cell, Results } from '../../dist/matrix/cells.js'
+ * @import { Cell, Results } from '../../lib/matrix/cells.ts'
  *
  * @typedef {Omit<Cell, 'predicted'>} Pair
  * @typedef {{ seconds: string[], legend: Record<string, Results>, rows: Record<string, string> }} Folded

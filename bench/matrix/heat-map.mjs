@@ -5,7 +5,7 @@ import { OUTCOMES, outcomeOf } from './words.mjs';
 
 /**
  * @import { CustomSeriesRenderItemAPI as Api } from 'echarts'
- * @import { CellSharing } from '../../dist/matrix/cells.js'
+ * @import { CellSharing } from '../../lib/matrix/cells.ts'
  * @import { Pair } from './fold.mjs'
  * @import { Outcome } from './words.mjs'
  */

@@ -8,7 +8,7 @@ import { heatMap } from './heat-map.mjs';
 import { results, systems } from './systems.mjs';
 
 /**
- * @import { Cell, CellAddress, CellOwner, MatrixSystem } from '../../dist/matrix/cells.js'
+ * @import { Cell, CellAddress, CellOwner, MatrixSystem } from '../../lib/matrix/cells.ts'
  * @import { Known, Run, System } from './systems.mjs'
  */
 

@@ -6,7 +6,7 @@ import { inOwnNetwork } from '../../scripts/own-network.mjs';
 import { compare, fold, WITHOUT_IPV6 } from './fold.mjs';
 import { writePage } from './page.mjs';
 
-/** @import { Matrix } from '../../dist/matrix/index.js' */
+/** @import { Matrix } from '../../lib/matrix/index.ts' */
 
 /** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));

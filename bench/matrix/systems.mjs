@@ -4,7 +4,7 @@ import { ADDRESSES, firstSockets, MATRIX_RULES, PROTOCOLS, predict, SHARINGS, se
 import { unfold } from './fold.mjs';
 
 /**
- * @import { Cell, CellOwner, CellSharing, MatrixSystem } from '../../dist/matrix/cells.js'
+ * @import { Cell, CellOwner, CellSharing, MatrixSystem } from '../../lib/matrix/cells.ts'
  *
  * @typedef {{ uid: number | null, leftOut: Record<string, string>, cells: Cell[] }} Run
  * @typedef {{ os: MatrixSystem, kernel: string, arch: string, node: string }} Host

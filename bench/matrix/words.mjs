@@ -14,7 +14,7 @@ export const OUTCOMES = {
 
 /**
  * Of the second socket.
- * @param {{ measured: import('../../dist/matrix/cells.js').Results }} cell
+ * @param {{ measured: import('../../lib/matrix/cells.ts').Results }} cell
  * @returns {Outcome}
  */
 export function outcomeOf({ measured: { bind, listen, receives } }) {
