@@ -10,17 +10,22 @@ const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
   .replace('package.json', 'bin/tsc');
 
+/** @type {Record<string, string>} */
 const ENTRIES = { 'index.ts': './index.js', 'matrix/index.ts': './matrix.js' };
 
 // What is there stays whole until all of it can be replaced.
 const dist = `${root}dist`;
 const next = `${root}dist.next`;
 
+/**
+ * @param {import('rolldown').InputOptions} options
+ * @param {import('rolldown').OutputOptions} output
+ */
 async function bundle(options, output) {
   const build = await rolldown({ cwd: root, platform: 'node', ...options });
   const { output: written } = await build.write({ dir: next, comments: false, ...output });
   await build.close();
-  return written.flatMap(({ moduleIds }) => moduleIds ?? []);
+  return written.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
 }
 
 rmSync(next, { recursive: true, force: true });
