@@ -1,5 +1,4 @@
 // Every group of the benchmarks by its family, in the order of docs/benchmarks.md.
-
 import * as load from './load/load.mjs';
 import * as inspect from './micro/inspect.mjs';
 import * as micro from './micro/micro.mjs';
@@ -12,8 +11,9 @@ import * as wake from './restart/wake.mjs';
 import * as scale from './scale/scale.mjs';
 import * as spread from './spread/spread.mjs';
 
-/** @import { Group, Report } from './group.ts' */
+/** @import { Family, Group, Report } from './group.ts' */
 
+/** @type {Record<string, Family[]>} */
 const MODULES = {
   micro: [micro, options, inspect, syscalls],
   peers: [peers],
@@ -26,10 +26,10 @@ const MODULES = {
 const modules = Object.values(MODULES).flat();
 
 /** @type {Record<string, Group>} */
-export const groups = Object.assign({}, ...modules.map((one) => one.groups));
+export const groups = Object.fromEntries(modules.flatMap((one) => Object.entries(one.groups)));
 
 /** @type {Record<string, Report>} */
-export const reports = Object.assign({}, ...modules.map((one) => one.reports));
+export const reports = Object.fromEntries(modules.flatMap((one) => Object.entries(one.reports)));
 
 /** @type {Record<string, string[]>} */
 export const families = Object.fromEntries(

@@ -77,6 +77,12 @@ export interface Report<Result = Figures> {
   plots?(result: Result): Plot[];
 }
 
+/** What a module of a family exports: its groups, and how each is told. */
+export interface Family {
+  groups: Record<string, Group>;
+  reports: Record<string, Report>;
+}
+
 /** A group as bench/results/ keeps it. */
 export interface Kept extends Figures {
   date: string;

@@ -1,5 +1,4 @@
 // Holds the ratios of a quick run against the committed ones: twice as bad is a failure, and noise is not.
-
 import { figure } from '../report/table.mjs';
 import { comparisonsOf, summaryOf, unitOf } from '../report/timings.mjs';
 import { median } from './compare.mjs';

@@ -10,10 +10,10 @@ import { REGISTER } from '../harness/package.mjs';
 import { leftOutLines, table } from '../report/table.mjs';
 import { CASES, MARK } from './traced.mjs';
 
-/** @import { Compared, LeftOut } from '../group.ts' */
+/** @import { Compared, Figures, LeftOut } from '../group.ts' */
 
 /** @typedef {{ calls: Record<string, number>, cycle: string[] }} Counted calls per cycle by name, and one cycle */
-/** @typedef {{ variants: Record<string, Counted>, leftOut: LeftOut }} Syscalls */
+/** @typedef {Figures & { variants: Record<string, Counted>, leftOut: LeftOut }} Syscalls */
 
 const TRACED = fileURLToPath(new URL('traced.mjs', import.meta.url));
 const CYCLES = 200;
@@ -60,7 +60,10 @@ function count(lines) {
   return { calls: Object.fromEntries(often.map(([name, times]) => [name, Number(times.toFixed(2))])), cycle };
 }
 
-/** @param {{ quick: boolean }} how */
+/**
+ * @param {{ quick: boolean }} how
+ * @returns {Promise<Syscalls | { skipped: string }>}
+ */
 async function syscallsGroup({ quick }) {
   if (process.platform !== 'linux') return { skipped: 'strace is a tool of Linux' };
   if (spawnSync('strace', ['-V']).status !== 0) return { skipped: 'no strace' };

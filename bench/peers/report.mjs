@@ -5,17 +5,17 @@ import { figure, table } from '../report/table.mjs';
 import { reached } from '../report/timings.mjs';
 
 /**
- * @import { Compared, Plot, Samples } from '../group.ts'
+ * @import { Compared, Figures, Plot, Samples } from '../group.ts'
  * @import { Unit } from '../report/table.mjs'
  *
  * @typedef {{ said?: unknown, error?: string, late?: boolean }} Answer what a package says of a port, or that it does not
  * @typedef {{ free: boolean, code?: string }} Truth what a server.listen() meets
  * @typedef {{ truth: Truth & { listening: number[] }, checkers: Record<string, Answer>, finders: Record<string, Answer> }} Answers
- * @typedef {{ checkers: Record<string, string>, finders: Record<string, string>, cases: Record<string, Answers>, versions: Record<string, string> }} Accuracy
+ * @typedef {Figures & { checkers: Record<string, string>, finders: Record<string, string>, cases: Record<string, Answers>, versions: Record<string, string> }} Accuracy
  *   the calls of each package, and what they say
  * @typedef {'checkers' | 'finders'} Kind
  * @typedef {{ count: number, samples: Samples }} Refusals
- * @typedef {{ idle: { processes: number, descriptors: number }, scenes: Record<string, Samples>, refusals: Refusals }} Lookup
+ * @typedef {Figures & { idle: { processes: number, descriptors: number }, scenes: Record<string, Samples>, refusals: Refusals }} Lookup
  */
 
 const WRONG = 'wrong: said ';

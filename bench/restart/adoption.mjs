@@ -8,6 +8,8 @@ import { sideBySide } from '../harness/measure.mjs';
 import { table } from '../report/table.mjs';
 
 /**
+ * @import { Figures } from '../group.ts'
+ *
  * @typedef {{ adoptions: number, lost: number, connections: number, without: number }} Race what race.py prints
  * @typedef {{ rivals: keyof typeof RIVALS, count: number }} Kind who races, and how many of them
  */
@@ -76,7 +78,7 @@ const HEADS = {
   clients: (/** @type {number} */ count) => `connections of ${count} clients without SO_REUSEADDR`,
 };
 
-/** @param {{ races: Record<string, Race[]> }} group */
+/** @param {Figures & { races: Record<string, Race[]> }} group */
 const lines = ({ races }) =>
   table(
     ['', ...KINDS.map(({ rivals, count }) => HEADS[rivals](count))],

@@ -5,13 +5,13 @@ import { leftOutLines, table } from '../report/table.mjs';
 import { BASELINE, sampleName } from './variants.mjs';
 
 /**
- * @import { LeftOut, Plot, Samples } from '../group.ts'
+ * @import { Figures, LeftOut, Plot, Samples } from '../group.ts'
  * @import { Key } from './variants.mjs'
  *
  * @typedef {{ busiest: number[], idlest: number[], jain: number[] }} Shares
  * @typedef {Key & { requestsPerSecond: number[], requests: number[], served: number[][], fairness: Shares }} Run
  * @typedef {{ wrk: string, cpus: number, connections: number, threads: number, milliseconds: number, rounds: number }} Conditions
- * @typedef {Conditions & { runs: Run[], samples: Samples, leftOut: LeftOut }} Spreading
+ * @typedef {Figures & Conditions & { runs: Run[], samples: Samples, leftOut: LeftOut }} Spreading
  */
 
 /** @param {number} value */
@@ -132,7 +132,7 @@ const FAIRNESS = {
 };
 
 /**
- * @param {{ runs: Run[] }} group
+ * @param {Spreading} group
  * @returns {Plot[]}
  */
 export function plots({ runs }) {
