@@ -1,16 +1,19 @@
 // Every group of the benchmarks by its family, in the order of docs/benchmarks.md.
-import * as adoption from './adoption.mjs';
-import * as inspect from './inspect.mjs';
-import * as load from './load.mjs';
-import * as micro from './micro.mjs';
-import * as options from './options.mjs';
-import * as peers from './peers.mjs';
-import * as restart from './restart.mjs';
-import * as scale from './scale.mjs';
-import * as spread from './spread.mjs';
-import * as syscalls from './syscalls.mjs';
-import * as wake from './wake.mjs';
+import * as load from './load/load.mjs';
+import * as inspect from './micro/inspect.mjs';
+import * as micro from './micro/micro.mjs';
+import * as options from './micro/options.mjs';
+import * as syscalls from './micro/syscalls.mjs';
+import * as peers from './peers/peers.mjs';
+import * as adoption from './restart/adoption.mjs';
+import * as restart from './restart/restart.mjs';
+import * as wake from './restart/wake.mjs';
+import * as scale from './scale/scale.mjs';
+import * as spread from './spread/spread.mjs';
 
+/** @import { Family, Group, Report } from './group.ts' */
+
+/** @type {Record<string, Family[]>} */
 const MODULES = {
   micro: [micro, options, inspect, syscalls],
   peers: [peers],
@@ -22,25 +25,24 @@ const MODULES = {
 
 const modules = Object.values(MODULES).flat();
 
-/** What measures: `async ({ quick }) => result`, or `{ skipped: reason }`. */
-export const groups = Object.assign({}, ...modules.map((one) => one.groups));
+/** @type {Record<string, Group>} */
+export const groups = Object.fromEntries(modules.flatMap((one) => Object.entries(one.groups)));
 
-/**
- * How a group is told: `{ title, note, lines?, comparisons?, plots? }`, all three functions of the group's result. Without
- * `lines` it has the tables of `{ unit, samples, comparisons }`. A plot is
- * `{ name, kind: 'bar' | 'line', title, x: { name, log?, categories? }, y: { name, log?, max? }, series }`; a series is
- * `{ name, points: [[x, median, low, high], ...] }`, and with `mark` a stroke across the bar instead of a bar.
- */
-export const reports = Object.assign({}, ...modules.map((one) => one.reports));
+/** @type {Record<string, Report>} */
+export const reports = Object.fromEntries(modules.flatMap((one) => Object.entries(one.reports)));
 
+/** @type {Record<string, string[]>} */
 export const families = Object.fromEntries(
   Object.entries(MODULES).map(([name, list]) => [name, list.flatMap((one) => Object.keys(one.groups))]),
 );
 
-/** The single groups that names stand for, all of them without any; undefined if a name is nothing. */
+/**
+ * The single groups that names stand for, all of them without any; undefined if a name is nothing.
+ * @param {string[]} names
+ */
 export function chosen(names) {
   if (names.length === 0) return Object.keys(groups);
   const known = { ...Object.fromEntries(Object.keys(groups).map((name) => [name, [name]])), ...families };
   const lists = names.map((name) => (Object.hasOwn(known, name) ? known[name] : undefined));
-  return lists.includes(undefined) ? undefined : [...new Set(lists.flat())];
+  return lists.includes(undefined) ? undefined : [...new Set(lists.flatMap((list) => list ?? []))];
 }

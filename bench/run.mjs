@@ -2,10 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import process from 'node:process';
-import { attempt } from './attempt.mjs';
-import { verdict } from './baseline.mjs';
 import { chosen, families, groups, reports } from './families.mjs';
-import { linesOf } from './report-timings.mjs';
+import { attempt } from './harness/attempt.mjs';
+import { verdict } from './harness/baseline.mjs';
 import {
   isSameMachine,
   kept,
@@ -15,7 +14,10 @@ import {
   readResults,
   thisMachine,
   writeResults,
-} from './results.mjs';
+} from './harness/results.mjs';
+import { linesOf } from './report/timings.mjs';
+
+/** @import { Kept, Results, Timed } from './group.ts' */
 
 const FLAGS = ['--quick', '--replace'];
 
@@ -32,11 +34,12 @@ function usage() {
 }
 
 const words = process.argv.slice(2);
-const names = chosen(words.filter((word) => !word.startsWith('--')));
-if (names === undefined || words.some((word) => word.startsWith('--') && !FLAGS.includes(word))) {
+const found = chosen(words.filter((word) => !word.startsWith('--')));
+if (found === undefined || words.some((word) => word.startsWith('--') && !FLAGS.includes(word))) {
   console.error(usage());
   process.exit(2);
 }
+const names = found;
 const [quick, replace] = FLAGS.map((flag) => words.includes(flag));
 const machine = thisMachine();
 
@@ -50,26 +53,36 @@ const commit = (() => {
   }
 })();
 
-/** Nanoseconds and bytes are whole; of anything else six digits count. */
+/**
+ * Nanoseconds and bytes are whole; of anything else six digits count.
+ * @param {Timed} group
+ */
 function rounded({ unit, samples }) {
+  /** @type {(value: number) => number} */
   const round = unit === 'ns' || unit === 'bytes' ? Math.round : (value) => Number(value.toPrecision(6));
   return Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, list.map(round)]));
 }
 
+/** @param {string} name */
 async function measure(name) {
   const loadBefore = os.loadavg()[0];
   const result = await groups[name]({ quick });
-  if (result.samples !== undefined) result.samples = rounded(result);
+  if (result.samples !== undefined) result.samples = rounded(/** @type {Timed} */ (result));
+  /** @type {Kept} */
   const group = { date: new Date().toISOString(), commit, loadBefore, ...result };
   console.log(`\n${linesOf(reports[name], group).join('\n')}`);
   return group;
 }
 
-/** A group's figures, or what it failed of. */
+/**
+ * A group's figures, or what it failed of.
+ * @param {string} name
+ */
 async function measured(name) {
   const { value: group, error } = await attempt(() => measure(name));
-  if (error !== undefined) console.error(`\n${name}: FAILED:`, error);
-  return { group, error };
+  if (error === undefined) return { group };
+  console.error(`\n${name}: FAILED:`, error);
+  return { error };
 }
 
 /** What the ratios are held against, and a line that says so. */
@@ -78,7 +91,7 @@ function committedResults() {
   if (file === undefined) {
     return { told: `No committed results for ${machine.os} ${machine.arch}: no ratio is compared.` };
   }
-  const results = readResults(file);
+  const results = /** @type {Results} */ (readResults(file));
   const sameMachine = isSameMachine(machine, results.machine);
   const version = file === nameOf(machine) ? '' : `, of Node ${results.machine.node.slice(1)}`;
   const other = sameMachine ? '' : `, of another machine (${results.machine.cpus} × ${results.machine.cpu})`;
@@ -89,6 +102,7 @@ async function runQuick() {
   const committed = committedResults();
   const { results, sameMachine } = committed;
   const isCi = Boolean(process.env.CI);
+  /** @type {(name: string, now: Awaited<ReturnType<typeof measured>>) => ReturnType<typeof verdict>} */
   const standing = (name, now) => verdict(reports[name], now, results?.groups[name], { sameMachine, isCi });
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const summary = [];
@@ -117,6 +131,7 @@ async function runAndKeep() {
     console.error(refused);
     return 2;
   }
+  /** @type {Results} */
   const results = { machine, groups: earlier };
   let code = 0;
   for (const name of names) {
@@ -131,7 +146,7 @@ async function runAndKeep() {
     }
   }
   // Loaded only now: what draws plots is no part of a process that measures.
-  const { writeReport } = await import('./report.mjs');
+  const { writeReport } = await import('./report/page.mjs');
   writeReport();
   return code;
 }

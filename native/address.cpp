@@ -1,21 +1,25 @@
 // Numeric addresses: text to sockaddr and back.
 #include "address.h"
 
-#include <cstdlib>
 #include <cstring>
 
 namespace exactbind {
 
 namespace {
 
-// A zone is an interface's name or its index. 0 if it is neither: as with libuv, bind() refuses a link-local address
-// then.
+// A zone is an interface's name or its index in decimal. 0 if it is neither: as with libuv, bind() refuses a link-local
+// address then.
 uint32_t parseZone(const char* zone) {
   uint32_t index = if_nametoindex(zone);
   if (index != 0) return index;
-  char* end = nullptr;
-  unsigned long number = strtoul(zone, &end, 10);
-  return end != zone && *end == '\0' ? static_cast<uint32_t>(number) : 0;
+  // Not strtoul(): it also takes spaces and signs, and what does not fit would become another interface.
+  uint64_t number = 0;
+  for (const char* at = zone; *at != '\0'; at++) {
+    if (*at < '0' || *at > '9') return 0;
+    number = number * 10 + static_cast<uint64_t>(*at - '0');
+    if (number > UINT32_MAX) return 0;
+  }
+  return static_cast<uint32_t>(number);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The operating system's socket headers and the type of a socket handle: the only #if in this folder.
+// The operating system's socket headers and the type of a socket handle: the only #if that is written by hand.
 #pragma once
 
 #if defined(_WIN32)

@@ -14,11 +14,15 @@ const tsc = createRequire(import.meta.url)
 const dist = `${root}dist`;
 const next = `${root}dist.next`;
 
+/**
+ * @param {import('rolldown').InputOptions} options
+ * @param {import('rolldown').OutputOptions} output
+ */
 async function bundle(options, output) {
   const build = await rolldown({ cwd: root, platform: 'node', ...options });
   const { output: written } = await build.write({ dir: next, comments: false, ...output });
   await build.close();
-  return written.flatMap(({ moduleIds }) => moduleIds ?? []);
+  return written.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
 }
 
 rmSync(next, { recursive: true, force: true });

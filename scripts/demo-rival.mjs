@@ -3,7 +3,8 @@ import { BoundSocket } from 'exactbind';
 
 try {
   new BoundSocket(JSON.parse(process.argv[2])).close();
-  process.send({});
-} catch ({ code, syscall }) {
-  process.send({ error: code, syscall });
+  process.send?.({});
+} catch (error) {
+  const { code, syscall } = /** @type {import('exactbind').SystemError} */ (error);
+  process.send?.({ error: code, syscall });
 }

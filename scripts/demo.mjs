@@ -8,14 +8,21 @@ import { fileURLToPath } from 'node:url';
 import { BoundSocket } from 'exactbind';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+/** @type {(mark: string, what: string, result: string) => void} */
 const row = (mark, what, result) => console.log(`  ${mark} ${what.padEnd(52)} ${result}`);
 
 let unexpected = 0;
+/**
+ * @param {boolean} asExpected
+ * @param {string} what
+ * @param {string} result
+ */
 function report(asExpected, what, result) {
   row(asExpected ? '✔' : '✘', what, result);
   if (!asExpected) unexpected++;
 }
 
+/** @param {import('exactbind').BindOptions} options */
 async function rival(options) {
   const child = fork(fileURLToPath(new URL('demo-rival.mjs', import.meta.url)), [JSON.stringify(options)]);
   const [{ error, syscall }] = await once(child, 'message');
@@ -27,17 +34,20 @@ async function rival(options) {
 }
 
 const windows = process.platform === 'win32';
+/** @param {string[]} names */
 const on = (...names) => Object.fromEntries(names.map((name) => [name, true]));
+/** @type {[what: string, host: string, socketOptions: object][]} */
 const rivals = [
   ['a plain socket on ::', '::', {}],
   ['a plain socket on 127.0.0.1, below our ::', '127.0.0.1', {}],
   ['SO_REUSEADDR on ::', '::', on('SO_REUSEADDR')],
   ['SO_REUSEADDR on 127.0.0.1, below our ::', '127.0.0.1', on('SO_REUSEADDR')],
-  ...(windows
-    ? [['SO_EXCLUSIVEADDRUSE on 0.0.0.0', '0.0.0.0', on('SO_EXCLUSIVEADDRUSE')]]
-    : [['SO_REUSEADDR and SO_REUSEPORT on ::', '::', on('SO_REUSEADDR', 'SO_REUSEPORT')]]),
+  windows
+    ? ['SO_EXCLUSIVEADDRUSE on 0.0.0.0', '0.0.0.0', on('SO_EXCLUSIVEADDRUSE')]
+    : ['SO_REUSEADDR and SO_REUSEPORT on ::', '::', on('SO_REUSEADDR', 'SO_REUSEPORT')],
 ];
 
+/** @type {http.RequestListener} */
 const handler = (_, response) => response.setHeader('connection', 'close').end(`hello from pid ${process.pid}`);
 const server = http.createServer(handler);
 
@@ -72,7 +82,11 @@ try {
   successor.close();
 } catch (error) {
   // macOS: this version refuses leftovers there, as its documentation says.
-  report(process.platform === 'darwin', 'a restart on the same port', `refused: ${error.code}`);
+  report(
+    process.platform === 'darwin',
+    'a restart on the same port',
+    `refused: ${/** @type {NodeJS.ErrnoException} */ (error).code}`,
+  );
 }
 
 console.log(unexpected === 0 ? '\nNobody else got the port.' : `\n${unexpected} of these should not have happened.`);

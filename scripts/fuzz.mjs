@@ -19,16 +19,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as exactbind from 'exactbind';
 
+/** @import { BindOptions } from 'exactbind' */
+
 const { BoundSocket, constants, getOption, getPeerCredentials, getRawOption, getTcpInfo, isSupported } = exactbind;
 const { setOption, setRawOption } = exactbind;
 const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
 
 const calls = Number(process.argv[2] ?? 100_000);
 const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
-console.log(`${calls} calls, seed ${seed}, uid ${process.getuid()}`);
+console.log(`${calls} calls, seed ${seed}, uid ${process.getuid?.()}`);
 
 let state = seed >>> 0;
-/** 0 up to, and without, `below`. */
+/**
+ * 0 up to, and without, `below`.
+ * @param {number} below
+ */
 function random(below) {
   // Marsaglia's xorshift.
   state ^= state << 13;
@@ -36,6 +41,10 @@ function random(below) {
   state ^= state << 5;
   return (state >>> 0) % below;
 }
+/**
+ * @template T
+ * @param {T[]} list
+ */
 const pick = (list) => list[random(list.length)];
 
 const names = Object.keys(constants);
@@ -58,6 +67,7 @@ const anyInt = () =>
 const number = () => (random(4) === 0 ? anyInt() : pick(numbers));
 const level = () => (random(4) === 0 ? anyInt() : pick([0, 1, 6, 17, 41, 255, 263, 282, 284, -1]));
 
+/** @type {any[]} */
 const ODD = [
   undefined,
   null,
@@ -73,15 +83,18 @@ const ODD = [
   () => {},
   Symbol('x'),
 ];
+/** @returns {any} what no function is made for */
 function anything() {
-  return pick([
+  /** @type {(() => unknown)[]} */
+  const kinds = [
     anyInt,
     () => pick(ODD),
     bytes,
     () => random(2) === 1,
     () => pick(names),
     () => ({ onoff: true, linger: anyInt() }),
-  ])();
+  ];
+  return pick(kinds)();
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'exactbind-fuzz-'));
@@ -93,11 +106,16 @@ const files = [0, 1, 2].map((index) => {
 
 let round = 0;
 
-/** A server and a connection to it. */
+/**
+ * A server and a connection to it.
+ * @param {{ port: number, host: string, path?: undefined } | { path: string }} where
+ * @returns {Promise<[net.Server, net.Socket]>}
+ */
 async function pair(where) {
   const server = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(where);
   await once(server, 'listening');
-  const to = where.path === undefined ? { ...where, port: server.address().port } : where;
+  const to =
+    where.path === undefined ? { ...where, port: /** @type {net.AddressInfo} */ (server.address()).port } : where;
   const client = net.connect(to).on('error', () => {});
   await once(client, 'connect');
   return [server, client];
@@ -105,13 +123,15 @@ async function pair(where) {
 
 /** New sockets of every kind, since options may leave a socket unable to do anything more. */
 async function sockets() {
-  const bound = [
+  /** @type {BindOptions[]} */
+  const kinds = [
     { host: '127.0.0.1' },
     { host: '::1' },
     { host: '127.0.0.1', protocol: 'udp' },
     { host: '::1', protocol: 'udp' },
     { host: '127.0.0.1', reserve: true },
-  ].map((options) => new BoundSocket({ port: 0, sharing: 'raw', ...options }));
+  ];
+  const bound = kinds.map((options) => new BoundSocket({ port: 0, sharing: 'raw', ...options }));
   const [tcp, stream] = await pair({ port: 0, host: '127.0.0.1' });
   const [local, unix] = await pair({ path: `\0exactbind-fuzz-${seed}-${round++}` });
   const fds = bound.map((socket) => socket.fd());
@@ -150,9 +170,15 @@ function closePidfds() {
   }
 }
 
+/** @param {any[]} list */
 const target = (list) => (random(5) === 0 ? pick(random(4) === 0 ? [anything()] : others) : pick(list));
+/**
+ * @param {number[]} fds
+ * @returns {any}
+ */
 const fdOf = (fds) => (random(5) === 0 ? pick([...files, 99, anything()]) : pick(fds));
 
+/** @type {((list: any[]) => unknown)[]} */
 const PUBLIC = [
   (list) => getRawOption(target(list), level(), number(), length()),
   (list) => getRawOption(target(list), anything(), anything(), anything()),
@@ -164,11 +190,16 @@ const PUBLIC = [
   (list) => getPeerCredentials(target(list)),
   () => isSupported(random(3) === 0 ? anything() : pick(names)),
 ];
+/**
+ * @param {unknown} fd
+ * @param {number} value
+ */
 function called(fd, value) {
   addon.call.set([typeof fd === 'number' ? fd : -1, level(), number(), value]);
   return true;
 }
 
+/** @type {((fds: number[]) => unknown)[]} */
 const NATIVE = [
   (fds) => addon.get(fdOf(fds), level(), number(), pick([length(), anything()])),
   (fds) => called(fdOf(fds), 0) && addon.getInt(),
@@ -181,6 +212,7 @@ const NATIVE = [
 ];
 
 const before = look();
+/** @type {Record<string, number>} */
 const answers = {};
 for (let done = 0; done < calls; ) {
   const { all, fds, close } = await sockets();
@@ -191,7 +223,7 @@ for (let done = 0; done < calls; ) {
       else pick(NATIVE)(fds);
       answers.answered = (answers.answered ?? 0) + 1;
     } catch (error) {
-      const { code } = error;
+      const { code } = /** @type {NodeJS.ErrnoException} */ (error);
       // Native functions are called by this package alone, and tell what they are not given without a code.
       if (isPublic ? typeof code !== 'string' || code === 'UNKNOWN' : !(error instanceof TypeError)) {
         console.error(`call ${done}:`);

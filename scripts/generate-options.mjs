@@ -2,11 +2,22 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { referencePage } from './options-page.mjs';
 
+/** @import { Option } from './options-page.mjs' */
+
 const root = new URL('../', import.meta.url);
+/** @type {Option[]} */
 const options = JSON.parse(readFileSync(new URL('native/options.json', root), 'utf8'));
 
+/** @typedef {'linux' | 'darwin' | 'windows'} System */
+/** @typedef {{ name: string } & Partial<Record<System, number>>} Numbered what has a number on some systems */
+
+/** @type {Record<System, string>} */
 const systems = { linux: '__linux__', darwin: '__APPLE__', windows: '_WIN32' };
-// Where a header may lack a level, its number stands here. Windows sets apart the levels of SO_ORIGINAL_DST.
+const known = /** @type {System[]} */ (Object.keys(systems));
+/**
+ * Where a header may lack a level, its number stands here. Windows sets apart the levels of SO_ORIGINAL_DST.
+ * @type {Numbered[]}
+ */
 const levels = [
   { name: 'SOL_SOCKET' },
   { name: 'IPPROTO_IP' },
@@ -19,8 +30,10 @@ const levels = [
   { name: 'SOL_TLS', linux: 282 },
   { name: 'SOL_MPTCP', linux: 284 },
 ];
-const everywhere = (level) => Object.keys(systems).every((system) => level[system] === undefined);
+/** @param {Numbered} level */
+const everywhere = (level) => known.every((system) => level[system] === undefined);
 const others = ['AF_INET', 'AF_INET6', 'SOCK_STREAM', 'SOCK_DGRAM'].map((name) => ({ name }));
+/** @type {Numbered[]} */
 const own = [
   { name: 'AF_UNIX', linux: 1, darwin: 1 },
   { name: 'IPPROTO_MPTCP', linux: 262 },
@@ -33,7 +46,7 @@ const ENUMERATORS = ['IPPROTO_MPTCP'];
 
 // A number above INT_MAX or below zero keeps its bits; ~SO_REUSEADDR is how Windows spells SO_EXCLUSIVEADDRUSE.
 function fallbackHeader() {
-  const sections = Object.entries(systems).map(([system, macro]) => {
+  const sections = known.map((system) => {
     const lines = [...levels, ...own, ...options]
       .filter((row) => row[system] !== undefined)
       .flatMap(({ name, [system]: number }) => [
@@ -42,7 +55,7 @@ function fallbackHeader() {
         ...(ENUMERATORS.includes(name) ? [] : ['#else', `EXACTBIND_SAME(${name}, ${number});`]),
         '#endif',
       ]);
-    return [`#if defined(${macro})`, ...lines, '#endif'].join('\n');
+    return [`#if defined(${systems[system]})`, ...lines, '#endif'].join('\n');
   });
   return `// Numbers of the options that an older libc's or SDK's headers do not name yet. Included by system.h alone.
 // ${notice}
@@ -60,7 +73,9 @@ ${sections.join('\n\n')}
 `;
 }
 
+/** @param {System} system */
 function namesOn(system) {
+  /** @param {Numbered} row */
   const has = (row) => row[system] !== undefined;
   return [
     ...others,
@@ -70,6 +85,7 @@ function namesOn(system) {
   ].map(({ name }) => name);
 }
 
+/** @param {System} system */
 function constantsSource(system) {
   const refusals = errors.map((name) => `    {"${name}", ${system === 'windows' ? 'WSA' : ''}${name}},`);
   return `// The numbers that this operating system gives to levels, options, families and types.
@@ -101,9 +117,10 @@ function table() {
   );
   const only = options.filter(({ tier }) => tier === 'D').map(({ name }) => name);
   const constants = [...others, ...levels, ...own].map(({ name }) => name).concat(errors);
+  /** @param {string[]} names */
   const union = (names) => names.map((name) => `\n  | '${name}'`).join('');
   const rows = options.map(({ name, level, type, direction = 'get/set', range = [], ...numbers }) => {
-    const where = Object.keys(systems).filter((system) => numbers[system] !== undefined);
+    const where = known.filter((system) => numbers[system] !== undefined);
     return [name, level, type, direction, where.join(','), ...range].join(' ');
   });
   return `// Every socket option known by name: its level, the type of its value, its direction, and the systems that have it.
@@ -132,9 +149,7 @@ ${rows.join('\n')}
 
 const outputs = {
   'native/constants-fallback.h': fallbackHeader(),
-  ...Object.fromEntries(
-    Object.keys(systems).map((system) => [`native/${system}/constants.cpp`, constantsSource(system)]),
-  ),
+  ...Object.fromEntries(known.map((system) => [`native/${system}/constants.cpp`, constantsSource(system)])),
   'lib/socket-options/table.ts': table(),
   'docs/options.md': referencePage(options, notice),
 };

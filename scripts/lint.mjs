@@ -10,34 +10,55 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const require = createRequire(import.meta.url);
 
 // Started through node itself: on Windows the commands in node_modules/.bin are scripts of a shell.
+/**
+ * @param {string} name
+ * @param {string} command
+ * @returns {string[]}
+ */
 function tool(name, command) {
   const manifest = require.resolve(`${name}/package.json`);
   const { bin } = require(manifest);
   return [process.execPath, join(dirname(manifest), typeof bin === 'string' ? bin : bin[command])];
 }
 
+/** @param {string} command */
 function isInstalled(command) {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
+/**
+ * @param {string[]} command
+ * @param {'inherit' | 'pipe'} [stdio]
+ */
 function run([file, ...args], stdio = 'inherit') {
-  const options = { cwd: root, stdio, encoding: 'utf8', maxBuffer: 2 ** 26 };
-  const { status, error, stdout, stderr } = spawnSync(file, args, options);
+  const { status, error, stdout, stderr } = spawnSync(file, args, {
+    cwd: root,
+    stdio,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
   if (error !== undefined) console.error(error.message);
   if (status !== 0 && stdio === 'pipe') console.error(`${stdout}${stderr}`);
   return status === 0;
 }
 
-const cpp = readdirSync(join(root, 'native'), { recursive: true })
+const cpp = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.(h|cpp)$/.test(path))
   .map((path) => join('native', path));
 
-const { all, [{ darwin: 'darwin', win32: 'windows' }[process.platform] ?? 'linux']: own } = JSON.parse(
+/** @type {Record<string, string>} */
+const SYSTEMS = { darwin: 'darwin', win32: 'windows' };
+const { all, [SYSTEMS[process.platform] ?? 'linux']: own } = JSON.parse(
   readFileSync(join(root, 'native/sources.json'), 'utf8'),
 );
 
+/**
+ * @param {string[]} files
+ * @returns {Promise<boolean>}
+ */
 function tidied(files) {
   return new Promise((resolve) => {
+    /** @type {(error: Error | null, stdout: string, stderr: string) => void} */
     const done = (error, stdout, stderr) => {
       if (error !== null) console.error(`${stdout}${stderr}`);
       resolve(error === null);
@@ -55,17 +76,22 @@ async function tidy() {
 }
 
 // Tests see the types in dist/, as everybody does.
+/** @param {string} project */
 const types = (project) => run([...tool('typescript', 'tsc'), '-p', project]);
 
 // Left to itself Biome colours what goes into a file too.
 const colors = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
 
+/** @type {{ name: string, run: () => boolean | Promise<boolean>, needs?: string[] }[]} */
 const checks = [
   { name: 'biome', run: () => run([...tool('@biomejs/biome', 'biome'), 'ci', '--error-on-warnings', colors]) },
-  { name: 'tsc', run: () => run([process.execPath, 'scripts/build.mjs']) && types('tsconfig.json') },
+  {
+    name: 'tsc',
+    run: () => run([process.execPath, 'scripts/build.mjs']) && types('tsconfig.json') && types('tsconfig.scripts.json'),
+  },
   { name: 'generate-options', run: () => run([process.execPath, 'scripts/generate-options.mjs', '--check']) },
-  { name: 'benchmarks', run: () => run([process.execPath, 'bench/report.mjs', '--check']) },
-  { name: 'bind-semantics', run: () => run([process.execPath, 'bench/matrix/page.mjs', '--check']) },
+  { name: 'benchmarks', run: () => run([process.execPath, 'bench/report/page.mjs', '--check']) },
+  { name: 'bind-semantics', run: () => run([process.execPath, 'matrix/page/page.mjs', '--check']) },
   { name: 'clang-format', run: () => run(['clang-format', '--dry-run', '-Werror', ...cpp]), needs: ['clang-format'] },
   { name: 'clang-tidy', run: tidy, needs: ['clang-tidy', 'cmake'] },
 ];

@@ -10,16 +10,27 @@ export const CACHE = fileURLToPath(new URL('../.cache', import.meta.url));
 /** The versions that the package promises to run on. */
 export const NODE_VERSIONS = ['20.19.0', '22', '24', '26'];
 
-/** Runs a program, and throws with its last lines if it fails. */
+/**
+ * Runs a program, and throws with its last lines if it fails.
+ * @param {string} file
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnSyncOptions} [options]
+ * @returns {string}
+ */
 export function run(file, args, options = {}) {
-  const result = spawnSync(file, args, { encoding: 'utf8', maxBuffer: 2 ** 28, ...options });
+  const result = spawnSync(file, args, { maxBuffer: 2 ** 28, ...options, encoding: 'utf8' });
   if (result.error) throw result.error;
   if (result.status === 0) return result.stdout ?? '';
   const said = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-20).join('\n');
   throw new Error(`${file} ${args.join(' ')}: ${result.signal ?? `status ${result.status}`}\n${said}`);
 }
 
-/** Installs packages into a folder of the cache, for a system that need not be this one. */
+/**
+ * Installs packages into a folder of the cache, for a system that need not be this one.
+ * @param {string} folder
+ * @param {string[]} specs
+ * @param {{ platform?: string, arch?: string }} [system]
+ */
 export function install(folder, specs, { platform = process.platform, arch = process.arch } = {}) {
   const flags = ['--force', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
   // npm is a batch file on Windows.
@@ -27,7 +38,12 @@ export function install(folder, specs, { platform = process.platform, arch = pro
   run('npm', ['install', ...flags, `--os=${platform}`, `--cpu=${arch}`, `--prefix=${folder}`, ...specs], { shell });
 }
 
-/** The path of Node's executable in a version (`'24'`, `'20.19.0'`), and the exact version; downloaded once. */
+/**
+ * The path of Node's executable in a version (`'24'`, `'20.19.0'`), and the exact version; downloaded once.
+ * @param {string} version
+ * @param {{ platform?: string, arch?: string }} [system]
+ * @returns {{ path: string, version: string }}
+ */
 export function nodeBinary(version, { platform = process.platform, arch = process.arch } = {}) {
   const name = `node-${platform === 'win32' ? 'win' : platform}-${arch}`;
   const folder = join(CACHE, 'nodes', name, version);

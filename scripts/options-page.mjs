@@ -1,6 +1,26 @@
 // Writes docs/options.md: every option, what it does, and what has to be known to set it.
 
+/**
+ * @typedef {object} Option a row of native/options.json
+ * @property {string} name
+ * @property {string} level
+ * @property {string} type
+ * @property {'A' | 'B' | 'C' | 'D'} tier
+ * @property {string} does
+ * @property {'get' | 'set'} [direction]
+ * @property {number[]} [range]
+ * @property {string} [unit]
+ * @property {string} [note]
+ * @property {string} [privilege]
+ * @property {string} [when]
+ * @property {boolean} [inherited]
+ * @property {number} [linux]
+ * @property {number} [darwin]
+ * @property {number} [windows]
+ */
+
 const SYSTEMS = { linux: 'Linux', darwin: 'macOS', windows: 'Windows' };
+const KEYS = /** @type {(keyof typeof SYSTEMS)[]} */ (Object.keys(SYSTEMS));
 const LEVELS = {
   SOL_SOCKET: 'Sockets',
   IPPROTO_TCP: 'TCP',
@@ -13,8 +33,10 @@ const LEVELS = {
   WSAIoctl: 'WSAIoctl() on Windows',
 };
 // Windows alone sets these apart.
+/** @type {Record<string, string>} */
 const HOMES = { SOL_IP: 'IPPROTO_IP', SOL_IPV6: 'IPPROTO_IPV6' };
 
+/** @type {Record<string, string>} */
 const VALUES = {
   bool: 'boolean',
   int: 'number',
@@ -60,16 +82,21 @@ const VALUES = {
 
 const DIRECTIONS = { get: ', read only', set: ', set only' };
 
+/** @param {number | undefined} number */
 const numberOf = (number) => (number === undefined ? '–' : `${number > 2 ** 31 ? `0x${number.toString(16)}` : number}`);
+/** @param {string} text */
 const cell = (text) => text.replaceAll('|', '\\|');
+/** @type {(head: string[], rows: string[][]) => string[]} */
 const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
 
+/** @param {Option} option */
 function describeValue({ type, direction, range, unit }) {
   if (!(type in VALUES)) throw new Error(`no description of the type ${type}`);
   const within = range === undefined ? '' : `, ${range[0]} to ${range[1]}`;
-  return `${VALUES[type]}${within}${unit === undefined ? '' : `, ${unit}`}${DIRECTIONS[direction] ?? ''}`;
+  return `${VALUES[type]}${within}${unit === undefined ? '' : `, ${unit}`}${direction === undefined ? '' : DIRECTIONS[direction]}`;
 }
 
+/** @param {Option} option */
 function row(option) {
   const { name, does, note, privilege, when, inherited } = option;
   const details = [does, note && `${note.startsWith('macOS') ? 'm' : note[0].toUpperCase()}${note.slice(1)}.`]
@@ -77,7 +104,7 @@ function row(option) {
     .join(' ');
   return [
     `\`${name}\``,
-    ...Object.keys(SYSTEMS).map((system) => numberOf(option[system])),
+    ...KEYS.map((system) => numberOf(option[system])),
     describeValue(option),
     details,
     when ?? '',
@@ -86,8 +113,13 @@ function row(option) {
   ].map(cell);
 }
 
-/** The page as text. */
+/**
+ * The page as text.
+ * @param {Option[]} options
+ * @param {string} notice
+ */
 export function referencePage(options, notice) {
+  /** @param {(option: Option) => boolean} keep */
   const count = (keep) => options.filter(keep).length;
   const lines = [
     '# Socket options',

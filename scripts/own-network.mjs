@@ -8,7 +8,10 @@ const unshare = [
   ['unshare', '--net', '--map-root-user'],
 ];
 
-/** The words that run a command in a network of its own; the command itself where there is none to be had. */
+/**
+ * The words that run a command in a network of its own; the command itself where there is none to be had.
+ * @param {string[]} command
+ */
 export function inOwnNetwork(command) {
   if (process.platform !== 'linux') return command;
   const found = unshare.find((prefix) => spawnSync(prefix[0], [...prefix.slice(1), ...up, 'true']).status === 0);

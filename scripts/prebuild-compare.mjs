@@ -10,13 +10,14 @@ const require = createRequire(import.meta.url);
 const prebuildify = join(dirname(require.resolve('prebuildify/package.json')), 'bin.js');
 // node-gyp-build takes what was compiled here for any of them otherwise.
 process.env.PREBUILDS_ONLY = '1';
-const { resolve } = require('node-gyp-build');
+const { resolve } = /** @type {{ resolve: (folder: string) => string }} */ (require('node-gyp-build'));
 
 // Outside of prebuilds/, where the release's are.
 const own = join(root, 'build-prebuildify');
 const flags = ['--napi', '--strip', '--tag-libc', `--target=${process.versions.node}`, `--out=${own}`];
 run(process.execPath, [prebuildify, ...flags], { cwd: root });
 
+/** @param {string} folder */
 function exportsOf(folder) {
   const addon = require(resolve(folder));
   return {

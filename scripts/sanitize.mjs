@@ -20,11 +20,12 @@ const LISTEN_TESTS = [
   ...['bad-input', 'connect', 'exclusive', 'inspect', 'options', 'raw-options', 'servers', 'udp', 'wait'],
 ];
 
+/** @type {Record<string, () => Promise<void>>} */
 const PROBES = {
   // What runs the tests must be the sanitized addon, and the run-time library must have come first.
   async loaded() {
     await import('exactbind');
-    console.log(JSON.stringify(process.report.getReport().sharedObjects));
+    console.log(JSON.stringify(/** @type {{ sharedObjects: string[] }} */ (process.report.getReport()).sharedObjects));
   },
 
   // Everything that allocates, in the main environment and in three that end.
@@ -35,7 +36,8 @@ const PROBES = {
       bound.getOption('SO_RCVBUF');
       try {
         new BoundSocket({ port: bound.address().port, host: '127.0.0.1' });
-      } catch ({ code }) {
+      } catch (error) {
+        const { code } = /** @type {NodeJS.ErrnoException} */ (error);
         if (code !== 'EADDRINUSE') throw new Error(`expected EADDRINUSE, got ${code}`);
       }
       bound.close();
@@ -70,6 +72,11 @@ function build() {
   if (status !== 0) throw new Error(`the sanitized build failed:\n${stdout}${stderr}`);
 }
 
+/**
+ * @param {string} preload
+ * @param {string} name
+ * @param {boolean} leaks
+ */
 function environment(preload, name, leaks) {
   // AddressSanitizer reports to a file, because a test may swallow what its child processes print.
   const log = `log_path=${join(reports, name)}`;
@@ -83,21 +90,29 @@ function environment(preload, name, leaks) {
   };
 }
 
+/**
+ * @param {string} preload
+ * @param {string} name
+ * @param {boolean} leaks
+ */
 function probe(preload, name, leaks) {
-  const options = { cwd: root, encoding: 'utf8', env: environment(preload, name, leaks) };
-  return spawnSync(process.execPath, [script, name], options);
+  const env = environment(preload, name, leaks);
+  return spawnSync(process.execPath, [script, name], { cwd: root, encoding: 'utf8', env });
 }
 
+/** @param {string} name */
 const readReports = (name) =>
   readdirSync(reports)
     .filter((file) => file.startsWith(`${name}.`))
     .map((file) => readFileSync(join(reports, file), 'utf8'));
 
+/** @type {(name: string, fault: string | undefined, passed?: number) => import('./test-results.mjs').Run} */
 const outcome = (name, fault, passed = 1) =>
   fault === undefined
     ? { name, passed, failed: 0, skipped: 0, remark: '' }
     : { name, passed: 0, failed: 1, skipped: 0, remark: fault };
 
+/** @param {string} preload */
 function checkLoaded(preload) {
   const { stdout, stderr } = probe(preload, 'loaded', false);
   const objects = stdout.startsWith('[') ? JSON.parse(stdout) : [];
@@ -109,6 +124,7 @@ function checkLoaded(preload) {
 }
 
 // Node 24 and 26 leak a few bytes of their own at exit; only what this addon is in the stack of counts.
+/** @param {string} preload */
 function checkLeaks(preload) {
   const { stderr } = probe(preload, 'leaks', true);
   const found = readReports('leaks').flatMap((text) => text.split(/\n\n/).filter((leak) => leak.includes('exactbind')));
@@ -128,9 +144,13 @@ const NOBODY = [
   '--bounding-set=-all',
 ];
 
+/**
+ * @param {string} preload
+ * @param {number} calls
+ */
 function fuzz(preload, calls) {
   const name = `${calls} random calls`;
-  if (process.getuid() !== 0) return { name, passed: 0, failed: 0, skipped: 1, remark: 'becoming nobody needs root' };
+  if (process.getuid?.() !== 0) return { name, passed: 0, failed: 0, skipped: 1, remark: 'becoming nobody needs root' };
   const seed = process.env.EXACTBIND_SEED ?? String(Date.now() % 2 ** 31);
   const program = [process.execPath, join(root, 'scripts/fuzz.mjs'), String(calls), seed];
   // Nobody can write to the folder of reports.
@@ -150,14 +170,15 @@ function fuzz(preload, calls) {
   return outcome(name, `ended with ${signal ?? status}`);
 }
 
+/** @param {string} preload */
 function runTests(preload) {
   const files = LISTEN_TESTS.map((name) => `test/listen/${name}.test.ts`);
   const gone = files.filter((path) => !existsSync(join(root, path)));
   if (gone.length > 0) return [outcome('tests', `no such file: ${gone.join(', ')}`)];
   const report = join(reports, 'tests.json');
   const args = [join(root, 'scripts/test.mjs'), '--project', 'native', '--project', 'listen', 'test/native', ...files];
-  const options = { cwd: root, stdio: 'inherit', env: environment(preload, 'tests', false) };
-  const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], options);
+  const env = environment(preload, 'tests', false);
+  const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], { cwd: root, stdio: 'inherit', env });
   const found = readReports('tests').filter((text) => text.includes('ERROR: AddressSanitizer'));
   if (found.length > 0) console.error(found.join('\n\n'));
   return [

@@ -11,7 +11,7 @@ import { BUNDLERS } from './package/bundlers.mjs';
 import { bare, consumer, MANAGERS, nodeArguments, pack, tool } from './package/consumer.mjs';
 import { RUNTIMES } from './package/runtimes.mjs';
 import { faultsOf } from './prebuild/check.mjs';
-import { PREBUILDS, TARGETS } from './prebuild/targets.mjs';
+import { PREBUILDS, TARGETS, targetOf } from './prebuild/targets.mjs';
 
 const PUBLINT = 'publint@0.3.25';
 const ATTW = '@arethetypeswrong/cli@0.18.5';
@@ -25,13 +25,15 @@ for (const { file } of TARGETS) {
 }
 const tarball = pack();
 const installed = consumer('npm', tarball);
+/** @param {string[]} path */
 const inPackage = (...path) => join(installed, 'node_modules/exactbind', ...path);
 
+/** @type {(folder: string, args: string[], options?: import('node:child_process').SpawnSyncOptions) => string} */
 const node = (folder, args, options = {}) => run(process.execPath, args, { cwd: folder, timeout: 60_000, ...options });
 
 // With ports that are free, and an end.
 function readmeExample() {
-  const [, code] = readFileSync(join(root, 'README.md'), 'utf8').match(/```js\n([\s\S]*?)```/);
+  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
   const ending = 'const { log } = console;\nconsole.log = (...said) => {\n  log(...said);\n  process.exit();\n};\n';
   return ending + code.replaceAll(/port: \d+/g, 'port: 0');
 }
@@ -65,13 +67,7 @@ const contents = [
         const others = TARGETS.filter((other) => other.file !== file);
         for (const other of others)
           ok(faultsOf(inPackage('prebuilds', file), other).length > 0, `${file} as ${other.file}`);
-        strictEqual(
-          faultsOf(
-            inPackage('prebuilds', file),
-            TARGETS.find((own) => own.file === file),
-          ).join(),
-          '',
-        );
+        strictEqual(faultsOf(inPackage('prebuilds', file), targetOf(file)).join(), '');
       }
       return 'ok';
     },
@@ -124,12 +120,13 @@ const loading = [
         'npm rebuild exactbind',
       ];
       for (const word of words) match(stderr, new RegExp(word));
-      return `ok ${stderr.match(/^Error: (.*)$/m)[1]}`;
+      return `ok ${/^Error: (.*)$/m.exec(stderr)?.[1]}`;
     },
   },
 ];
 
 const runtimes = [...RUNTIMES, ...BUNDLERS].map((one) => ({ ...one, run: () => one.run(installed) }));
+/** @type {{ name: string, run: () => string, why?: () => string | undefined, isOptional?: boolean }[]} */
 const checks = [...contents, ...installs, ...runtimes, ...loading].filter(({ name }) =>
   words.every((word) => name.includes(word)),
 );
@@ -147,14 +144,14 @@ for (const { name, run: check, why = () => undefined, isOptional = false } of ch
     continue;
   }
   try {
-    const said = check().trim().split('\n').pop();
+    const said = check().trim().split('\n').pop() ?? '';
     passed++;
     console.log(
       `passed  ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)${/^ok/.test(said) ? `: ${said}` : ''}`,
     );
   } catch (error) {
     failed++;
-    console.log(`FAILED  ${name}\n${error.message}`);
+    console.log(`FAILED  ${name}\n${/** @type {Error} */ (error).message}`);
   }
 }
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);

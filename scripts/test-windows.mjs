@@ -8,6 +8,8 @@ import { readReport, reportTo, summarize } from './test-results.mjs';
 import { stage } from './windows/stage.mjs';
 import { prepareWine, runInWine, whyNoWine } from './windows/wine.mjs';
 
+/** @import { Run } from './test-results.mjs' */
+
 // The registry has no node.exe of 20.19. EXACTBIND_NODES names fewer: "20.20.0 24".
 const VERSIONS = process.env.EXACTBIND_NODES?.split(' ') ?? ['20.20.0', '22', '24', '26'];
 const PROJECTS = ['unit', 'native', 'listen', 'matrix'].flatMap((name) => ['--project', name]);
@@ -17,6 +19,12 @@ const expectations = JSON.parse(
   readFileSync(new URL('../test/fixtures/wine-expectations.json', import.meta.url), 'utf8'),
 );
 
+/**
+ * @param {string} wanted
+ * @param {string} folder
+ * @param {string} wine
+ * @returns {Run}
+ */
 function test(wanted, folder, wine) {
   const { path, version } = nodeBinary(wanted, { platform: 'win32', arch: 'x64' });
   console.log(`\nnode.exe ${version}, ${wine}`);
@@ -35,10 +43,14 @@ function test(wanted, folder, wine) {
 }
 
 // A name that no test has any more says nothing about Wine.
+/**
+ * @param {Run[]} runs
+ * @returns {Run}
+ */
 function checkExpectations(runs) {
   const { fails, provesNothing } = expectations;
   const unknown = Object.keys({ ...fails, ...provesNothing }).filter((name) =>
-    runs.every(({ tests }) => !tests.has(name)),
+    runs.every(({ tests }) => !tests?.has(name)),
   );
   for (const name of unknown) console.log(`wine-expectations.json lists a test that does not exist: ${name}`);
   const [failing, idle] = [Object.keys(fails).length, Object.keys(provesNothing).length];

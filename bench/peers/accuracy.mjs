@@ -6,6 +6,11 @@ import { promisify } from 'node:util';
 import { CASES, scene } from './cases.mjs';
 import { CHECKERS, FINDERS } from './packages.mjs';
 
+/**
+ * @import { Case, Scene } from './cases.mjs'
+ * @import { Answer, Answers, Truth } from './report.mjs'
+ */
+
 const PATIENCE = 5000;
 // Outside the ephemeral range; nobody else is in this network namespace.
 const FIRST_PORT = 10_000;
@@ -13,32 +18,47 @@ const FIRST_PORT = 10_000;
 const PROGRAM = fileURLToPath(new URL('packages.mjs', import.meta.url));
 const run = promisify(execFile);
 
-/** What one package says, in a process of its own: `{ said }`, `{ error }` or `{ late: true }`. */
+/**
+ * What one package says, in a process of its own: `{ said }`, `{ error }` or `{ late: true }`.
+ * @param {string[]} before
+ * @param {string[]} question
+ * @returns {Promise<Answer>}
+ */
 async function ask(before, ...question) {
   const [file, ...args] = [...before, process.execPath, PROGRAM, ...question];
   try {
     const { stdout } = await run(file, args, { timeout: PATIENCE, killSignal: 'SIGKILL' });
     return JSON.parse(stdout);
   } catch (error) {
-    if (error.killed) return { late: true };
+    if (/** @type {{ killed?: boolean }} */ (error).killed) return { late: true };
     throw error;
   }
 }
 
+/**
+ * @param {Case} one
+ * @param {number} port
+ * @param {Scene} actors
+ * @returns {Promise<Answers>}
+ */
 async function answersTo({ stage, before = [] }, port, actors) {
   const listening = await stage(port, actors);
+  /** @type {(kind: string, who: string) => Promise<Answer>} */
   const question = (kind, who) => ask(before, kind, who, String(port));
-  const { said: truth } = await question('truth', '');
+  const truth = /** @type {Truth} */ ((await question('truth', '')).said);
+  /** @type {Record<string, Answer>} */
   const checkers = {};
+  /** @type {Record<string, Answer>} */
   const finders = {};
   for (const who of Object.keys(FINDERS)) finders[who] = await question('finder', who);
   for (const who of Object.keys(CHECKERS)) checkers[who] = await question('checker', who);
-  const { said: afterwards } = await question('truth', '');
+  const afterwards = /** @type {Truth} */ ((await question('truth', '')).said);
   if (afterwards.free !== truth.free) throw new Error(`asking has changed the state: port ${port}`);
   return { truth: { ...truth, listening }, checkers, finders };
 }
 
 const named = process.argv.slice(2);
+/** @type {Record<string, Answers>} */
 const cases = {};
 for (const [index, one] of CASES.entries()) {
   if (named.length > 0 && !named.includes(one.name)) continue;
@@ -49,5 +69,6 @@ for (const [index, one] of CASES.entries()) {
     await actors.end();
   }
 }
+/** @param {Record<string, { call: string }>} packages */
 const calls = (packages) => Object.fromEntries(Object.entries(packages).map(([who, { call }]) => [who, call]));
 console.log(JSON.stringify({ checkers: calls(CHECKERS), finders: calls(FINDERS), cases }));

@@ -6,27 +6,43 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+/**
+ * @typedef {ReturnType<typeof startActor>} Actor
+ * @typedef {ReturnType<typeof scene>} Scene
+ * @typedef {(port: number, scene: Scene) => Promise<number[]>} Stage makes the state and returns the pids that listen
+ * @typedef {{ name: string, stage: Stage, before?: string[] }} Case `before` comes before the command that is asked
+ */
+
 const PROGRAM = fileURLToPath(new URL('../../test/fixtures/actor.py', import.meta.url));
 const LOCAL = '127.0.0.1';
 
-/** Another process that binds, listens and connects as it is told. */
+/**
+ * Another process that binds, listens and connects as it is told.
+ * @param {string[]} [before]
+ */
 export function startActor(before = []) {
   const [file, ...args] = [...before, 'python3', PROGRAM];
   const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     pid: child.pid,
+    /**
+     * @param {object} command test/fixtures/actor.py says which there are
+     * @returns {Promise<any>}
+     */
     async ask(command) {
       child.stdin.write(`${JSON.stringify(command)}\n`);
       const { value, done } = await answers.next();
       if (done) throw new Error(`the other process died on ${JSON.stringify(command)}`);
       return JSON.parse(value);
     },
+    /** @param {object} command */
     async do(command) {
       const answer = await this.ask(command);
       if (answer.error !== undefined) throw new Error(`${JSON.stringify(command)}: ${answer.error}`);
       return answer;
     },
+    /** @param {NodeJS.Signals} [signal] */
     async end(signal = 'SIGTERM') {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
@@ -38,8 +54,10 @@ export function startActor(before = []) {
 
 /** The processes of one case. */
 export function scene() {
+  /** @type {Actor[]} */
   const actors = [];
   return {
+    /** @param {string[]} [before] */
     actor(before) {
       const made = startActor(before);
       actors.push(made);
@@ -50,8 +68,10 @@ export function scene() {
 }
 
 // include/net/tcp_states.h
+/** @type {Record<string, string>} */
 const STATES = { '01': 'ESTABLISHED', '05': 'FIN_WAIT2', '06': 'TIME_WAIT', '0A': 'LISTEN' };
 
+/** @param {number} port */
 function statesOn(port) {
   const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const lines = readFileSync('/proc/net/tcp', 'utf8')
@@ -60,6 +80,10 @@ function statesOn(port) {
   return lines.filter(([, local]) => local?.endsWith(ending)).map(([, , , state]) => STATES[state] ?? state);
 }
 
+/**
+ * @param {string} state
+ * @param {number} port
+ */
 async function only(state, port) {
   for (let left = 100; left > 0; left--) {
     const states = statesOn(port);
@@ -71,15 +95,19 @@ async function only(state, port) {
 
 const REUSE = ['SO_REUSEADDR'];
 
-/** One listener; the case is over with its process. */
+/**
+ * One listener; the case is over with its process.
+ * @type {(command: object) => Stage}
+ */
 const listening =
   (command) =>
   async (port, { actor }) => {
     const made = actor();
     await made.do({ do: 'open', options: REUSE, ...command, port, listen: true });
-    return [made.pid];
+    return [made.pid ?? 0];
   };
 
+/** @type {(command: object) => Stage} */
 const opened =
   (command) =>
   async (port, { actor }) => {
@@ -87,6 +115,11 @@ const opened =
     return [];
   };
 
+/**
+ * @param {number} port
+ * @param {Scene} scene
+ * @param {string[]} options
+ */
 async function connected(port, { actor }, options) {
   const [server, client] = [actor(), actor()];
   const { id: listener } = await server.do({ do: 'open', host: LOCAL, port, options, listen: true });
@@ -95,6 +128,7 @@ async function connected(port, { actor }, options) {
   return { server, client, listener, connection, accepted };
 }
 
+/** @type {(options: string[]) => Stage} */
 const timeWait = (options) => async (port, actors) => {
   const { server, client, listener, connection, accepted } = await connected(port, actors, options);
   await server.do({ do: 'close', id: accepted });
@@ -104,6 +138,7 @@ const timeWait = (options) => async (port, actors) => {
   return [];
 };
 
+/** @type {(options: string[]) => Stage} */
 const killed = (options) => async (port, actors) => {
   const { server } = await connected(port, actors, options);
   await server.end('SIGKILL');
@@ -111,39 +146,46 @@ const killed = (options) => async (port, actors) => {
   return [];
 };
 
-async function group(port, { actor }) {
+/** @type {Stage} */
+const group = async (port, { actor }) => {
   const members = Array.from({ length: 4 }, () => actor());
   for (const made of members) {
     await made.do({ do: 'open', host: '0.0.0.0', port, options: ['SO_REUSEPORT'], listen: true });
   }
-  return members.map(({ pid }) => pid);
-}
+  return members.flatMap(({ pid }) => pid ?? []);
+};
 
-async function outgoing(port, { actor }) {
+/** @type {Stage} */
+const outgoing = async (port, { actor }) => {
   const [server, client] = [actor(), actor()];
   const { port: remote } = await server.do({ do: 'open', host: LOCAL, listen: true });
   await client.do({ do: 'connect', host: LOCAL, port: remote, localPort: port });
   return [];
-}
+};
 
-async function connectedToItself(port, { actor }) {
+/** @type {Stage} */
+const connectedToItself = async (port, { actor }) => {
   await actor().do({ do: 'connect', host: LOCAL, port, localPort: port });
   await only('ESTABLISHED', port);
   return [];
-}
+};
 
-/** Connections that nobody accepts fill the queue; the kernel drops what comes after. */
-async function fullBacklog(port, { actor }) {
+/**
+ * Connections that nobody accepts fill the queue; the kernel drops what comes after.
+ * @type {Stage}
+ */
+const fullBacklog = async (port, { actor }) => {
   const [server, client] = [actor(), actor()];
   await server.do({ do: 'open', host: '0.0.0.0', port, options: REUSE, listen: true, backlog: 1 });
   for (let left = 10; left > 0; left--) {
     const { error } = await client.ask({ do: 'connect', host: LOCAL, port, timeout: 0.3 });
-    if (error !== undefined) return [server.pid];
+    if (error !== undefined) return [server.pid ?? 0];
   }
   throw new Error('the backlog does not fill');
-}
+};
 
-async function elsewhere(port, { actor }) {
+/** @type {Stage} */
+const elsewhere = async (port, { actor }) => {
   await actor(['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']).do({
     do: 'open',
     host: '0.0.0.0',
@@ -151,9 +193,9 @@ async function elsewhere(port, { actor }) {
     listen: true,
   });
   return [];
-}
+};
 
-/** `stage` makes the state and returns the pids that listen; `before` comes before the command that is asked. */
+/** @type {Case[]} */
 export const CASES = [
   { name: 'nobody has it', stage: async () => [] },
   { name: 'listening on 0.0.0.0', stage: listening({ host: '0.0.0.0' }) },

@@ -4,30 +4,44 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+/** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const require = createRequire(import.meta.url);
+/** @param {string} name */
 const json = (name) => JSON.parse(readFileSync(path(name), 'utf8'));
 
 /** What is installed is what the lock file says. */
 function isInstalled() {
   const installed = 'node_modules/.package-lock.json';
   if (!existsSync(path(installed))) return false;
-  const versions = (name) => Object.entries(json(name).packages).map(([folder, { version }]) => `${folder} ${version}`);
+  /** @type {(name: string) => string[]} */
+  const versions = (name) =>
+    Object.entries(json(name).packages).map(
+      ([folder, one]) => `${folder} ${/** @type {{ version: string }} */ (one).version}`,
+    );
   const wanted = versions('package-lock.json');
   return versions(installed).every((one) => wanted.includes(one));
 }
 
 // On Windows npm is a script of a shell.
+/** @param {string[]} args */
 const npm = (...args) =>
   execFileSync('npm', args, { cwd: path('.'), stdio: 'ignore', shell: process.platform === 'win32' });
 
-/** Installs what is missing, and returns the versions that were asked for, by name. */
+/**
+ * Installs what is missing, and returns the versions that were asked for, by name.
+ * @returns {Record<string, string>}
+ */
 export function install() {
   if (!isInstalled()) npm('ci', '--ignore-scripts', '--no-audit', '--no-fund');
   return json('package.json').dependencies;
 }
 
-/** One of them, `{ loaded }`, or why it is not to be had here: `{ reason }`. An addon is compiled where it does not load. */
+/**
+ * One of them, `{ loaded }`, or why it is not to be had here: `{ reason }`. An addon is compiled where it does not load.
+ * @param {string} name
+ * @returns {{ loaded?: any, reason?: string }}
+ */
 export function peer(name) {
   try {
     install();
@@ -38,6 +52,6 @@ export function peer(name) {
       return { loaded: require(name) };
     }
   } catch (error) {
-    return { reason: error.message.split('\n')[0] };
+    return { reason: /** @type {Error} */ (error).message.split('\n')[0] };
   }
 }

@@ -1,17 +1,23 @@
 // Times who finds the holder of a port, while the sockets and then the processes of the machine grow; prints the samples.
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import find from 'find-process';
 import { portToPid } from 'pid-port';
-import { inspectPort, inspectPortSync } from '../../dist/index.js';
-import { startFloor } from '../floor.mjs';
-import { inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
-import { refused, refusedToNode } from '../refusals.mjs';
-import { crowd } from '../scale/crowd.mjs';
+import { crowd } from '../harness/crowd.mjs';
+import { inspectPort, inspectPortSync } from '../harness/exactbind.mjs';
+import { startFloor } from '../harness/floor.mjs';
+import { inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
+import { loadAddon } from '../harness/package.mjs';
+import { printWhole } from '../harness/print.mjs';
+import { refused, refusedToNode } from '../harness/refusals.mjs';
 import { startActor } from './cases.mjs';
+
+/**
+ * @import { Samples } from '../group.ts'
+ * @import { Refusals } from './report.mjs'
+ * @typedef {ReturnType<typeof startFloor>} Floor
+ */
 
 // Outside the ephemeral range; nobody else is in this network namespace.
 const FIRST_PORT = 10_000;
@@ -22,6 +28,7 @@ const QUICK_REFUSALS = 50;
 // What a machine without load has: in a pid namespace of its own /proc would be all but empty.
 const IDLE = { processes: 100, descriptors: 10, sockets: 0 };
 const QUICK_ROUNDS = 4;
+/** @type {Record<string, { rounds: number, sockets?: number, processes?: number, descriptors?: number }>} */
 const SCENES = {
   idle: { rounds: 40 },
   '1,000 sockets': { sockets: 1000, rounds: 15 },
@@ -36,6 +43,7 @@ const [program, words, ...named] = process.argv.slice(2);
 const quick = JSON.parse(words);
 const run = promisify(execFile);
 
+/** @param {Parameters<typeof crowd>[0]} size */
 async function filled(size) {
   const { reason, end } = await crowd(size);
   if (reason !== undefined) throw new Error(`the crowd did not come: ${reason}`);
@@ -43,8 +51,12 @@ async function filled(size) {
 }
 
 /** The addon as the package has it: with no time for pids, a report is left with verdict, uid and control group. */
-const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)));
+const addon = loadAddon();
 const { sockets } = addon;
+/**
+ * @template T
+ * @param {() => T} inspect
+ */
 function withoutPids(inspect) {
   addon.sockets = (type, port, states) => sockets(type, port, states, 0);
   try {
@@ -56,9 +68,15 @@ function withoutPids(inspect) {
 
 const FAST = 3;
 
+/**
+ * @param {number[]} ports
+ * @param {Floor} floor
+ */
 function variantsOn(ports, floor) {
   const next = inTurn(ports);
+  /** @param {(port: number) => unknown} ask */
   const quick = (ask) => timed(() => ask(next()), FAST);
+  /** @param {(port: number) => unknown} ask */
   const slow = (ask) => timed(() => ask(next()));
   return [
     { name: 'C', run: () => floor.run(next(), FAST) },
@@ -73,7 +91,12 @@ function variantsOn(ports, floor) {
   ];
 }
 
-/** Everybody finds the same process, or nothing is timed. */
+/**
+ * Everybody finds the same process, or nothing is timed.
+ * @param {number} port
+ * @param {number | undefined} pid
+ * @param {Floor} floor
+ */
 async function check(port, pid, floor) {
   const limited = withoutPids(() => inspectPortSync(port));
   const { stdout } = await run('lsof', ['-nP', '-t', '-i', `:${port}`]);
@@ -95,7 +118,11 @@ async function check(port, pid, floor) {
   }
 }
 
-/** The nanoseconds that many refused listens take, one after another. */
+/**
+ * The nanoseconds that many refused listens take, one after another.
+ * @param {number} port
+ * @returns {Promise<Refusals>}
+ */
 async function refusedOften(port) {
   const count = quick ? QUICK_REFUSALS : REFUSALS;
   const variants = [
@@ -111,7 +138,9 @@ async function refusedOften(port) {
 
 const floor = startFloor(program);
 const leave = await filled(IDLE);
+/** @type {Record<string, Samples>} */
 const scenes = {};
+/** @type {Refusals | undefined} */
 let refusals;
 let nextPort = FIRST_PORT;
 
@@ -136,7 +165,6 @@ for (const [name, { rounds, ...size }] of Object.entries(SCENES)) {
   await Promise.all(holders.map((holder) => holder.end()));
   await end();
 }
-const rounded = (_, value) => (typeof value === 'number' ? Math.round(value) : value);
 floor.end();
 await leave();
-console.log(JSON.stringify({ idle: IDLE, scenes, refusals }, rounded));
+printWhole({ idle: IDLE, scenes, refusals });

@@ -4,9 +4,12 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 // Each is loaded only when it is asked, so that none is blamed for what another one did to the process.
-const exactbind = () => import('../../dist/index.js');
+const exactbind = () => import('../harness/exactbind.mjs');
 
-/** "Can a plain server.listen(port) have the port now?": true, false, or null if the package says that it cannot tell. */
+/**
+ * "Can a plain server.listen(port) have the port now?": true, false, or null if the package says that it cannot tell.
+ * @type {Record<string, { call: string, ask: (port: number) => Promise<boolean | null> }>}
+ */
 export const CHECKERS = {
   exactbind: {
     call: '(await inspectPort(port)).bindable.reuseAddress',
@@ -40,9 +43,13 @@ export const CHECKERS = {
   },
 };
 
-const found = (pids) => [...new Set(pids)];
+/** @param {(number | undefined)[]} pids */
+const found = (pids) => [...new Set(pids.filter((pid) => pid !== undefined))];
 
-/** "Which processes listen on this TCP port?": their pids, or null if the package says that it cannot tell. */
+/**
+ * "Which processes listen on this TCP port?": their pids, or null if the package says that it cannot tell.
+ * @type {Record<string, { call: string, ask: (port: number) => Promise<number[] | null> }>}
+ */
 export const FINDERS = {
   exactbind: {
     call: "(await inspectPort(port)).holders with state 'LISTEN'",
@@ -73,24 +80,33 @@ export const FINDERS = {
   },
 };
 
+/**
+ * @param {Error} error
+ * @returns {never[]}
+ */
 function noneFound(error) {
   if (error.message.startsWith('Could not find')) return [];
   throw error;
 }
 
-/** What the question is about: a plain `server.listen(port)`. */
+/**
+ * What the question is about: a plain `server.listen(port)`.
+ * @param {number} port
+ * @returns {Promise<import('./report.mjs').Truth>}
+ */
 async function truth(port) {
   const server = createServer();
   return new Promise((resolve) => {
-    server.on('error', ({ code }) => resolve({ free: false, code }));
+    server.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) => resolve({ free: false, code }));
     server.listen(port, () => server.close(() => resolve({ free: true })));
   });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [kind, who, port] = process.argv.slice(2);
-  const ask = { checker: CHECKERS[who]?.ask, finder: FINDERS[who]?.ask, truth }[kind];
-  const answer = await ask(Number(port)).then(
+  /** @type {Record<string, (port: number) => Promise<unknown>>} */
+  const questions = { checker: CHECKERS[who]?.ask, finder: FINDERS[who]?.ask, truth };
+  const answer = await questions[kind](Number(port)).then(
     (said) => ({ said }),
     ({ code, message }) => ({ error: code ?? message.split('\n')[0] }),
   );

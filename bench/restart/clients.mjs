@@ -1,7 +1,13 @@
 // A process of clients that connect all the time, beside some with idle connections, and keeps what each of them met.
 import { Agent, get } from 'node:http';
 import process from 'node:process';
+import { obey } from '../harness/obey.mjs';
 import { sumUp } from './summary.mjs';
+
+/**
+ * @import { Met } from './summary.mjs'
+ * @typedef {{ records: Met[], open: Set<Promise<void>>, heldBack: number, onRecord: () => void, end: () => void, agent: Agent }} Run
+ */
 
 const HOST = '127.0.0.1';
 const PER_SECOND = 200;
@@ -13,25 +19,36 @@ const TAIL = 10;
 
 const now = () => process.hrtime.bigint();
 
+/** @type {Run} */
 let run;
 
-/** One request; without an agent its connection is its own. */
+/**
+ * One request; without an agent its connection is its own.
+ * @param {number} port
+ * @param {Agent} [agent]
+ * @returns {Promise<Met>}
+ */
 function request(port, agent) {
   return new Promise((resolve) => {
+    /** @param {{ pid?: number, code?: string }} met */
     const end = (met) => resolve({ ended: now(), ...met });
     const asked = get({ port, host: HOST, agent: agent ?? false, timeout: PATIENCE }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;
       });
-      response.on('error', ({ code }) => end({ code })).on('end', () => end({ pid: Number(text) }));
+      response
+        .on('error', (/** @type {NodeJS.ErrnoException} */ { code }) => end({ code }))
+        .on('end', () => end({ pid: Number(text) }));
     });
     asked.on('timeout', () => asked.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
-    asked.on('error', ({ code, message }) => end({ code: code ?? message }));
+    asked.on('error', (/** @type {NodeJS.ErrnoException} */ { code, message }) => end({ code: code ?? message }));
   });
 }
 
+/** @param {number} port */
 function connectAllTheTime(port) {
+  /** @type {Omit<Run, 'end' | 'agent'>} */
   const state = { records: [], open: new Set(), heldBack: 0, onRecord: () => {} };
   const began = performance.now();
   let sent = 0;
@@ -52,6 +69,10 @@ function connectAllTheTime(port) {
   return Object.assign(state, { end: () => clearInterval(timer) });
 }
 
+/**
+ * @param {(records: Met[]) => boolean} isReached
+ * @returns {Promise<void>}
+ */
 function until(isReached) {
   return new Promise((resolve) => {
     run.onRecord = () => isReached(run.records) && resolve();
@@ -60,7 +81,10 @@ function until(isReached) {
 }
 
 const COMMANDS = {
-  /** Answers when there are idle connections, and clients have been answered. */
+  /**
+   * Answers when there are idle connections, and clients have been answered.
+   * @param {{ port: number }} command
+   */
   async begin({ port }) {
     const agent = new Agent({ keepAlive: true, maxSockets: IDLE });
     const first = await Promise.all(Array.from({ length: IDLE }, () => request(port, agent)));
@@ -71,7 +95,10 @@ const COMMANDS = {
     return {};
   },
 
-  /** Answers when the successor has, for a while. */
+  /**
+   * Answers when the successor has, for a while.
+   * @param {{ pid: number, released: bigint }} command
+   */
   async finish({ pid, released }) {
     await until((records) => records.filter((record) => record.pid === pid && record.ended > released).length >= TAIL);
     run.end();
@@ -83,6 +110,4 @@ const COMMANDS = {
   },
 };
 
-process.on('message', async ({ do: name, ...command }) => process.send(await COMMANDS[name](command)));
-// Whoever gave the commands is gone.
-process.on('disconnect', () => process.exit());
+obey(COMMANDS);

@@ -3,9 +3,15 @@ import { fork } from 'node:child_process';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ask, end } from '../ask.mjs';
-import { sideBySide } from '../measure.mjs';
+import { ask, end } from '../harness/ask.mjs';
+import { sideBySide } from '../harness/measure.mjs';
 import { columns } from './summary.mjs';
+
+/**
+ * @import { Restart } from './summary.mjs'
+ * @typedef {{ way: 'wait' | 'share' | 'retry', every?: number, isKilled?: boolean }} How
+ * @typedef {{ name: string, only?: string, isLong?: boolean } & How} Way
+ */
 
 const SHORT = 100;
 const LONG = 1000;
@@ -13,6 +19,7 @@ const ROUNDS = 36;
 const QUICK_ROUNDS = 7;
 const WARM_UP = 1;
 
+/** @type {Way[]} */
 const VARIANTS = [
   { name: 'wait', way: 'wait' },
   { name: "sharing: 'reuse-port'", way: 'share', only: 'linux' },
@@ -25,11 +32,12 @@ const VARIANTS = [
 
 const quick = JSON.parse(process.argv[2]);
 
+/** @param {string} file */
 function start(file) {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), { serialization: 'advanced' });
   return {
     pid: child.pid,
-    ask: (command) => ask(child, command),
+    ask: (/** @type {object} */ command) => ask(child, command),
     async kill() {
       const at = process.hrtime.bigint();
       await end(child, 'SIGKILL');
@@ -43,8 +51,14 @@ const clients = start('clients.mjs');
 
 // Every share of a pause comes as often as any other, in few rounds too, and all ways of a round meet the same one.
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
+/** @param {number} round */
 const shareOf = (round) => (1.5 + round * GOLDEN) % 1;
 
+/**
+ * @param {How} how
+ * @param {number} round
+ * @returns {Promise<Restart>}
+ */
 async function restart({ way, every, isKilled }, round) {
   const [old, successor] = servers;
   await old.ask({ do: 'start', way, port: 0, every });
@@ -65,12 +79,15 @@ async function restart({ way, every, isKilled }, round) {
   return { listening: Number(at - released), ...met };
 }
 
+/** @param {Omit<Way, 'name'>} way */
 function reasonWithout({ only, isLong }) {
   if (only !== undefined && process.platform !== only) return `takes ${only}`;
   return quick && isLong ? 'takes seconds: not in a quick run' : undefined;
 }
 
+/** @type {Record<string, Restart[]>} */
 const restarts = {};
+/** @type {Record<string, string>} */
 const leftOut = {};
 const variants = [];
 for (const { name, ...how } of VARIANTS) {
@@ -79,6 +96,7 @@ for (const { name, ...how } of VARIANTS) {
     leftOut[name] = reason;
     continue;
   }
+  /** @type {Restart[]} */
   const list = [];
   restarts[name] = list;
   variants.push({ name, run: async () => void list.push(await restart(how, list.length - WARM_UP)) });

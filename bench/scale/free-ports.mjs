@@ -7,12 +7,15 @@ const [FIRST, LAST] = [10_000, 32_767];
 const HELD = ['EADDRINUSE', 'EACCES'];
 
 const wanted = Number(process.argv[2]);
+/** @type {BoundSocket[]} */
 const opened = [];
+/** @type {string | undefined} */
 let reason;
 for (let port = FIRST; port <= LAST && opened.length < wanted && reason === undefined; port++) {
   try {
     opened.push(new BoundSocket({ port, host: '127.0.0.1' }));
-  } catch ({ code, message }) {
+  } catch (error) {
+    const { code, message } = /** @type {import('exactbind').SystemError} */ (error);
     if (!HELD.includes(code)) reason = `${opened.length} listen: ${message}`;
   }
 }

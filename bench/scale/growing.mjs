@@ -3,9 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
 import { BoundSocket, inspectPortSync } from 'exactbind';
-import { calledBack, inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
-import { refused, refusedToNode } from '../refusals.mjs';
-import { crowd } from './crowd.mjs';
+import { crowd } from '../harness/crowd.mjs';
+import { calledBack, inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
+import { printWhole } from '../harness/print.mjs';
+import { refused, refusedToNode } from '../harness/refusals.mjs';
+
+/**
+ * @import { LeftOut } from '../group.ts'
+ * @import { Scene } from './report.mjs'
+ */
 
 const HOST = '127.0.0.1';
 // Outside the ephemeral range; nobody else is in this network namespace.
@@ -19,25 +25,33 @@ const DESCRIPTORS = 20;
 /** Twice what one took on Linux 6.18, with its descriptors. */
 const BYTES_OF_ONE = { sockets: 8 * 1024, processes: 4 * 2 ** 20 };
 
-/** The rounds of each size, fewer where they take long. */
+/**
+ * The rounds of each size, fewer where they take long.
+ * @type {Record<'sockets' | 'processes', Record<string, number>>}
+ */
 const SIZES = {
   sockets: { 10: 25, 1000: 25, 10000: 20, 100000: 10 },
   processes: { 10: 25, 100: 25, 1000: 12 },
 };
 const QUICK = { sockets: 1000, processes: 100 };
 
+/** @type {(pattern: RegExp, file: string) => number} */
+const numberIn = (pattern, file) => Number(pattern.exec(readFileSync(file, 'utf8'))?.[1]);
+
 const inUse = {
-  sockets: () => Number(/^TCP: inuse (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))[1]),
+  sockets: () => numberIn(/^TCP: inuse (\d+)/m, '/proc/net/sockstat'),
   processes: () => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length,
 };
 
-const [kind, words] = process.argv.slice(2);
+const [word, words] = process.argv.slice(2);
+const kind = /** @type {keyof typeof SIZES} */ (word);
 const quick = JSON.parse(words);
 
+/** @param {number} size */
 function reasonWithout(size) {
   if (quick && size > QUICK[kind]) return 'not in a quick run';
   const needed = size * BYTES_OF_ONE[kind];
-  const available = 1024 * Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))[1]);
+  const available = 1024 * numberIn(/^MemAvailable:\s+(\d+)/m, '/proc/meminfo');
   return needed > available ? `takes ${Math.round(needed / 2 ** 20)} MB of memory` : undefined;
 }
 
@@ -52,7 +66,9 @@ const opening = synchronous(() => new BoundSocket({ port: 0, host: HOST }).close
 
 function variants() {
   const [asked, taken] = [inTurn(ASKED_ABOUT), inTurn(REFUSED)];
+  /** @param {number} port */
   const where = (port) => ({ port, host: HOST });
+  /** @param {number} port */
   const inspect = (port) => inspectPortSync(where(port));
   const plainlyRefused = refusedToNode(() => where(taken()));
   return [
@@ -65,7 +81,11 @@ function variants() {
   ];
 }
 
-/** Whoever asks finds the right process, or nothing is timed. */
+/**
+ * Whoever asks finds the right process, or nothing is timed.
+ * @param {number} port
+ * @param {number} pid
+ */
 function check(port, pid) {
   const [found, none] = [port, FREE_PORT].map((one) => inspectPortSync({ port: one, host: HOST }));
   if (found.holders[0]?.pid !== pid || none.verdict !== 'free') {
@@ -73,6 +93,11 @@ function check(port, pid) {
   }
 }
 
+/**
+ * @param {number} size
+ * @param {number} most
+ * @returns {Promise<{ reason: string } | ({ reason?: undefined } & Scene)>}
+ */
 async function measure(size, most) {
   const missing = reasonWithout(size);
   if (missing !== undefined) return { reason: missing };
@@ -83,7 +108,7 @@ async function measure(size, most) {
     const there = inUse[kind]();
     if (there < size) throw new Error(`${there} ${kind} are there instead of ${size}`);
     // An error may have had no time to find the process.
-    const named = REFUSED.map((port, index) => refused({ port, host: HOST }).report.holders[0]?.pid === pids[index]);
+    const named = REFUSED.map((port, index) => refused({ port, host: HOST }).report?.holders[0]?.pid === pids[index]);
     for (const [index, port] of ports.entries()) check(port, pids[index]);
     const rounds = quick ? QUICK_ROUNDS : most;
     const samples = await sideBySide(variants(), { rounds, cycles: 1, warmUp: 1 });
@@ -93,12 +118,13 @@ async function measure(size, most) {
   }
 }
 
+/** @type {Record<string, Scene>} */
 const scenes = {};
+/** @type {LeftOut} */
 const leftOut = {};
 for (const [size, rounds] of Object.entries(SIZES[kind])) {
   const { reason, ...scene } = await measure(Number(size), rounds);
-  if (reason === undefined) scenes[size] = scene;
+  if (reason === undefined) scenes[size] = /** @type {Scene} */ (scene);
   else leftOut[size] = reason;
 }
-const rounded = (_, value) => (typeof value === 'number' ? Math.round(value) : value);
-console.log(JSON.stringify({ scenes, leftOut }, rounded));
+printWhole({ scenes, leftOut });

@@ -2,7 +2,12 @@
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { sideBySide } from '../measure.mjs';
+import { sideBySide } from '../harness/measure.mjs';
+
+/**
+ * @import { LeftOut } from '../group.ts'
+ * @import { Listening } from './report-listeners.mjs'
+ */
 
 const WAYS = ['server.listen', 'server.listen(new BoundSocket)', 'new BoundSocket'];
 const ROUNDS = 7;
@@ -21,21 +26,32 @@ const quick = JSON.parse(process.argv[2]);
 /** One that is opened again and again, and one that is asked about. */
 const BESIDES = 2;
 
+/** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** A process that may open so many; where the limit cannot be raised, it says so itself. */
+/**
+ * A process that may open so many; where the limit cannot be raised, it says so itself.
+ * @param {number} count
+ * @param {string[]} args
+ * @param {string} [input]
+ */
 function run(count, args, input) {
   const raise = ['sh', '-c', 'ulimit -n "$0" 2>/dev/null; exec "$@"', String(count + OTHERS)];
   const [file, ...rest] = [...(process.platform === 'win32' ? [] : raise), process.execPath, ...args];
   return JSON.parse(execFileSync(file, rest, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'inherit'] }));
 }
 
+/** @type {Record<string, Record<string, Listening<number>[]>>} */
 const scenes = {};
+/** @type {LeftOut} */
 const leftOut = {};
 const variants = [];
 for (const { name, count, isChosen, isLong } of SCENES) {
+  /** @type {{ ports: number[], reason?: string }} */
   const { ports, reason } =
-    quick && isLong ? { reason: 'not in a quick run' } : run(count, [path('free-ports.mjs'), String(count + BESIDES)]);
+    quick && isLong
+      ? { ports: [], reason: 'not in a quick run' }
+      : run(count, [path('free-ports.mjs'), String(count + BESIDES)]);
   if (reason !== undefined) {
     leftOut[name] = reason;
     continue;
@@ -51,8 +67,14 @@ const rounds = quick ? QUICK_ROUNDS : ROUNDS;
 // Each process is a new one: there is nothing to warm up but the machine's caches.
 await sideBySide(variants, { rounds, cycles: 1, warmUp: 0 });
 
+/** @param {Listening<number>[]} list */
 const columns = (list) =>
-  Object.fromEntries(Object.keys(list[0]).map((figure) => [figure, list.map((one) => Math.round(one[figure]))]));
+  Object.fromEntries(
+    /** @type {(keyof Listening)[]} */ (Object.keys(list[0])).map((figure) => [
+      figure,
+      list.map((one) => Math.round(one[figure])),
+    ]),
+  );
 const result = Object.entries(scenes).map(([name, ways]) => [
   name,
   Object.fromEntries(Object.entries(ways).map(([way, list]) => [way, columns(list)])),

@@ -5,18 +5,33 @@ import net from 'node:net';
 import process from 'node:process';
 import { setImmediate as pause } from 'node:timers/promises';
 import { BoundSocket, inspectPortSync } from 'exactbind';
-import { calledBack, median, synchronous } from '../measure.mjs';
+import { median } from '../harness/compare.mjs';
+import { calledBack, synchronous } from '../harness/measure.mjs';
+
+/**
+ * @typedef {{ port: number, host: string }} Where
+ */
+
+/**
+ * @template T
+ * @typedef {{ open: () => T[] | Promise<T[]>, close: (all: T[]) => unknown, another: (cycles: number) => number | Promise<number> }} Way
+ */
 
 const HOST = '127.0.0.1';
 const CYCLES = 20;
 const BATCHES = 9;
 const INSPECTIONS = 5;
 
+/** @type {{ way: string, ports: number[] }} */
 const { way, ports } = JSON.parse(readFileSync(0, 'utf8'));
 const [spare, asked, ...others] = ports;
 
-/** A server is there when it says so, and gone when it says so. */
+/**
+ * A server is there when it says so, and gone when it says so.
+ * @type {(listen: (server: net.Server, where: Where) => unknown) => Way<net.Server>}
+ */
 const serving = (listen) => {
+  /** @param {number} port */
   const one = (port) => {
     const server = net.createServer();
     listen(server, { port, host: HOST });
@@ -40,6 +55,7 @@ const serving = (listen) => {
   };
 };
 
+/** @type {Record<string, Way<any>>} */
 const WAYS = {
   'server.listen': serving((server, where) => server.listen({ ...where, exclusive: true })),
   'server.listen(new BoundSocket)': serving((server, where) => server.listen(new BoundSocket(where))),
@@ -52,13 +68,20 @@ const WAYS = {
   },
 };
 
+/**
+ * @template T
+ * @param {() => T | Promise<T>} run
+ */
 async function timed(run) {
   const start = process.hrtime.bigint();
   const value = await run();
   return { took: Number(process.hrtime.bigint() - start), value };
 }
 
-/** A process is short: one pause of the machine would be all of its figure. */
+/**
+ * A process is short: one pause of the machine would be all of its figure.
+ * @param {(cycles: number) => number | Promise<number>} run
+ */
 async function middle(run) {
   const batches = [];
   while (batches.length < BATCHES) batches.push(await run(CYCLES));
@@ -66,10 +89,10 @@ async function middle(run) {
 }
 
 async function resident() {
-  globalThis.gc();
+  globalThis.gc?.();
   // What native code frees for an object goes a turn after the object.
   await pause();
-  globalThis.gc();
+  globalThis.gc?.();
   return process.memoryUsage.rss();
 }
 

@@ -1,17 +1,45 @@
 // The group `spread` as Markdown and as plots: how much all workers served of one port, and how evenly.
-import { compare, median, spread } from '../measure.mjs';
-import { leftOutLines, table } from '../report-table.mjs';
+import { compare, median, spread } from '../harness/compare.mjs';
+import { pointOf } from '../report/point.mjs';
+import { leftOutLines, table } from '../report/table.mjs';
 import { BASELINE, sampleName } from './variants.mjs';
 
+/**
+ * @import { Figures, LeftOut, Plot, Samples } from '../group.ts'
+ * @import { Key } from './variants.mjs'
+ *
+ * @typedef {{ busiest: number[], idlest: number[], jain: number[] }} Shares
+ * @typedef {Key & { requestsPerSecond: number[], requests: number[], served: number[][], fairness: Shares }} Run
+ * @typedef {{ wrk: string, cpus: number, connections: number, threads: number, milliseconds: number, rounds: number }} Conditions
+ * @typedef {Figures & Conditions & { runs: Run[], samples: Samples, leftOut: LeftOut }} Spreading
+ */
+
+/** @param {number} value */
 const whole = (value) => Math.round(value).toLocaleString('en');
+/** @param {number} value */
 const times = (value) => `${value.toFixed(2)}x`;
+/** @type {(ends: number[], format: (value: number) => string) => string} */
 const range = ([low, high], format) => `${format(low)} – ${format(high)}`;
+/** @type {(number: number, word: string) => string} */
 const count = (number, word) => `${number} ${number === 1 ? word : `${word}s`}`;
+/**
+ * @template T
+ * @param {T[]} list
+ * @returns {T[]}
+ */
 const unique = (list) => [...new Set(list)];
 
-/** Of requests per second: what takes half the nanoseconds serves twice as much. */
+/**
+ * Of requests per second: what takes half the nanoseconds serves twice as much.
+ * @param {number[]} ours
+ * @param {number[]} baseline
+ */
 const faster = (ours, baseline) => compare(ours, baseline, (mine, theirs) => theirs / mine);
 
+/**
+ * @param {Run[]} runs
+ * @param {Samples} samples
+ */
 function throughput(runs, samples) {
   const rows = runs.map((run) => {
     const { median: middle, p10, p90 } = spread(run.requestsPerSecond);
@@ -26,6 +54,7 @@ function throughput(runs, samples) {
   );
 }
 
+/** @param {Run[]} runs */
 function shares(runs) {
   const rows = runs.map(({ workers, variant, fairness: { busiest, idlest, jain } }) => [
     String(workers),
@@ -41,8 +70,10 @@ function shares(runs) {
   return table(head, rows);
 }
 
+/** @param {Run[]} runs */
 const several = (runs) => runs.filter(({ workers }) => workers > 1);
 
+/** @param {Spreading} group */
 export function lines({ runs, samples, leftOut, wrk, cpus, connections, threads, milliseconds, rounds }) {
   const conditions = [
     `wrk ${wrk}, ${connections} connections in ${count(threads, 'thread')}, ${count(rounds, 'round')} of ${milliseconds} ms; it ` +
@@ -64,12 +95,14 @@ export function lines({ runs, samples, leftOut, wrk, cpus, connections, threads,
   return [...conditions, ...tables, ...leftOutLines(leftOut)];
 }
 
+/**
+ * @param {Run[]} runs
+ * @param {string} load
+ * @param {{ part: string, title: string, y: string, max?: number, figure: (run: Run) => number[] }} what
+ * @returns {Plot}
+ */
 function plot(runs, load, { part, title, y, max, figure }) {
   const own = runs.filter((run) => run.load === load);
-  const point = (run) => {
-    const { median: middle, p10, p90 } = spread(figure(run));
-    return [run.workers, middle, p10, p90];
-  };
   return {
     name: `spread-${part}-${load === 'keep-alive' ? 'keep-alive' : 'close'}`,
     kind: 'line',
@@ -78,7 +111,7 @@ function plot(runs, load, { part, title, y, max, figure }) {
     y: { name: y, ...(max === undefined ? {} : { max }) },
     series: unique(own.map(({ variant }) => variant)).map((name) => ({
       name,
-      points: own.filter(({ variant }) => variant === name).map(point),
+      points: own.filter(({ variant }) => variant === name).map((run) => pointOf(run.workers, figure(run))),
     })),
   };
 }
@@ -87,7 +120,7 @@ const THROUGHPUT = {
   part: 'throughput',
   title: 'One port, several processes',
   y: 'requests per second',
-  figure: ({ requestsPerSecond }) => requestsPerSecond,
+  figure: (/** @type {Run} */ { requestsPerSecond }) => requestsPerSecond,
 };
 
 const FAIRNESS = {
@@ -95,9 +128,13 @@ const FAIRNESS = {
   title: 'How evenly the workers of one port serve',
   y: "Jain's index (1: all the same)",
   max: 1,
-  figure: ({ fairness }) => fairness.jain,
+  figure: (/** @type {Run} */ { fairness }) => fairness.jain,
 };
 
+/**
+ * @param {Spreading} group
+ * @returns {Plot[]}
+ */
 export function plots({ runs }) {
   return unique(runs.map(({ load }) => load)).flatMap((load) => [
     plot(runs, load, THROUGHPUT),

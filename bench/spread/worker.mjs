@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import process from 'node:process';
+import { obey } from '../harness/obey.mjs';
 
 const HOST = '127.0.0.1';
 
@@ -11,11 +12,13 @@ const server = createServer((_, response) => {
   response.end('ok');
 });
 
+/** @param {import('node:net').ListenOptions & { reusePort?: boolean }} options */
 async function listening(options) {
   server.listen(options);
   await once(server, 'listening');
 }
 
+/** @type {Record<string, (port: number) => Promise<void>>} */
 const WAYS = {
   plain: (port) => listening({ port, host: HOST }),
   reusePort: (port) => listening({ port, host: HOST, reusePort: true }),
@@ -25,12 +28,14 @@ const WAYS = {
   },
 };
 
-const QUESTIONS = {
+const COMMANDS = {
+  /** @param {{ way: string, port: number }} command */
   async listen({ way, port }) {
     try {
       await WAYS[way](port);
-      return { port: server.address().port };
-    } catch ({ code, message }) {
+      return { port: /** @type {import('node:net').AddressInfo} */ (server.address()).port };
+    } catch (error) {
+      const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
       return { error: { code, message } };
     }
   },
@@ -38,6 +43,5 @@ const QUESTIONS = {
   served: () => served,
 };
 
-process.on('disconnect', () => process.exit());
-process.on('message', async ({ ask, ...more }) => process.send(await QUESTIONS[ask](more)));
-process.send('hears');
+obey(COMMANDS);
+process.send?.('hears');

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { sum } from '../harness/compare.mjs';
 
 /** What wrk calls itself, or undefined where there is none. */
 export function wrkVersion() {
@@ -9,7 +10,10 @@ export function wrkVersion() {
   return stdout?.match(/^wrk (\S+)/)?.[1];
 }
 
-/** Throws where any request failed: a rate that leaves failures out is none. */
+/**
+ * Throws where any request failed: a rate that leaves failures out is none.
+ * @param {string} printed
+ */
 export function parseWrk(printed) {
   const failures = printed.match(/^\s*(?:Socket errors|Non-2xx or 3xx responses):.*$/gm);
   if (failures !== null) throw new Error(`wrk: ${failures.map((line) => line.trim()).join('; ')}`);
@@ -19,16 +23,25 @@ export function parseWrk(printed) {
   return { requests, perSecond };
 }
 
-/** Throws where the workers did not serve what wrk counted, and what was on its way when it stopped, this time or before. */
+/**
+ * Throws where the workers did not serve what wrk counted, and what was on its way when it stopped, this time or before.
+ * @param {number[]} served
+ * @param {number} requests
+ * @param {number} connections
+ */
 export function crossCheck(served, requests, connections) {
-  const onTheWay = served.reduce((sum, count) => sum + count, 0) - requests;
+  const onTheWay = sum(served) - requests;
   if (onTheWay >= 0 && onTheWay <= 2 * connections) return;
   throw new Error(
     `wrk counted ${requests} requests on ${connections} connections, and the workers ${served.join(' + ')}`,
   );
 }
 
-/** `header` goes with each request. */
+/**
+ * `header` goes with each request.
+ * @param {number} port
+ * @param {{ header?: string, connections: number, threads: number, milliseconds: number }} how
+ */
 export async function load(port, { header, connections, threads, milliseconds }) {
   // wrk knows whole seconds only; interrupted, it sums up what it has. Its own end is for when nobody is left to interrupt.
   const most = Math.ceil(milliseconds / 1000) + 1;

@@ -1,4 +1,6 @@
-// System calls on a socket that Linux and macOS share.
+// System calls on a socket that Linux and macOS share, their clock, and what of the seam only Windows needs or has.
+#include <time.h>
+
 #include "../os.h"
 
 namespace exactbind::os {
@@ -36,5 +38,16 @@ int close(Handle handle) {
   // (close(2), "Dealing with error returns").
   return ::close(handle) == 0 || errno == EINTR ? 0 : errno;
 }
+
+int64_t now() {
+  timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000;
+}
+
+// WSAIoctl(), and the sockets of an event loop, which Node shows here.
+int control(Handle, uint32_t, const void*, size_t, void*, size_t*) { return ENOTSUP; }
+
+int loopSockets(void*, LoopSocket*, size_t, size_t*) { return ENOTSUP; }
 
 }  // namespace exactbind::os

@@ -17,8 +17,10 @@ bool userName(int64_t uid, std::string* name) {
     const char* password = strchr(line, ':');
     const char* number = password != nullptr ? strchr(password + 1, ':') : nullptr;
     if (number == nullptr || *line == '#') continue;
-    // "nobody" is -2 on macOS.
-    found = static_cast<uid_t>(strtol(number + 1, nullptr, 10)) == static_cast<uid_t>(uid);
+    // "nobody" is -2 on macOS. A row of NIS has none, which is not root's.
+    char* end = nullptr;
+    long own = strtol(number + 1, &end, 10);
+    found = end != number + 1 && *end == ':' && static_cast<uid_t>(own) == static_cast<uid_t>(uid);
     if (found) name->assign(line, static_cast<size_t>(password - line));
   }
   return ::fclose(file) == 0 && found;

@@ -1,4 +1,4 @@
-// System calls on a socket of Windows.
+// System calls on a socket of Windows, and the clock.
 #include "../os.h"
 
 namespace exactbind::os {
@@ -39,6 +39,19 @@ int getOption(Handle handle, int level, int option, void* value, size_t* length)
   return 0;
 }
 
+size_t lengthUnit(int, int) { return 1; }
+
+// No socket of Windows takes a classic BPF program.
+int attachFilter(Handle, int, const void*, size_t) { return WSAEOPNOTSUPP; }
+
+int control(Handle handle, uint32_t code, const void* input, size_t inputLength, void* output, size_t* length) {
+  DWORD written = 0;
+  int result = WSAIoctl(handle, code, const_cast<void*>(input), static_cast<DWORD>(inputLength), output,
+                        static_cast<DWORD>(*length), &written, nullptr, nullptr);
+  *length = written;
+  return result == 0 ? 0 : WSAGetLastError();
+}
+
 int bind(Handle handle, const sockaddr* address, socklen_t length) {
   return ::bind(handle, address, length) == 0 ? 0 : WSAGetLastError();
 }
@@ -53,5 +66,7 @@ int localAddress(Handle handle, sockaddr_storage* address, socklen_t* length) {
 int duplicate(Handle, Handle*) { return WSAEOPNOTSUPP; }
 
 int close(Handle handle) { return ::closesocket(handle) == 0 ? 0 : WSAGetLastError(); }
+
+int64_t now() { return static_cast<int64_t>(GetTickCount64()); }
 
 }  // namespace exactbind::os

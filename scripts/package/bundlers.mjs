@@ -7,14 +7,20 @@ import { tool } from './consumer.mjs';
 const ESBUILD = 'esbuild@0.28.2';
 const WEBPACK = ['webpack@5.112.2', 'webpack-cli@7.3.1'];
 
+/** @type {(folder: string, file: string) => string} */
 const node = (folder, file) => run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
 
+/**
+ * @param {string} folder
+ * @param {string[]} flags
+ */
 function esbuild(folder, ...flags) {
   const program = tool('esbuild', ESBUILD, 'esbuild/bin/esbuild');
   const common = ['bundled.mjs', '--bundle', '--platform=node', '--format=esm', '--log-level=error'];
   run(process.execPath, [program, ...common, ...flags], { cwd: folder });
 }
 
+/** @type {{ name: string, run(folder: string): string }[]} */
 export const BUNDLERS = [
   {
     name: 'esbuild, the package left outside',

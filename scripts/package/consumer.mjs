@@ -7,12 +7,19 @@ import { CACHE, install, run } from '../node-binaries.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fixtures = join(root, 'test/fixtures/package');
 
+/** @typedef {{ path: string, bytes: number, files: string[] }} Tarball */
+
 /** Where all of this happens; made anew by each run. */
 export const WORK = join(CACHE, 'package');
 
 const PINNED = { pnpm: 'pnpm@10.34.8', yarn: 'yarn@1.22.22', 'yarn-4': '@yarnpkg/cli-dist@4.18.1' };
 
-/** A program of an npm package, installed into a folder of its own. */
+/**
+ * A program of an npm package, installed into a folder of its own.
+ * @param {string} name
+ * @param {string | string[]} spec
+ * @param {string} program
+ */
 export function tool(name, spec, program) {
   const folder = join(CACHE, 'tools', name);
   const path = join(folder, 'node_modules', program);
@@ -20,14 +27,21 @@ export function tool(name, spec, program) {
   return path;
 }
 
-/** Packs the package as it is published; its path, and what is in it. */
+/**
+ * Packs the package as it is published; its path, and what is in it.
+ * @returns {Tarball}
+ */
 export function pack() {
   rmSync(WORK, { recursive: true, force: true });
   mkdirSync(WORK, { recursive: true });
   const [packed] = JSON.parse(
     run('npm', ['pack', '--json', '--ignore-scripts', `--pack-destination=${WORK}`], { cwd: root }),
   );
-  return { path: join(WORK, packed.filename), bytes: packed.size, files: packed.files.map(({ path }) => path) };
+  return {
+    path: join(WORK, packed.filename),
+    bytes: packed.size,
+    files: packed.files.map((/** @type {{ path: string }} */ { path }) => path),
+  };
 }
 
 // All that these managers need of a machine.
@@ -43,6 +57,7 @@ function pathWithoutCompiler() {
 
 export const bare = () => ({ ...process.env, PATH: pathWithoutCompiler(), CC: '', CXX: '' });
 
+/** @param {string} name */
 function emptyProject(name) {
   const folder = join(WORK, name);
   mkdirSync(folder, { recursive: true });
@@ -51,6 +66,9 @@ function emptyProject(name) {
   return folder;
 }
 
+/**
+ * @type {Record<string, (folder: string, tarball: string, options: import('node:child_process').SpawnSyncOptions) => string>}
+ */
 const managers = {
   npm: (folder, tarball, options) =>
     run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd: folder, ...options }),
@@ -88,14 +106,21 @@ const managers = {
 
 export const MANAGERS = Object.keys(managers);
 
-/** A folder that has nothing but the installed package and the programs that try it. */
+/**
+ * A folder that has nothing but the installed package and the programs that try it.
+ * @param {string} name
+ * @param {Tarball} tarball
+ */
 export function consumer(name, tarball, manager = 'npm') {
   const folder = emptyProject(name);
   managers[manager](folder, tarball.path, { env: bare() });
   return folder;
 }
 
-/** Node's arguments for a program there: Yarn 4 keeps packages where only its own loader finds them. */
+/**
+ * Node's arguments for a program there: Yarn 4 keeps packages where only its own loader finds them.
+ * @param {string} manager
+ */
 export function nodeArguments(manager) {
   return manager === 'yarn-4' ? ['--require', './.pnp.cjs', '--experimental-loader', './.pnp.loader.mjs'] : [];
 }

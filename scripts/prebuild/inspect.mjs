@@ -1,9 +1,11 @@
 // Reads what a binary is, needs and offers, whatever system it is for, with LLVM's tools.
 import { run } from '../node-binaries.mjs';
 
+/** @type {(text: string, pattern: RegExp) => string[]} */
 const every = (text, pattern) => [...text.matchAll(pattern)].map(([, found]) => found);
 
 // `U bind@GLIBC_2.2.5`, `w __gmon_start__`, `0000000000004148 T napi_register_module_v1`
+/** @param {string} file */
 function elf(file) {
   const symbols = run('llvm-nm', ['--dynamic', file]);
   const imported = every(symbols, /^ +[Uw] (\S+)$/gm);
@@ -14,6 +16,7 @@ function elf(file) {
   };
 }
 
+/** @param {string} file */
 function macho(file) {
   const bound = run('llvm-objdump', ['--macho', '--bind', '--lazy-bind', '--weak-bind', file]);
   return {
@@ -25,6 +28,7 @@ function macho(file) {
   };
 }
 
+/** @param {string} file */
 function coff(file) {
   const tables = run('llvm-readobj', ['--coff-imports', '--coff-exports', file]);
   return {
@@ -33,7 +37,10 @@ function coff(file) {
   };
 }
 
-/** The format (`'elf64-x86-64'`), libraries, imported and exported symbols of a file. */
+/**
+ * The format (`'elf64-x86-64'`), libraries, imported and exported symbols of a file.
+ * @param {string} file
+ */
 export function inspect(file) {
   const headers = run('llvm-readobj', ['--file-headers', '--needed-libs', '--coff-imports', file]);
   const [format] = every(headers, /^Format: (.*)$/gm);

@@ -10,6 +10,9 @@ export const PREBUILDS = join(root, 'prebuilds');
 
 const { name } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
+/** @typedef {ReturnType<typeof target>} Target */
+
+/** @type {(platform: string, arch: string, libc: string | undefined, zig: string) => { platform: string, arch: string, libc?: string, zig: string, file: string }} */
 const target = (platform, arch, libc, zig) => ({
   platform,
   arch,
@@ -31,7 +34,10 @@ export const TARGETS = [
   target('win32', 'arm64', undefined, 'aarch64-windows-gnu'),
 ];
 
-/** The target of a file's name (`'win32-x64/exactbind.node'`). */
+/**
+ * The target of a file's name (`'win32-x64/exactbind.node'`).
+ * @param {string} file
+ */
 export function targetOf(file) {
   const found = TARGETS.find((one) => one.file === file);
   if (found === undefined) throw new Error(`no target makes ${file}: ${TARGETS.map((one) => one.file).join(', ')}`);

@@ -8,9 +8,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const FILES = ['package.json', 'tsconfig.json', 'vitest.config.ts', 'binding.gyp', 'CMakeLists.txt'];
 const FOLDERS = ['lib', 'dist', 'docs', 'native', 'scripts', 'test', 'bench'];
 
+/** @param {string} file */
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
-/** Fills the folder, with the addon where node-gyp-build finds prebuilt ones, and returns its path. */
+/**
+ * Fills the folder, with the addon where node-gyp-build finds prebuilt ones, and returns its path.
+ * @param {string} addon
+ */
 export function stage(addon) {
   const folder = join(CACHE, 'windows-x64', 'package');
   const lock = 'package-lock.json';
@@ -29,7 +33,7 @@ export function stage(addon) {
   }
   for (const name of [...FILES, ...FOLDERS]) {
     rmSync(join(folder, name), { recursive: true, force: true });
-    const filter = (path) => !path.endsWith('node_modules');
+    const filter = (/** @type {string} */ path) => !path.endsWith('node_modules');
     if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true, filter });
   }
   const prebuilds = join(folder, 'prebuilds', 'win32-x64');

@@ -9,7 +9,9 @@ const root = join(CACHE, 'wine');
 // Written last, so that a root whose making was interrupted is made again.
 const complete = join(root, 'complete');
 
+/** @type {(file: string, args: string[]) => boolean} */
 const succeeds = (file, args) => spawnSync(file, args, { stdio: 'ignore' }).status === 0;
+/** @param {string} program */
 const isMissing = (program) => !succeeds('sh', ['-c', `command -v ${program}`]);
 
 // Mounts, processes and network of their own, all of which end with the command: nothing has to be cleaned up, and no
@@ -19,7 +21,7 @@ const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child'];
 /** Why Wine cannot be had here, or undefined if it can. Installs the Debian packages that are missing. */
 export function whyNoWine() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'Wine is set up on 64-bit x86 Linux only';
-  if (process.getuid() !== 0) return 'making a Debian root needs root';
+  if (process.getuid?.() !== 0) return 'making a Debian root needs root';
   if (!readFileSync('/etc/os-release', 'utf8').match(/^ID=debian$/m))
     return 'only a Debian system knows a mirror of Debian';
   if (!succeeds('unshare', [...NAMESPACES, '--net', 'true'])) return 'this system gives no namespaces to this user';
@@ -39,6 +41,9 @@ export function whyNoWine() {
 /**
  * What to give to unshare, for a shell command inside the root. `folders` are those of this machine that it sees, by
  * their path there; it sees no other environment than this.
+ * @param {string} command
+ * @param {{ folders?: Record<string, string>, network?: boolean, env?: Record<string, string> }} [how]
+ * @returns {[args: string[], options: { env: Record<string, string> }]}
  */
 function inRoot(command, { folders = {}, network = true, env = {} } = {}) {
   const mounts = Object.entries(folders).map(([inside, outside]) => {
@@ -98,6 +103,8 @@ export function prepareWine() {
  * Runs a Windows program in a network of its own and returns its status.
  *
  * Its output goes through a file, because node.exe fails on some pipes of Wine's.
+ * @param {string[]} words
+ * @param {{ cwd: string, env: Record<string, string>, folders: Record<string, string>, timeout: number }} how
  */
 export function runInWine(words, { cwd, env, folders, timeout }) {
   const quoted = words.map((word) => `'${word}'`).join(' ');
@@ -105,6 +112,6 @@ export function runInWine(words, { cwd, env, folders, timeout }) {
   const [args, options] = inRoot(command, { folders, env, network: false });
   const { status, error } = spawnSync('unshare', args, { ...options, stdio: 'ignore', timeout, killSignal: 'SIGKILL' });
   process.stdout.write(readFileSync(join(root, 'tmp/output')));
-  if (error) console.log(`${words[0]}: ${error.code}`);
+  if (error) console.log(`${words[0]}: ${/** @type {NodeJS.ErrnoException} */ (error).code}`);
   return status;
 }

@@ -4,7 +4,7 @@ import { addon } from '../../lib/addon.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
 import { hasIpv6, isLinux } from '../fixtures/facts.ts';
 
-const { SOCK_STREAM = 0, AF_INET = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
+const { SOCK_STREAM = 0, AF_INET = 0, AF_INET6 = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
 const { SOL_SOCKET = 0, SO_RCVBUF = 0, SO_REUSEADDR = 0 } = addon.constants;
 
 // No system has it.
@@ -128,6 +128,21 @@ describe('open()', () => {
       addon.close(handle);
     }
   });
+
+  it('takes what is neither for no zone', (context) => {
+    if (!hasIpv6) return context.skip('no IPv6');
+    // A link-local address that no interface has. Linux's first interface is "lo", and it refuses in another way there.
+    const refusal = (end: string) => {
+      const socket = addon.socket(AF_INET6, SOCK_STREAM);
+      const error = addon.bind(socket, plan(0), `fe80::e:b${end}`, 0);
+      addon.close(socket);
+      return error;
+    };
+    if (isLinux) expect(refusal('%1')).not.toBe(refusal(''));
+    for (const zone of ['4294967297', '-4294967295', ' 1', '+1', '1x']) {
+      expect(refusal(`%${zone}`), zone).toBe(refusal(''));
+    }
+  });
 });
 
 describe('handles', () => {
@@ -164,6 +179,20 @@ describe('get()', () => {
       const value = addon.get(handle, SOL_SOCKET, SO_RCVBUF, length);
       if (typeof value !== 'number') expect(value.length).toBeLessThanOrEqual(Math.max(0, length));
     }
+    addon.close(handle);
+  });
+});
+
+describe('getInt()', () => {
+  it('writes four bytes at most of an option that counts in longer units', (context) => {
+    const { SO_ATTACH_FILTER, SO_GET_FILTER } = addon.constants;
+    if (SO_ATTACH_FILTER === undefined || SO_GET_FILTER === undefined) return context.skip('no classic BPF programs');
+    const handle = addon.socket(AF_INET, SOCK_STREAM);
+    // One instruction of eight bytes: return everything (BPF_RET | BPF_K).
+    expect(addon.attachFilter(handle, SO_ATTACH_FILTER, new Uint8Array([6, 0, 0, 0, 255, 255, 255, 255]))).toBe(0);
+    addon.call.set([handle, SOL_SOCKET, SO_GET_FILTER, 0]);
+    expect(addon.getInt()).toBe(0);
+    expect(addon.call[3]).toBe(0);
     addon.close(handle);
   });
 });

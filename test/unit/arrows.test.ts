@@ -235,6 +235,7 @@ describe('every file', () => {
     ...filesIn('test', /\.(ts|[cm]?js|py|c|cpp|sh)$/),
     ...filesIn('scripts', /\.(ts|mjs|cmake|sh)$/),
     ...filesIn('bench', /\.(ts|mjs|c|cpp|py|sh)$/),
+    ...filesIn('matrix', /\.mjs$/),
     ...['binding.gyp', 'CMakeLists.txt', 'vitest.config.ts'].filter((path) => existsSync(join(root, path))),
   ];
 

@@ -1,7 +1,7 @@
 // A plot of the benchmarks has the same bytes for the same data, whatever was drawn before it, and everything it is to show.
 import { describe, expect, it } from 'vitest';
 
-const { svgOf, altOf } = await import(new URL('../../bench/plot.mjs', import.meta.url).href);
+const { svgOf, altOf } = await import(new URL('../../bench/report/plot.mjs', import.meta.url).href);
 
 const BARS = {
   name: 'bars',

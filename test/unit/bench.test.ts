@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 
 const bench = (file: string) => import(new URL(`../../bench/${file}`, import.meta.url).href);
 
-const { check, verdict } = await bench('baseline.mjs');
-const { kept, nearest } = await bench('results.mjs');
+const { check, verdict } = await bench('harness/baseline.mjs');
+const { kept, nearest } = await bench('harness/results.mjs');
 const { families, groups, reports, chosen } = await bench('families.mjs');
 
 /** Rounds whose ratio of `ours` to `theirs` is around one figure. */
@@ -112,7 +112,7 @@ describe('a quick run', () => {
   });
 
   it('is not ended by what one group throws in a callback or leaves rejected', () => {
-    const module = new URL('../../bench/attempt.mjs', import.meta.url).href;
+    const module = new URL('../../bench/harness/attempt.mjs', import.meta.url).href;
     const faults = [
       '() => { throw new Error("thrown"); }',
       '() => new Promise(() => setImmediate(() => { throw new Error("called"); }))',

@@ -19,7 +19,7 @@ import {
 import { predict } from '../../matrix/predict.ts';
 import { MATRIX_RULES } from '../../matrix/systems.ts';
 
-const bench = (file: string) => import(new URL(`../../bench/matrix/${file}`, import.meta.url).href);
+const bench = (file: string) => import(new URL(`../../matrix/page/${file}`, import.meta.url).href);
 const { fold, unfold, compare } = await bench('fold.mjs');
 const { inOrder, machineOf } = await bench('systems.mjs');
 

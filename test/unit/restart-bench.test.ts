@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 const bench = (name: string) => import(String(new URL(`../../bench/${name}`, import.meta.url)));
 const { sumUp, columns, failures } = await bench('restart/summary.mjs');
 const { lines, plots } = await bench('restart/report.mjs');
-const { duration } = await bench('scale/duration.mjs');
+const { duration } = await bench('report/duration.mjs');
 
 const OLD = 1;
 const SUCCESSOR = 2;

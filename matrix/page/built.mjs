@@ -1,0 +1,16 @@
+// The bind matrix as it is compiled, with the types of its source.
+
+/** @type {typeof import('../index.ts')} */
+export const {
+  ADDRESSES,
+  agrees,
+  firstSockets,
+  inWords,
+  KEYS,
+  MATRIX_RULES,
+  PROTOCOLS,
+  predict,
+  SHARINGS,
+  STATES,
+  secondSockets,
+} = await import(String(new URL('../../dist/matrix.js', import.meta.url)));
