@@ -90,18 +90,23 @@ export interface Addon {
   watchPort(type: number, port: number, wake: () => void): (() => void) | number;
   /** The same of a process that has ended. */
   watchProcess(pid: number, wake: () => void): (() => void) | number;
+  /** The 32-bit number at an offset of an option's value; 0 if there is none. */
+  numberIn(handle: Handle, level: number, option: number, offset: number): number;
   /** Closes a socket that this environment opened and still owns; another is left alone. */
   close(handle: Handle): number;
   /** Gives up ownership; false if the socket was not (or no longer) owned. */
   release(handle: Handle): boolean;
   duplicate(handle: Handle): Handle;
-  /**
-   * Of the last open, socket, set, bind, listen or duplicate: error, step, attempt, level, option; of open also the number
-   * that it read, a guard that it left open (or -1), and the socket that it failed on (0 for the one that is asked for).
-   */
+  /** Of the last open, socket, set, bind, listen or duplicate: see `STATUS`. */
   readonly status: Int32Array;
   readonly constants: Readonly<Record<string, number>>;
 }
+
+/**
+ * Where `status` has what: an error and the step that failed (`STEPS`); the attempt of a plan; the option that was refused;
+ * the guard that a plan left open, or -1; the socket that it failed on, 0 for the one asked for.
+ */
+export const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 } as const;
 
 /** The system calls that `status` can name, by their number in native/plan.h. */
 export const STEPS = ['', 'socket', 'setsockopt', 'bind', 'listen'] as const;

@@ -2,7 +2,7 @@
 import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { type TcpHandle, tcpClass, type UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
-import { adoptTcp } from './adopt/tcp.ts';
+import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import { DEFAULT_BACKLOG } from './bind/plan.ts';
 import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
@@ -13,10 +13,6 @@ import { system } from './platform.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 import type { BindOutcome } from './systems/system.ts';
-
-// Connections whose handshake was quicker than the settings that follow a reservation's listen() are among the first;
-// more of them than can have been waiting then.
-const QUICKER = 64;
 
 const warned = new Set<string>();
 
@@ -176,11 +172,8 @@ export class BoundSocket {
     if (this.#bound.udp !== undefined)
       throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
-    const { socket, how, early, guard } = this.#bound;
-    const { reserve, backlog } = this.#request;
-    const connections = reserve ? (backlog ?? DEFAULT_BACKLOG) + QUICKER : early;
-    const late = { settings: how.afterListen, connections: how.policy.afterListen.length > 0 ? connections : 0 };
-    const handle = adoptTcp(socket, { backlog, late, guard });
+    const { socket, how, guard } = this.#bound;
+    const handle = adoptTcp(socket, { backlog: this.#request.backlog, late: lateOf(socket, how), guard });
     this.#isOurs = false;
     return handle;
   }

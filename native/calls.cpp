@@ -12,7 +12,7 @@ namespace exactbind {
 
 namespace {
 
-constexpr size_t kStatusWords = 8;
+constexpr size_t kStatusWords = 7;
 
 // One environment: the sockets it opened and nobody has taken over, and the words in which failures are told.
 class Environment {
@@ -52,9 +52,8 @@ class Environment {
     status_[2] = outcome.attempt;
     status_[3] = outcome.level;
     status_[4] = outcome.option;
-    status_[5] = outcome.read;
-    status_[7] = outcome.slot;
-    status_[6] = outcome.guard == kNoHandle ? -1 : static_cast<int32_t>(outcome.guard);
+    status_[6] = outcome.slot;
+    status_[5] = outcome.guard == kNoHandle ? -1 : static_cast<int32_t>(outcome.guard);
   }
 
  private:
@@ -199,6 +198,17 @@ Napi::Value localPort(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), error != 0 ? -error : isAddress ? portOf(storage) : 0);
 }
 
+// numberIn(handle, level, option, offset): the 32-bit number there in the option's value; 0 if there is none
+Napi::Value numberIn(const Napi::CallbackInfo& info) {
+  char value[256] = {};
+  size_t length = sizeof value;
+  uint32_t number = 0;
+  auto offset = static_cast<uint32_t>(int32At(info, 3));
+  int error = os::getOption(handleAt(info, 0), int32At(info, 1), int32At(info, 2), value, &length);
+  if (error == 0 && offset <= sizeof value - sizeof number) memcpy(&number, value + offset, sizeof number);
+  return Napi::Number::New(info.Env(), number);
+}
+
 // close(handle): error. A handle that is not ours is left alone: its number may be somebody else's file by now.
 Napi::Value close(const Napi::CallbackInfo& info) {
   Handle handle = handleAt(info, 0);
@@ -245,6 +255,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("listen", Napi::Function::New<listen>(env, "listen"));
   exports.Set("localAddress", Napi::Function::New<localAddress>(env, "localAddress"));
   exports.Set("localPort", Napi::Function::New<localPort>(env, "localPort"));
+  exports.Set("numberIn", Napi::Function::New<numberIn>(env, "numberIn"));
   exports.Set("close", Napi::Function::New<close>(env, "close"));
   exports.Set("release", Napi::Function::New<release>(env, "release"));
   exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));

@@ -7,9 +7,6 @@ namespace exactbind {
 
 namespace {
 
-// The longest option of which a number is read.
-constexpr int32_t kLongestRead = 256;
-
 // Reads words one after another and remembers whether all of them were there.
 class Reader {
  public:
@@ -68,7 +65,7 @@ struct Header {
 
 // One step; the words of its settings or of its address are behind it.
 struct StepWords {
-  int32_t op, slot, level, option, offset, family, length;
+  int32_t op, slot, family, length;
   const int32_t* address;
 };
 
@@ -94,11 +91,6 @@ bool readStep(Reader* reader, const Handle* handles, StepWords* step, Outcome* o
       return reader->complete() && step->slot == kOurs;
     case kOpClose:
       return reader->complete() && step->slot != kOurs;
-    case kOpRead:
-      step->level = reader->next();
-      step->option = reader->next();
-      step->offset = reader->next();
-      return reader->complete() && step->offset >= 0 && step->offset <= kLongestRead - 4;
     default:
       return false;
   }
@@ -165,7 +157,7 @@ class Round {
     int32_t attempts = reader->next();
     for (int32_t i = 0; i < attempts; i++) {
       outcome->attempt = i;
-      port_ = portOf(asked_.storage);
+      first_ = kNoHandle;
       int32_t steps = reader->next();
       StepWords step;
       for (int32_t j = 0; j < steps; j++) {
@@ -200,37 +192,29 @@ class Round {
       ended_ = header_.backlog < 0;
       if (!ended_) fail(outcome, kStepListen, os::listen(*handle, header_.backlog));
     } else if (step.op == kOpClose) {
+      if (first_ == *handle) first_ = bound_ ? handles_[kOurs] : kNoHandle;
       os::close(*handle);
       *handle = kNoHandle;
-    } else if (step.op == kOpRead) {
-      read(step, *handle, outcome);
     }
   }
 
   void bind(const StepWords& step, Handle handle, Outcome* outcome) {
     Address address = asked_;
-    if (step.length > 0) {
-      literalAddress(step.address, static_cast<size_t>(step.length), &address);
+    if (step.length > 0) literalAddress(step.address, static_cast<size_t>(step.length), &address);
+    uint16_t port = portOf(asked_.storage);
+    // The system has chosen for the first; the others take the same.
+    if (port == 0 && first_ != kNoHandle) {
+      sockaddr_storage chosen{};
+      auto length = static_cast<socklen_t>(sizeof chosen);
+      fail(outcome, kStepBind, os::localAddress(first_, &chosen, &length));
+      if (outcome->error != 0) return;
+      port = portOf(chosen);
     }
-    setPort(port_, &address.storage);
+    setPort(port, &address.storage);
     fail(outcome, kStepBind, os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length));
     if (outcome->error != 0) return;
-    if (step.slot == kOurs) bound_ = true;
-    if (step.slot != kOurs) helped_ = true;
-    if (port_ != 0) return;
-    // The system has chosen for the first; the others take the same.
-    sockaddr_storage chosen{};
-    auto length = static_cast<socklen_t>(sizeof chosen);
-    fail(outcome, kStepBind, os::localAddress(handle, &chosen, &length));
-    port_ = portOf(chosen);
-  }
-
-  // What cannot be read counts as 0: it is no reason to fail.
-  void read(const StepWords& step, Handle handle, Outcome* outcome) {
-    char value[kLongestRead] = {};
-    size_t length = sizeof value;
-    if (os::getOption(handle, step.level, step.option, value, &length) != 0) return;
-    memcpy(&outcome->read, value + step.offset, sizeof outcome->read);
+    if (first_ == kNoHandle) first_ = handle;
+    (step.slot == kOurs ? bound_ : helped_) = true;
   }
 
   void closeHelpers() {
@@ -244,7 +228,7 @@ class Round {
   const Address& asked_;
   Handle given_;
   Handle handles_[kSlots] = {kNoHandle, kNoHandle, kNoHandle};
-  uint16_t port_ = 0;
+  Handle first_ = kNoHandle;
   bool bound_ = false;
   bool helped_ = false;
   bool ended_ = false;

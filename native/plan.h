@@ -18,11 +18,10 @@ struct Outcome {
   int32_t attempt = 0;        // the attempt that bound the address
   int32_t level = 0;          // of the option that was refused
   int32_t option = 0;
-  int32_t read = 0;  // what the attempt's last kOpRead found
 };
 
 // What a step does, and to which socket: the one that is asked for, or one that is only there to help it.
-enum Op : int32_t { kOpOpen = 1, kOpSet = 2, kOpBind = 3, kOpListen = 4, kOpClose = 5, kOpRead = 6 };
+enum Op : int32_t { kOpOpen = 1, kOpSet = 2, kOpBind = 3, kOpListen = 4, kOpClose = 5 };
 enum Slot : int32_t { kOurs = 0, kGuard = 1, kThird = 2 };
 constexpr int32_t kSlots = 3;
 
@@ -32,7 +31,7 @@ constexpr int32_t kSlots = 3;
 // Settings are a count and as many of: level, option, length in bytes, the bytes rounded up to whole words.
 // An attempt is a count and as many steps: op, slot, and what the op takes:
 //   open: family · set: settings · bind: length in bytes, an address of that length (0: the one that is asked for)
-//   listen, close: nothing · read: level, option, offset of the 32-bit number in the option's value
+//   listen, close: nothing
 //
 // Attempts follow one another on one socket of ours while a bind fails with `conflict`. A listen() that fails with it
 // starts again with a new socket, `rounds` times in all; where the system was to choose the port, so does a bind. A

@@ -9,7 +9,7 @@ import { errnoOf, notSupported } from '../errors.ts';
 import { addReport, reportOn } from '../inspect/refusal.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
-import { adoptTcp } from './tcp.ts';
+import { adoptTcp, lateOf } from './tcp.ts';
 
 /** What setupListenHandle() of Node uses of a handle before it has told success from failure. */
 interface FailedHandle {
@@ -89,8 +89,8 @@ function exact(
 function handleOf(bound: Bound | Refused): TcpHandle | number {
   if ('refusal' in bound) return errnoOf(bound.refusal.code);
   try {
-    const { how, early: connections, guard } = bound;
-    return adoptTcp(bound.socket, { late: { settings: how.afterListen, connections }, guard });
+    const { socket, how, guard } = bound;
+    return adoptTcp(socket, { late: lateOf(socket, how), guard });
   } catch (error) {
     addon.close(bound.socket);
     throw error;

@@ -1,6 +1,6 @@
 // Makes a native TCP socket Node's: wraps it in the handle that net.Server listens with.
 import { addon, type Handle } from '../addon.ts';
-import { DEFAULT_BACKLOG } from '../bind/plan.ts';
+import { type Compiled, DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
 import { closeWith } from './close-with.ts';
 import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
@@ -8,12 +8,27 @@ import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
 /** What Node calls for each connection; it is kept as a property of the handle. */
 type OnConnection = (this: TcpHandle, status: number, client: NodeHandle | undefined) => void;
 
+/** Settings that the first connections may lack: so many get them when they are accepted. */
+export interface Late {
+  readonly settings: Int32Array;
+  readonly connections: number;
+}
+
+const { IPPROTO_TCP = 0, TCP_INFO = 0 } = addon.constants;
+// struct tcp_info (include/uapi/linux/tcp.h); of a listener: how many connections wait to be accepted.
+const UNACKED = 24;
+
+/** What the connections that wait may have missed: they were quicker than the settings that follow listen(). */
+export function lateOf(socket: Handle, { afterListen, policy }: Compiled): Late | undefined {
+  if (policy.afterListen.length === 0) return undefined;
+  return { settings: afterListen, connections: addon.numberIn(socket, IPPROTO_TCP, TCP_INFO, UNACKED) };
+}
+
 /** What a socket brings along. */
 export interface Belongings {
   /** Used where the caller of listen() passes none. */
   readonly backlog?: number | undefined;
-  /** Settings that the first connections may lack: so many get them when they are accepted. */
-  readonly late?: { readonly settings: Int32Array; readonly connections: number } | undefined;
+  readonly late?: Late | undefined;
   /** Closed with it. */
   readonly guard?: Handle | undefined;
 }

@@ -4,7 +4,7 @@ import { isAny } from '../address.ts';
 import { notSupported } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { addressBytes } from '../socket-options/encode.ts';
-import { optionNamed, settingsWords } from '../socket-options/lookup.ts';
+import { settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
 import type { Policy, PolicyRequest, Role, Step } from '../systems/system.ts';
 import type { Place } from './places.ts';
@@ -32,7 +32,7 @@ export function planWith({ plan }: Compiled, backlog: number): Int32Array {
 }
 
 // native/plan.h
-const OP = { open: 1, set: 2, bind: 3, listen: 4, close: 5, read: 6 } satisfies Record<Step['do'], number>;
+const OP = { open: 1, set: 2, bind: 3, listen: 4, close: 5 } satisfies Record<Step['do'], number>;
 const SLOT = { ours: 0, guard: 1, third: 2 } satisfies Record<Role, number>;
 
 function addressWords(literal: string | undefined): number[] {
@@ -53,10 +53,6 @@ function stepWords(step: Step): number[] {
       return [op, SLOT[step.role]];
     case 'listen':
       return [op, SLOT.ours];
-    case 'read': {
-      const { level, number } = optionNamed(step.option, 'getsockopt');
-      return [op, SLOT.ours, level, number, step.offset];
-    }
   }
 }
 

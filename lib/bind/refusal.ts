@@ -1,5 +1,5 @@
 // What the last native call refused, in the words of the error that is to be raised.
-import { addon, STEPS } from '../addon.ts';
+import { addon, STATUS, STEPS } from '../addon.ts';
 import { canonical, isAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
@@ -10,10 +10,11 @@ import type { BindRequest } from './request.ts';
 
 /** As the system says it. */
 export function statedRefusal(): Refusal {
-  const [error = 0, step = 0, , level = 0, option = 0] = addon.status;
-  const syscall = STEPS[step] ?? '';
-  const code = codeOf(error);
-  return syscall === 'setsockopt' ? { code, syscall, option: nameOf(level, option) } : { code, syscall };
+  const { status } = addon;
+  const syscall = STEPS[status[STATUS.step] as number] ?? '';
+  const code = codeOf(status[STATUS.error] as number);
+  if (syscall !== 'setsockopt') return { code, syscall };
+  return { code, syscall, option: nameOf(status[STATUS.level] as number, status[STATUS.option] as number) };
 }
 
 /** Where the system lists sockets that hold a port in the family of a place; none if it keeps the list back. */
@@ -23,14 +24,12 @@ export function heldAddresses(protocol: BindRequest['protocol'], port: number, p
   return held.filter(({ family }) => family === place.addressFamily).map(({ address }) => address);
 }
 
-const SLOT_WORD = 7;
-
 /** With what Windows leaves out: it says WSAEACCES for an exclusive holder and for an excluded range alike. */
 export function lastRefusal({ protocol }: BindRequest, place: Place, port: number): Refusal {
   const stated = statedRefusal();
   if (system !== 'windows' || stated.code !== 'EACCES' || stated.syscall !== 'bind') return stated;
   // A guard has no options: the two are the same conflict, seen from different options of the holder.
-  if (addon.status[SLOT_WORD] !== 0) return { ...stated, code: 'EADDRINUSE' };
+  if (addon.status[STATUS.slot] !== 0) return { ...stated, code: 'EADDRINUSE' };
   const overlaps = (address: string) => address === place.address || isAny(address) || isAny(place.address);
   return heldAddresses(protocol, port, place).some(overlaps) ? { ...stated, code: 'EADDRINUSE' } : stated;
 }

@@ -82,8 +82,8 @@ const PORT_OFF: Setting = ['SO_REUSEPORT', false];
 
 // SO_REUSEADDR after listen(), never before: in between, a stranger who has set it too could bind, and take connections
 // without ever listening. What a connection inherits decides whether its TIME_WAIT blocks the next start, so those that were
-// quicker (tcpi_unacked: they wait to be accepted) are counted, and get it when they are accepted.
-const SERVE: readonly Step[] = [LISTEN, set('ours', ON), { do: 'read', option: 'TCP_INFO', offset: 24 }];
+// quicker get it when they are accepted (afterListen).
+const SERVE: readonly Step[] = [LISTEN, set('ours', ON)];
 
 // A plain bind refuses everything that overlaps, leftovers included. What a failed attempt has set is cleared.
 const PLAIN: readonly Step[] = [BIND, ...SERVE];

@@ -44,9 +44,7 @@ export type Step =
   /** Without an address: to the one that is asked for. All on one port, which the system chooses for the first if it may. */
   | { readonly do: 'bind'; readonly role: Role; readonly address?: string }
   | { readonly do: 'listen' }
-  | { readonly do: 'close'; readonly role: 'guard' | 'third' }
-  /** Remembers a 32-bit number of an option's value. */
-  | { readonly do: 'read'; readonly option: OptionName; readonly offset: number };
+  | { readonly do: 'close'; readonly role: 'guard' | 'third' };
 
 export interface Promised {
   /** `'full'`: no other user but the superuser can get what is meant for us. */

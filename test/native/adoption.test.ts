@@ -35,24 +35,22 @@ describe.runIf(isLinux)('an adopted reservation', () => {
     await closed(server);
   });
 
-  it('sets it on connections that were quicker than the call that set it on the listener', async () => {
-    const server = createServer().listen(new BoundSocket({ port: 0, host: '127.0.0.1', reserve: true }));
+  it('sets it on connections that wait when it is adopted, and on no other', async () => {
+    const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
     // As in the moment between listen() and setsockopt(): a connection inherits what the listener has then.
-    addon.set(descriptorOf(server), new Int32Array([1, SOL_SOCKET, SO_REUSEADDR, 4, 0]));
-    for (let round = 0; round < 3; round++) {
-      const socket = await accept(server);
-      expect(reuses(socket)).toBe(true);
+    addon.set(bound.fd(), new Int32Array([1, SOL_SOCKET, SO_REUSEADDR, 4, 0]));
+    const { port } = bound.address();
+    const early = [net.connect(port, '127.0.0.1'), net.connect(port, '127.0.0.1')];
+    await Promise.all(early.map((client) => once(client, 'connect')));
+    const accepted: boolean[] = [];
+    const server = createServer((socket) => {
+      accepted.push(reuses(socket));
       socket.destroy();
-    }
-    await closed(server);
-  });
-
-  it('leaves the connections of a plain listener alone', async () => {
-    const server = createServer().listen(new BoundSocket({ port: 0, host: '127.0.0.1' }));
-    addon.set(descriptorOf(server), new Int32Array([1, SOL_SOCKET, SO_REUSEADDR, 4, 0]));
-    const socket = await accept(server);
-    expect(reuses(socket)).toBe(false);
-    socket.destroy();
+    }).listen(bound);
+    await Promise.all(early.map((client) => once(client.resume(), 'close')));
+    const later = net.connect(port, '127.0.0.1');
+    await once(later.resume(), 'close');
+    expect(accepted).toEqual([true, true, false]);
     await closed(server);
   });
 });

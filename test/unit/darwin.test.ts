@@ -24,7 +24,7 @@ vi.mock('../../lib/addon.ts', async () => {
     ...{ IPPROTO_IPV6: 41, IPV6_V6ONLY: 27, EADDRINUSE, EAFNOSUPPORT },
   };
   const { play } = await import('../fixtures/plan-player.ts');
-  const status = new Int32Array(8);
+  const status = new Int32Array(7);
   let handles = 100;
   const addon: Partial<Addon> = {
     constants,
@@ -55,7 +55,8 @@ vi.mock('../../lib/addon.ts', async () => {
     localPort: () => 3000,
     sockets: () => ({ error: played.listError, ownersError: 0, sockets: [...played.listed] as SocketRow[] }),
   };
-  return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+  const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
+  return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
 });
 
 const { bind } = await import('../../lib/bind/socket.ts');

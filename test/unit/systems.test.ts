@@ -33,14 +33,14 @@ function steps(policy: Policy | Unsupported): string[][] {
 }
 
 function word(step: Step): string {
-  if (step.do === 'listen' || step.do === 'read') return step.do;
+  if (step.do === 'listen') return step.do;
   const role = step.role === 'ours' ? '' : `${step.role} `;
   if (step.do === 'set') return step.options.map(([name, value]) => `${role}${value ? '+' : '-'}${name}`).join(' ');
   return step.do === 'bind' ? `${role}${step.address ?? 'bind'}` : `${role}${step.do}`;
 }
 
 const outcomes = (policy: Policy | Unsupported) => (policy as Policy).attempts.map(({ outcome }) => outcome);
-const SERVE = ['listen', '+SO_REUSEADDR', 'read'];
+const SERVE = ['listen', '+SO_REUSEADDR'];
 const OVER = ['-SO_REUSEPORT +SO_REUSEADDR', 'bind', ...SERVE];
 
 describe('linux', () => {
@@ -91,7 +91,7 @@ describe('linux', () => {
     const third = ['third open', 'third +SO_REUSEPORT third +IP_FREEBIND', 'third 192.0.2.1', 'third close'];
     expect(kept).toEqual([
       ...['guard open', '', 'guard 0.0.0.0', 'guard +SO_REUSEPORT', '-SO_REUSEADDR +SO_REUSEPORT', 'bind', 'listen'],
-      ...[...third, 'guard -SO_REUSEPORT', '-SO_REUSEPORT', '+SO_REUSEADDR', 'read'],
+      ...[...third, 'guard -SO_REUSEPORT', '-SO_REUSEPORT', '+SO_REUSEADDR'],
     ]);
     expect(over.slice(0, 4)).toEqual(['guard open', 'guard +SO_REUSEADDR', 'guard 0.0.0.0', 'guard -SO_REUSEADDR']);
     expect(policy({ ...specific4, guard: true })).toMatchObject({ exclusivity: 'full' });

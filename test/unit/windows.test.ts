@@ -33,7 +33,7 @@ vi.mock('../../lib/addon.ts', async () => {
     },
     ...{ SO_EXCLUSIVEADDRUSE: -5, SO_REUSEADDR: 4, EADDRINUSE: 10048, EAFNOSUPPORT: 10047 },
   };
-  const status = new Int32Array(8);
+  const status = new Int32Array(7);
   let handles = 100;
   const addon: Partial<Addon> = {
     constants,
@@ -66,7 +66,8 @@ vi.mock('../../lib/addon.ts', async () => {
       sockets: played.listeners.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }) as SocketRow),
     }),
   };
-  return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+  const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
+  return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
 });
 
 const { bind } = await import('../../lib/bind/socket.ts');
