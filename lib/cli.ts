@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: finds the command, and turns what goes wrong into a message and an exit code.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, EXIT, UsageError } from './cli/command.ts';
 import { inspect } from './cli/inspect.ts';
 import { matrix } from './cli/matrix.ts';
@@ -24,7 +25,7 @@ function help(command: Command | undefined): string {
 }
 
 function version(): string {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const manifest = readFileSync(join(__dirname, '../package.json'), 'utf8');
   return `${JSON.parse(manifest).version}\n`;
 }
 

@@ -9,7 +9,8 @@ export type { BindOptions, ListenOptions, WaitOptions } from './options.ts';
 export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export type { BindOutcome, Leftovers, Protocol, Sharing } from './policy/policy.ts';
 export { type AnySocket, getOption, getRawOption, setOption, setRawOption } from './raw-options.ts';
-export { constants, isSupported } from './socket-options/support.ts';
+export { constants } from './socket-options/constants.ts';
+export { isSupported } from './socket-options/support.ts';
 export type {
   ConstantName,
   GettableName,

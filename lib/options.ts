@@ -76,6 +76,20 @@ export interface BindRequest {
   readonly acceptPartial: boolean;
 }
 
+/** What an exclusive TCP listener on every address is. */
+export const DEFAULTS: BindRequest = {
+  port: 0,
+  host: undefined,
+  ipv6Only: false,
+  backlog: undefined,
+  protocol: 'tcp',
+  sharing: 'exclusive',
+  leftovers: 'reuse',
+  reserve: false,
+  socketOptions: undefined,
+  acceptPartial: false,
+};
+
 const KNOWN = new Set<string>([
   'port',
   'host',

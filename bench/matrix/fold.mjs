@@ -1,5 +1,5 @@
 // A matrix in a few kilobytes: a row for each first socket, a letter for each second, and a legend of what they mean.
-import { KEYS } from '../../dist/matrix.js';
+import { KEYS } from '../../dist/matrix.cjs';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 

@@ -1,7 +1,7 @@
 // Makes docs/bind-semantics.md and its pictures from the matrices in bench/results/ and the rules; --check only compares.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { agrees, inWords, STATES } from '../../dist/matrix.js';
+import { agrees, inWords, STATES } from '../../dist/matrix.cjs';
 import { table } from '../report-table.mjs';
 import { compare, WITHOUT_IPV6 } from './fold.mjs';
 import { heatMap } from './heat-map.mjs';

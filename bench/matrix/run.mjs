@@ -7,7 +7,7 @@ import { compare, fold, WITHOUT_IPV6 } from './fold.mjs';
 import { writePage } from './page.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-const command = [process.execPath, path('../../dist/cli.js'), 'matrix', '--json'];
+const command = [process.execPath, path('../../dist/cli.cjs'), 'matrix', '--json'];
 
 const isLinux = process.platform === 'linux';
 const isRoot = process.getuid?.() === 0;

@@ -8,7 +8,7 @@ import {
   predict,
   SHARINGS,
   secondSockets,
-} from '../../dist/matrix.js';
+} from '../../dist/matrix.cjs';
 import { unfold } from './fold.mjs';
 
 const folder = new URL('../results/', import.meta.url);

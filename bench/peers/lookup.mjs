@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import find from 'find-process';
 import { portToPid } from 'pid-port';
-import { inspectPort, inspectPortSync } from '../../dist/index.js';
+import { inspectPort, inspectPortSync } from '../../dist/index.mjs';
 import { startFloor } from '../floor.mjs';
 import { inTurn, sideBySide, synchronous, timed } from '../measure.mjs';
 import { refused, refusedToNode } from '../refusals.mjs';

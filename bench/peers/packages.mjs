@@ -4,7 +4,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 // Each is loaded only when it is asked, so that none is blamed for what another one did to the process.
-const exactbind = () => import('../../dist/index.js');
+const exactbind = () => import('../../dist/index.mjs');
 
 /** "Can a plain server.listen(port) have the port now?": true, false, or null if the package says that it cannot tell. */
 export const CHECKERS = {

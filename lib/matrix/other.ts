@@ -1,6 +1,6 @@
 // Another process that holds sockets of the matrix, as the measuring process sees it.
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Tried, Wish } from './party.ts';
 import type { Become, Command } from './process.ts';
 
@@ -17,7 +17,7 @@ export class OtherProcess {
 
   constructor() {
     // The flags of this process (a debugger's port, a test runner's) are not meant for that one.
-    this.#child = fork(fileURLToPath(new URL('matrix-process.js', import.meta.url)), { execArgv: [] });
+    this.#child = fork(join(__dirname, 'matrix-process.cjs'), { execArgv: [] });
     // What could not be started never exits.
     this.#exited = new Promise((done) => this.#child.once('exit', done).once('error', done));
     this.#child.on('message', (answer: object) => this.#waiting.shift()?.resolve(answer));

@@ -7,7 +7,7 @@ const played = vi.hoisted(() => ({ options: {} as childProcess.ForkOptions }));
 
 vi.mock('node:child_process', async (original) => {
   const real = await original<typeof childProcess>();
-  const compiled = new URL('../../dist/matrix-process.js', import.meta.url);
+  const compiled = new URL('../../dist/matrix-process.cjs', import.meta.url);
   const fork = (_: string, options: childProcess.ForkOptions) =>
     real.fork(fileURLToPath(compiled), { ...options, ...played.options });
   return { ...real, fork };

@@ -61,7 +61,7 @@ describe('the package', () => {
       expect(paths).toEqual(expect.arrayContaining([...all, ...linux, ...darwin, ...windows]));
     }
     expect(paths).toEqual(
-      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/register.cjs', 'dist/cli.js', 'binding.gyp']),
+      expect.arrayContaining(['dist/index.mjs', 'dist/index.d.ts', 'dist/register.cjs', 'dist/cli.cjs', 'binding.gyp']),
     );
     const unexpected = paths.filter(
       (path) =>
