@@ -100,9 +100,12 @@ export interface Addon {
 /** The system calls that `status` can name, by their number in native/plan.h. */
 export const STEPS = ['', 'socket', 'setsockopt', 'bind', 'listen'] as const;
 
-// A bundle has this code where it was put, and the binaries beside it; the package has them one folder up.
-const FOLDERS = [join(__dirname, '..'), __dirname] as const;
-const [ROOT] = FOLDERS;
+const ROOT = join(__dirname, '..');
+
+// The variable is node-gyp-build's, for programs that keep the binaries elsewhere. A bundle has this code where it was
+// put, and the binaries beside it.
+const { EXACTBIND_PREBUILD: elsewhere } = process.env;
+const FOLDERS: readonly string[] = elsewhere ? [elsewhere] : [ROOT, __dirname];
 
 interface ErrorWithCode extends Error {
   code?: string;
@@ -125,8 +128,8 @@ function open(file: string): Addon {
 
 /** Loads nothing from outside the package, which the permission model would refuse. */
 function load(): Addon {
-  const local = join(ROOT, 'build', 'Release', 'exactbind.node');
-  // Whoever has compiled one wants it. The variable is node-gyp-build's.
+  const local = join(FOLDERS[0] as string, 'build', 'Release', 'exactbind.node');
+  // Whoever has compiled one wants it. This variable too is node-gyp-build's.
   const files = process.env['PREBUILDS_ONLY'] === undefined && existsSync(local) ? [local] : candidates();
   const refusals: ErrorWithCode[] = [];
   for (const file of files) {

@@ -56,16 +56,18 @@ async function makeCore(output) {
   const plugin = splitting({ root, file: 'index', holderOf, own, wanted: new Map(), outside: new Map() });
   const more = `export * from '${join(root, 'lib/index.ts')}';`;
   // Whoever lists the names of the package does not see what the other files take.
-  const outro = `const $ = exports.modules; delete exports.modules; Object.defineProperty(exports, ${INTERNALS}, { value: $ });`;
+  const intro = 'let $modules;';
+  const outro = `Object.defineProperty(exports, ${INTERNALS}, { value: $modules });`;
   const files = await bundle({
     input: { index: ENTRY },
-    code: entryOf(root, [...taken.get('index')], more),
+    code: entryOf(root, [...taken.get('index')], '$modules', more),
     plugins: [plugin],
+    intro,
     outro,
     ...output,
   });
   held.set('index', own);
-  return files.find(({ isEntry }) => isEntry).exports.filter((name) => name !== 'modules');
+  return files.find(({ isEntry }) => isEntry).exports;
 }
 
 async function makeChunk(name, output) {
@@ -73,7 +75,7 @@ async function makeChunk(name, output) {
   const wanted = new Map();
   const plugin = splitting({ root, file: name, holderOf, own, wanted, outside: new Map() });
   const input = { [name]: ENTRY };
-  await bundle({ input, code: entryOf(root, [...taken.get(name)]), plugins: [plugin], ...output });
+  await bundle({ input, code: entryOf(root, [...taken.get(name)], 'export const modules'), plugins: [plugin], ...output });
   held.set(name, own);
   note(wanted);
 }
@@ -83,7 +85,7 @@ async function makeProgram(name, output) {
   const wanted = new Map();
   const others = Object.entries(PROGRAMS).flatMap(([other, input]) => (other === name ? [] : Object.entries(input)));
   const outside = new Map(others.map(([file, module]) => [module, `./${file}.cjs`]));
-  outside.set('lib/index.ts', './index.mjs');
+  outside.set('lib/index.ts', './index.cjs');
   const plugin = splitting({ root, file: name, holderOf, own: new Set(), wanted, outside });
   const input = Object.fromEntries(Object.entries(PROGRAMS[name]).map(([file, module]) => [file, join(root, module)]));
   const files = await bundle({ input, plugins: [plugin], chunkFileNames: `${name}-[name].cjs`, ...output });
