@@ -112,10 +112,10 @@ interface ErrorWithCode extends Error {
 }
 
 /** The binaries of a release for this machine. Which libc a Linux has, nothing tells as soon as its loader does. */
-function candidates(): string[] {
+function candidates(folders: readonly string[]): string[] {
   const { platform, arch } = process;
   const endings = platform === 'linux' ? ['.glibc.node', '.musl.node'] : ['.node'];
-  return FOLDERS.flatMap((folder) =>
+  return folders.flatMap((folder) =>
     endings.map((ending) => join(folder, 'prebuilds', `${platform}-${arch}`, `exactbind${ending}`)),
   );
 }
@@ -130,7 +130,7 @@ function open(file: string): Addon {
 function load(): Addon {
   const local = join(FOLDERS[0] as string, 'build', 'Release', 'exactbind.node');
   // Whoever has compiled one wants it. This variable too is node-gyp-build's.
-  const files = process.env['PREBUILDS_ONLY'] === undefined && existsSync(local) ? [local] : candidates();
+  const files = process.env['PREBUILDS_ONLY'] === undefined && existsSync(local) ? [local] : candidates(FOLDERS);
   const refusals: ErrorWithCode[] = [];
   for (const file of files) {
     try {
@@ -146,7 +146,7 @@ function load(): Addon {
     // It knows other names of a binary, and other places of a build.
     return require('node-gyp-build')(ROOT) as Addon;
   } catch (error) {
-    throw missing([...refusals, error as Error], [local, ...candidates()]);
+    throw missing([...refusals, error as Error], [local, ...candidates(isInPackage() ? FOLDERS.slice(0, 1) : FOLDERS)]);
   }
 }
 
@@ -167,17 +167,24 @@ function libcOf(): string {
   return ` (${glibc === undefined ? 'musl' : `glibc ${glibc}`})`;
 }
 
+const command = join(ROOT, 'dist', 'cli.cjs');
+
+function isInPackage(): boolean {
+  return existsSync(command);
+}
+
 // The path of this very copy: npx would fetch and compile another one where the package is no direct dependency.
 function advice(): string {
-  const command = join(ROOT, 'dist', 'cli.cjs');
-  if (existsSync(command)) return `Compile one: node ${/\s/.test(command) ? `"${command}"` : command} build`;
+  if (isInPackage()) return `Compile one: node ${/\s/.test(command) ? `"${command}"` : command} build`;
   return `This copy is in a bundle: put the package's folder prebuilds/ into ${__dirname}`;
 }
 
 function missing(causes: readonly Error[], looked: readonly string[]): Error {
   const { platform, arch } = process;
-  const found = causes.slice(0, -1).map(({ message }) => message.replace(/\n[^]*/, ''));
-  const why = found.filter((message) => !/cannot open shared object file|no such file|could not be found/i.test(message));
+  const found = causes.slice(0, -1).map(({ message }) => message.split('\n')[0] ?? '');
+  const why = found.filter(
+    (message) => !/cannot open shared object file|no such file|could not be found/i.test(message),
+  );
   const message =
     `exactbind has no binary that loads on ${platform} ${arch}${libcOf()}: looked for ${looked.join(', ')}` +
     `${why.length > 0 ? ` (${why.join('; ')})` : ''}. ${advice()}`;

@@ -61,6 +61,7 @@ export class BoundSocket {
 
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: of a class that is derived from this one, it is that class.
     if (this !== BoundSocket) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === 'object' && value !== null && BRAND in value;
   }

@@ -2,12 +2,13 @@
 // The command line: finds the command, and turns what goes wrong into a message and an exit code.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildCommand } from './cli/build.ts';
 import { type Command, EXIT, UsageError } from './cli/command.ts';
 import { inspect } from './cli/inspect.ts';
 import { matrix } from './cli/matrix.ts';
 import { who } from './cli/who.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { inspect, who, matrix };
+const COMMANDS: Readonly<Record<string, Command>> = { inspect, who, matrix, build: buildCommand };
 const HELP: readonly string[] = ['--help', '-h'];
 
 // An unset NO_COLOR and an empty one are the same (no-color.org); Node 20 and 22 tell them apart.

@@ -1,7 +1,5 @@
 // Makes dist/ of lib/: CommonJS in few files, of which only the core is loaded at once, thin ES modules over it, and types.
-import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -29,7 +27,14 @@ async function bundle({ input, code, plugins, external = [/^node:/, 'node-gyp-bu
     load: (id) => (id === entry ? code : null),
   };
   const build = await rolldown({ cwd: root, platform: 'node', external, input, plugins: [virtual, ...plugins] });
-  const options = { format: 'cjs', esModule: false, generatedCode: { symbols: false }, minify: MINIFY, comments: false, entryFileNames: '[name].cjs' };
+  const options = {
+    format: 'cjs',
+    esModule: false,
+    generatedCode: { symbols: false },
+    minify: MINIFY,
+    comments: false,
+    entryFileNames: '[name].cjs',
+  };
   const { output: files } = await build[output.dir === undefined ? 'generate' : 'write']({ ...options, ...output });
   await build.close();
   return files;
@@ -75,7 +80,12 @@ async function makeChunk(name, output) {
   const wanted = new Map();
   const plugin = splitting({ root, file: name, holderOf, own, wanted, outside: new Map() });
   const input = { [name]: ENTRY };
-  await bundle({ input, code: entryOf(root, [...taken.get(name)], 'export const modules'), plugins: [plugin], ...output });
+  await bundle({
+    input,
+    code: entryOf(root, [...taken.get(name)], 'export const modules'),
+    plugins: [plugin],
+    ...output,
+  });
   held.set(name, own);
   note(wanted);
 }
@@ -131,7 +141,12 @@ write('bundled.mjs', `export { ${names.join(', ')} } from './index.cjs';`);
 write('register.cjs', `require('./index.cjs')[${INTERNALS}]['lib/adopt/hook.ts'].installHook();`);
 write('index.d.mts', "export * from './index.cjs';");
 write('register.d.cts', 'export {};');
-write('THIRD-PARTY-LICENSES.txt', licences(inPrograms).join(`\n${'-'.repeat(80)}\n\n`).trimEnd());
+write(
+  'THIRD-PARTY-LICENSES.txt',
+  licences(inPrograms)
+    .join(`\n${'-'.repeat(80)}\n\n`)
+    .trimEnd(),
+);
 chmodSync(join(next, 'cli.cjs'), 0o755);
 
 rmSync(dist, { recursive: true, force: true });

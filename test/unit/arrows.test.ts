@@ -97,6 +97,7 @@ describe('native/', () => {
       darwin: /^native\/(posix|darwin)\//,
       windows: /^native\/windows\//,
       prebuilt: /^native\/prebuilt\//,
+      prebuiltGlibc: /^native\/prebuilt\//,
       prebuiltWindows: /^native\/prebuilt\//,
     };
     for (const [name, list] of Object.entries(lists)) {
