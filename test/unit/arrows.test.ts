@@ -45,6 +45,7 @@ const ARROWS: Record<string, string[]> = {
   'system.h': ['constants-fallback.h'],
   'constants-fallback.h': [],
   'library.cpp': [],
+  'glibc.cpp': [],
   // What CMake writes.
   'node-api.cpp': ['node-api-names.h'],
 };
