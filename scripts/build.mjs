@@ -138,6 +138,7 @@ write(
   `export const { ${names.join(', ')} } = createRequire(import.meta.url)('./index.cjs');`,
 );
 write('bundled.mjs', `export { ${names.join(', ')} } from './index.cjs';`);
+// For --require, because on Node 20 a cluster worker loses messages that arrive while an --import is being loaded.
 write('register.cjs', `require('./index.cjs')[${INTERNALS}]['lib/adopt/hook.ts'].installHook();`);
 write('index.d.mts', "export * from './index.cjs';");
 write('register.d.cts', 'export {};');
