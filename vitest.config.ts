@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 // Tests use what is published: the compiled package, under its own name.
 const alias = {
   'exactbind/register': fileURLToPath(new URL('dist/register.cjs', import.meta.url)),
-  exactbind: fileURLToPath(new URL('dist/index.js', import.meta.url)),
+  exactbind: fileURLToPath(new URL('dist/index.mjs', import.meta.url)),
 };
 
 // A state that will come may come late on a busy machine.

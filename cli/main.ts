@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // The command line: puts the commands together, and turns what goes wrong into a message and an exit code.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { build } from './build.ts';
 import { EXIT } from './exit.ts';
 import { inspect } from './inspect.ts';
 import { matrix, matrixParty } from './matrix.ts';
@@ -10,13 +12,13 @@ import { who } from './who.ts';
 // An unset NO_COLOR and an empty one are the same (no-color.org); Node 20 and 22 tell them apart.
 if (process.env.NO_COLOR === '') delete process.env.NO_COLOR;
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
 
 const program = new Command('exactbind')
   .description('Shows who holds a port, why, and until when.')
   .version(version, '-v, --version');
 
-for (const command of [inspect, who, matrix]) program.addCommand(command);
+for (const command of [inspect, who, matrix, build]) program.addCommand(command);
 program.addCommand(matrixParty, { hidden: true });
 for (const command of [program, ...program.commands]) {
   const name = command === program ? 'exactbind' : `exactbind ${command.name()}`;

@@ -1,6 +1,6 @@
 // Loads the native addon and says in types what it offers.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** A socket as the operating system numbers it: a file descriptor, or a SOCKET on Windows. */
 export type Handle = number;
@@ -111,29 +111,95 @@ export const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guar
 /** The system calls that `status` can name, by their number in native/plan.h. */
 export const STEPS = ['', 'socket', 'setsockopt', 'bind', 'listen'] as const;
 
+const ROOT = join(__dirname, '..');
+
+// The variable is node-gyp-build's, for programs that keep the binaries elsewhere. A bundle has this code where it was
+// put, and the binaries beside it.
+const { EXACTBIND_PREBUILD: elsewhere } = process.env;
+const FOLDERS: readonly string[] = elsewhere ? [elsewhere] : [ROOT, __dirname];
+
+interface ErrorWithCode extends Error {
+  code?: string;
+}
+
+/** The binaries of a release for this machine. Which libc a Linux has, nothing tells as soon as its loader does. */
+function candidates(folders: readonly string[]): string[] {
+  const { platform, arch } = process;
+  const endings = platform === 'linux' ? ['.glibc.node', '.musl.node'] : ['.node'];
+  return folders.flatMap((folder) =>
+    endings.map((ending) => join(folder, 'prebuilds', `${platform}-${arch}`, `exactbind${ending}`)),
+  );
+}
+
+function open(file: string): Addon {
+  const module = { exports: {} };
+  process.dlopen(module, file);
+  return module.exports as Addon;
+}
+
+/** Loads nothing from outside the package, which the permission model would refuse. */
 function load(): Addon {
-  const require = createRequire(import.meta.url);
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  try {
-    return require('node-gyp-build')(root) as Addon;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw cause;
-    const { glibcVersionRuntime: glibc } = (
-      process.report?.getReport() as { header?: { glibcVersionRuntime?: string } }
-    )?.header ?? { glibcVersionRuntime: undefined };
-    const isLinux = process.platform === 'linux';
-    const libc = isLinux ? ` (${glibc ? `glibc ${glibc}` : 'musl'})` : '';
-    const file = `${process.platform}-${process.arch}/exactbind.${isLinux ? `${glibc ? 'glibc' : 'musl'}.` : ''}node`;
-    throw Object.assign(
-      new Error(
-        `exactbind has no binary that loads on ${process.platform} ${process.arch}${libc}: looked for ` +
-          `${root}build/Release/exactbind.node and ${root}prebuilds/${file}. ` +
-          'Install a C++17 compiler and Python 3, then run "npm rebuild exactbind".',
-        { cause },
-      ),
-      { code: 'ERR_EXACTBIND_NO_BINARY' },
-    );
+  const local = join(FOLDERS[0] as string, 'build', 'Release', 'exactbind.node');
+  // Whoever has compiled one wants it. This variable too is node-gyp-build's.
+  const files = process.env['PREBUILDS_ONLY'] === undefined && existsSync(local) ? [local] : candidates(FOLDERS);
+  const refusals: ErrorWithCode[] = [];
+  for (const file of files) {
+    try {
+      return open(file);
+    } catch (error) {
+      refusals.push(error as ErrorWithCode);
+      if ((error as ErrorWithCode).code === 'ERR_DLOPEN_DISABLED') break;
+    }
   }
+  const [first] = refusals;
+  if (first?.code === 'ERR_DLOPEN_DISABLED') throw disabled(first);
+  try {
+    // It knows other names of a binary, and other places of a build.
+    return require('node-gyp-build')(ROOT) as Addon;
+  } catch (error) {
+    throw missing([...refusals, error as Error], [local, ...candidates(isInPackage() ? FOLDERS.slice(0, 1) : FOLDERS)]);
+  }
+}
+
+function disabled(cause: ErrorWithCode): Error {
+  const message = 'exactbind is a native addon, and this process may load none: --permission needs --allow-addons';
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_DLOPEN_DISABLED' });
+}
+
+function libcOf(): string {
+  const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined;
+  if (process.platform !== 'linux' || report === undefined) return '';
+  const { excludeNetwork = false } = report;
+  // With it, the report asks for the names of all addresses.
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  report.excludeNetwork = excludeNetwork;
+  const glibc = header?.glibcVersionRuntime;
+  return ` (${glibc === undefined ? 'musl' : `glibc ${glibc}`})`;
+}
+
+const command = join(ROOT, 'dist', 'cli.cjs');
+
+function isInPackage(): boolean {
+  return existsSync(command);
+}
+
+// The path of this very copy: npx would fetch and compile another one where the package is no direct dependency.
+function advice(): string {
+  if (isInPackage()) return `Compile one: node ${/\s/.test(command) ? `"${command}"` : command} build`;
+  return `This copy is in a bundle: put the package's folder prebuilds/ into ${__dirname}`;
+}
+
+function missing(causes: readonly Error[], looked: readonly string[]): Error {
+  const { platform, arch } = process;
+  const found = causes.slice(0, -1).map(({ message }) => message.split('\n')[0] ?? '');
+  const why = found.filter(
+    (message) => !/cannot open shared object file|no such file|could not be found/i.test(message),
+  );
+  const message =
+    `exactbind has no binary that loads on ${platform} ${arch}${libcOf()}: looked for ${looked.join(', ')}` +
+    `${why.length > 0 ? ` (${why.join('; ')})` : ''}. ${advice()}`;
+  return Object.assign(new Error(message, { cause: causes.at(-1) }), { code: 'ERR_EXACTBIND_NO_BINARY' });
 }
 
 export const addon: Addon = load();

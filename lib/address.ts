@@ -30,6 +30,16 @@ export function endpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** The bytes of a literal without a zone: 4 of IPv4, 16 of IPv6. */
+export function addressBytes(literal: string): number[] {
+  if (!literal.includes(':')) return literal.split('.').map(Number);
+  const [head = '', tail] = literal.split('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const [left, right] = [groups(head), groups(tail ?? '')];
+  const zeros = new Array<number>(8 - left.length - right.length).fill(0);
+  return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff]);
+}
+
 /** Whether it is the unspecified address, 0.0.0.0 or ::. */
 export function isAny(address: string): boolean {
   return address === '::' || address === '0.0.0.0';

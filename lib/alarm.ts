@@ -1,5 +1,5 @@
 // What ends the sleep of whoever waits for a port: the kernel where it tells, a clock, an AbortSignal.
-import { addAbortListener } from 'node:events';
+import { onAbort } from './abort.ts';
 import { addon } from './addon.ts';
 import { typeNumber } from './numbers.ts';
 import type { Protocol } from './systems/system.ts';
@@ -39,8 +39,7 @@ export class Alarm {
       if (!this.#isTold && pid !== undefined) this.#isStoppable(addon.watchProcess(pid, ring));
     }
     if (signal === undefined) return;
-    const listener = addAbortListener(signal, ring);
-    this.#stops.push(() => listener[Symbol.dispose]());
+    this.#stops.push(onAbort(signal, ring));
   }
 
   /**

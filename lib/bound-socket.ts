@@ -1,6 +1,6 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
 import { addon, type Handle, type LocalAddress } from './addon.ts';
-import { type TcpHandle, tcpClass, type UdpHandle } from './adopt/handle-classes.ts';
+import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import { DEFAULT_BACKLOG } from './bind/plan.ts';
@@ -13,6 +13,9 @@ import { system } from './platform.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 import type { BindOutcome } from './systems/system.ts';
+
+// Of every copy of this class: Jest gives each test file one, and a tree of packages may hold two.
+const BRAND: unique symbol = Symbol.for('exactbind.BoundSocket') as never;
 
 const warned = new Set<string>();
 
@@ -48,6 +51,21 @@ export class BoundSocket {
   /** `'partial'` where the system leaves a hole, which `caveat` describes. */
   readonly exclusivity: 'full' | 'partial';
   readonly caveat: string | undefined;
+
+  /** Closes a socket that was never adopted; otherwise does nothing. Absent where the runtime has no such symbol. */
+  declare readonly [Symbol.dispose]: () => void;
+
+  /** @internal */
+  get [BRAND](): true {
+    return true;
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: of a class that is derived from this one, it is that class.
+    if (this !== BoundSocket) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
 
   readonly #request: BindRequest;
   readonly #bound: Bound;
@@ -136,8 +154,11 @@ export class BoundSocket {
     if (guard !== undefined) addon.close(guard);
   }
 
-  /** Closes a socket that was never adopted; otherwise does nothing. */
-  [Symbol.dispose](): void {
+  /**
+   * What Symbol.dispose names, where there is such a symbol.
+   * @internal
+   */
+  discard(): void {
     if (this.#isOurs) this.close();
   }
 
@@ -184,7 +205,7 @@ export class BoundSocket {
    * @internal
    */
   get port(): undefined {
-    tcpClass();
+    requireTcp();
     return undefined;
   }
 
@@ -243,4 +264,15 @@ export class BoundSocket {
     const request = { ...this.#request, port };
     throw refusedError({ request, place, refusal: lastRefusal(request, place, port) });
   }
+}
+
+// The contexts of Node 20 (Jest, vitest's vm pools) have no such symbol, and would name a method 'undefined'.
+if (Symbol.dispose !== undefined) {
+  const disposable = {
+    [Symbol.dispose](this: BoundSocket): void {
+      this.discard();
+    },
+  };
+  const value = disposable[Symbol.dispose];
+  Object.defineProperty(BoundSocket.prototype, Symbol.dispose, { value, configurable: true, writable: true });
 }

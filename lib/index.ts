@@ -8,7 +8,8 @@ export type { Bindable, Holder, InspectOptions, PortReport, Verdict } from './in
 export { listen } from './listen.ts';
 export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export { type AnySocket, getOption, getRawOption, setOption, setRawOption } from './raw-options.ts';
-export { constants, isSupported } from './socket-options/support.ts';
+export { constants } from './socket-options/constants.ts';
+export { isSupported } from './socket-options/support.ts';
 export type {
   ConstantName,
   GettableName,

@@ -1,7 +1,7 @@
 // listen(): resolves the name, binds exactly, hands the socket to the server and waits for 'listening'.
-import { addAbortListener } from 'node:events';
 import net, { type AddressInfo, type Server } from 'node:net';
-import { tcpClass } from './adopt/handle-classes.ts';
+import { onAbort } from './abort.ts';
+import { requireTcp } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
 import {
   type BindOptions,
@@ -72,7 +72,7 @@ export async function listen(
   ...rest: unknown[]
 ): Promise<AddressInfo> {
   // First: where it has none, an http server need not be a net.Server either.
-  tcpClass();
+  requireTcp();
   if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
   const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
@@ -86,7 +86,7 @@ export async function listen(
     if (signal?.aborted) throw aborted(signal.reason);
     await adopt(server, bound, signal);
   } catch (error) {
-    if (bound !== options) bound[Symbol.dispose]();
+    if (bound !== options) bound.discard();
     throw error;
   }
   const address = server.address();
@@ -152,7 +152,9 @@ function adopt(server: Server, bound: BoundSocket, signal: AbortSignal | undefin
     }
     // Node ignores a signal where it is given a handle.
     if (signal === undefined) return;
-    const listener = addAbortListener(signal, () => server.close());
-    server.once('close', () => listener[Symbol.dispose]());
+    server.once(
+      'close',
+      onAbort(signal, () => server.close()),
+    );
   });
 }

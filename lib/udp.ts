@@ -1,7 +1,7 @@
 // bindUdp(): binds a dgram.Socket exactly.
 import type { Socket } from 'node:dgram';
-import { addAbortListener } from 'node:events';
 import { type AddressInfo, isIP } from 'node:net';
+import { onAbort } from './abort.ts';
 import { dgramState } from './adopt/handle-classes.ts';
 import { isName, type ListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
@@ -39,7 +39,7 @@ export async function bindUdp(
     if (bound === options) checkFamily(socket, bound.address().address);
     hand(socket, bound);
   } catch (error) {
-    if (bound !== options) bound[Symbol.dispose]();
+    if (bound !== options) bound.discard();
     throw error;
   }
   if (signal !== undefined) obey(socket, signal);
@@ -63,7 +63,7 @@ function obey(socket: Socket, signal: AbortSignal): void {
     socket.close();
     throw aborted(signal.reason);
   }
-  const listener = addAbortListener(signal, () => {
+  const stop = onAbort(signal, () => {
     try {
       socket.close();
     } catch (error) {
@@ -71,7 +71,7 @@ function obey(socket: Socket, signal: AbortSignal): void {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
     }
   });
-  socket.once('close', () => listener[Symbol.dispose]());
+  socket.once('close', stop);
 }
 
 async function open(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {

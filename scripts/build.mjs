@@ -1,61 +1,154 @@
-// Compiles lib/ to dist/: declarations file by file, and the code as few modules, because each one costs at import.
-import { spawnSync } from 'node:child_process';
+// Makes dist/ of lib/: CommonJS in few files, of which only the core is loaded at once, thin ES modules over it, and types.
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { CHUNKS, PROGRAMS, SHARED } from './build/chunks.mjs';
+import { entryOf, INTERNALS, splitting } from './build/split.mjs';
+import { rollUp } from './build/types.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const tsc = createRequire(import.meta.url)
-  .resolve('typescript/package.json')
-  .replace('package.json', 'bin/tsc');
 
 // What is there stays whole until all of it can be replaced.
-const dist = `${root}dist`;
-const next = `${root}dist.next`;
+const dist = join(root, 'dist');
+const next = join(root, 'dist.next');
 
-/**
- * @param {import('rolldown').InputOptions} options
- * @param {import('rolldown').OutputOptions} output
- */
-async function bundle(options, output) {
-  const build = await rolldown({ cwd: root, platform: 'node', ...options });
-  const { output: written } = await build.write({ dir: next, comments: false, ...output });
+const ENTRY = 'virtual-entry.ts';
+
+// The names are those that stack traces and util.inspect() show.
+const MINIFY = { compress: true, mangle: { keepNames: true }, codegen: true };
+
+/** Bundles entries that are files, by name, or one of the given code; returns what it wrote. */
+async function bundle({ input, code, plugins, external = [/^node:/, 'node-gyp-build'], ...output }) {
+  const entry = join(root, ENTRY);
+  const virtual = {
+    name: 'entry',
+    resolveId: (id) => (id === ENTRY ? entry : null),
+    load: (id) => (id === entry ? code : null),
+  };
+  const build = await rolldown({ cwd: root, platform: 'node', external, input, plugins: [virtual, ...plugins] });
+  const options = {
+    format: 'cjs',
+    esModule: false,
+    generatedCode: { symbols: false },
+    minify: MINIFY,
+    comments: false,
+    entryFileNames: '[name].cjs',
+  };
+  const { output: files } = await build[output.dir === undefined ? 'generate' : 'write']({ ...options, ...output });
   await build.close();
-  return written.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
+  return files;
 }
 
-rmSync(next, { recursive: true, force: true });
-const compile = [tsc, '-p', 'tsconfig.build.json', '--outDir', next];
-const { status } = spawnSync(process.execPath, compile, { cwd: root, stdio: 'inherit' });
-if (status !== 0) process.exit(status ?? 1);
+const chunkOf = new Map(Object.entries(CHUNKS).flatMap(([chunk, modules]) => modules.map((one) => [one, chunk])));
+// By the name of the file: the modules that it holds, and those of them that other files take.
+const held = new Map();
+const taken = new Map([
+  ['index', new Set(['lib/adopt/hook.ts', ...SHARED])],
+  ...Object.entries(CHUNKS).map(([chunk, own]) => [chunk, new Set(own)]),
+]);
 
-await bundle(
-  { input: { index: 'lib/index.ts', door: 'lib/door.ts', hook: 'lib/adopt/hook.ts' }, external: [/^node:/] },
-  { format: 'esm', chunkFileNames: 'core.js' },
+function holderOf(module) {
+  if (chunkOf.has(module)) return chunkOf.get(module);
+  for (const [file, modules] of held) if (modules.has(module)) return file;
+  return undefined;
+}
+
+// The core is what the public names and the hook need and no chunk holds, so it is found first; then the chunks, which
+// take of it; then the programs, which take of all.
+async function makeCore(output) {
+  const own = new Set();
+  const plugin = splitting({ root, file: 'index', holderOf, own, wanted: new Map(), outside: new Map() });
+  const more = `export * from '${join(root, 'lib/index.ts')}';`;
+  // Whoever lists the names of the package does not see what the other files take.
+  const intro = 'let $modules;';
+  const outro = `Object.defineProperty(exports, ${INTERNALS}, { value: $modules });`;
+  const files = await bundle({
+    input: { index: ENTRY },
+    code: entryOf(root, [...taken.get('index')], '$modules', more),
+    plugins: [plugin],
+    intro,
+    outro,
+    ...output,
+  });
+  held.set('index', own);
+  return files.find(({ isEntry }) => isEntry).exports;
+}
+
+async function makeChunk(name, output) {
+  const own = new Set();
+  const wanted = new Map();
+  const plugin = splitting({ root, file: name, holderOf, own, wanted, outside: new Map() });
+  const input = { [name]: ENTRY };
+  await bundle({
+    input,
+    code: entryOf(root, [...taken.get(name)], 'export const modules'),
+    plugins: [plugin],
+    ...output,
+  });
+  held.set(name, own);
+  note(wanted);
+}
+
+/** Returns the paths of what is in it. */
+async function makeProgram(name, output) {
+  const wanted = new Map();
+  const others = Object.entries(PROGRAMS).flatMap(([other, input]) => (other === name ? [] : Object.entries(input)));
+  const outside = new Map(others.map(([file, module]) => [module, `./${file}.cjs`]));
+  outside.set('lib/index.ts', './index.cjs');
+  const plugin = splitting({ root, file: name, holderOf, own: new Set(), wanted, outside });
+  const input = Object.fromEntries(Object.entries(PROGRAMS[name]).map(([file, module]) => [file, join(root, module)]));
+  const files = await bundle({ input, plugins: [plugin], chunkFileNames: `${name}-[name].cjs`, ...output });
+  note(wanted);
+  return files.flatMap(({ moduleIds }) => moduleIds ?? []);
+}
+
+function note(wanted) {
+  for (const [file, modules] of wanted) for (const one of modules) taken.get(file).add(one);
+}
+
+// The progress bar of the command and whatever else is bundled: its licences go with it.
+function licences(modules) {
+  const found = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replaceAll('\\', '/')) ?? []);
+  return [...new Set(found)].sort().map((folder) => {
+    const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+    return `${folder.replace(/^.*\/node_modules\//, '')}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;
+  });
+}
+
+const write = (file, ...lines) => writeFileSync(join(next, file), `${lines.join('\n')}\n`);
+
+rmSync(next, { recursive: true, force: true });
+await rollUp({ root, into: next });
+
+let names = [];
+let inPrograms = [];
+// Without a folder, they only find out who takes what of whom.
+for (const output of [{}, { dir: next }]) {
+  names = await makeCore(output);
+  for (const name of Object.keys(CHUNKS)) await makeChunk(name, output);
+  inPrograms = [];
+  for (const name of Object.keys(PROGRAMS)) inPrograms.push(...(await makeProgram(name, output)));
+}
+
+// createRequire() costs Node less than its search for the names of a CommonJS module; bundlers do not follow it.
+write(
+  'index.mjs',
+  "import { createRequire } from 'node:module';",
+  `export const { ${names.join(', ')} } = createRequire(import.meta.url)('./index.cjs');`,
 );
-// register is CommonJS, and requires the hook as the ES module it is.
-await bundle(
-  { input: { register: 'lib/register.cts' }, external: [/hook\.ts$/] },
-  { format: 'cjs', entryFileNames: 'register.cjs', paths: (id) => (id.endsWith('hook.ts') ? './hook.js' : id) },
+write('bundled.mjs', `export { ${names.join(', ')} } from './index.cjs';`);
+// For --require, because on Node 20 a cluster worker loses messages that arrive while an --import is being loaded.
+write('register.cjs', `require('./index.cjs')[${INTERNALS}]['lib/adopt/hook.ts'].installHook();`);
+write('index.d.mts', "export * from './index.cjs';");
+write('register.d.cts', 'export {};');
+write(
+  'THIRD-PARTY-LICENSES.txt',
+  licences(inPrograms)
+    .join(`\n${'-'.repeat(80)}\n\n`)
+    .trimEnd(),
 );
-// They enter the library by its door, when they have something to ask: without a binary, the command can still say so.
-const inCommand = await bundle(
-  { input: { cli: 'cli/main.ts', matrix: 'matrix/index.ts' }, external: [/^node:/, /lib\/door\.ts$/] },
-  {
-    format: 'esm',
-    paths: (id) => (id.endsWith('lib/door.ts') ? './door.js' : id),
-    chunkFileNames: 'cli-[name].js',
-  },
-);
-// What others wrote is in the command, and so are their licences.
-const packages = [...new Set(inCommand.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []))].sort();
-const licences = packages.map((folder) => {
-  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
-  return `${folder.replace(/^.*\/node_modules\//, '')}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;
-});
-writeFileSync(`${next}/THIRD-PARTY-LICENSES.txt`, licences.join(`\n${'-'.repeat(80)}\n\n`));
-chmodSync(`${next}/cli.js`, 0o755);
+chmodSync(join(next, 'cli.cjs'), 0o755);
 
 rmSync(dist, { recursive: true, force: true });
 renameSync(next, dist);

@@ -80,7 +80,7 @@ const contents = [
     name: 'are the types wrong?',
     run: () =>
       node(installed, [
-        tool('attw', ATTW, '@arethetypeswrong/cli/dist/index.js'),
+        tool('attw', ATTW, '@arethetypeswrong/cli/dist/index.mjs'),
         tarball.path,
         // The package is ESM, and required by the versions of Node that can.
         ...['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm', '--format', 'table-flipped'],

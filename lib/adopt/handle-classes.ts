@@ -23,17 +23,40 @@ export interface UdpHandle extends NodeHandle {
 type TcpClass = new (type: 1) => TcpHandle;
 type UdpClass = new () => UdpHandle;
 
-const noop = (): void => {};
+/** What Node itself makes a server's handle with; `null` where it wants no address. */
+type CreateServerHandle = (
+  address: string | null,
+  port: number | null,
+  addressType: number | null,
+  fd?: number,
+) => TcpHandle | number;
 
-// Connecting makes a socket create its handle at once and call connect(2) in the next tick, which destroy() forestalls:
-// no descriptor, no system call. An address, because a name would make Node compile its pattern of IPv6 addresses,
-// which takes 5 ms. Measured on Node 20.19 to 26.10, with and without --permission.
-function fromSocket(): unknown {
+// As they are while this module loads: a program, or our own hook, may replace them later.
+const { _createServerHandle: createServerHandle } = net as unknown as { _createServerHandle?: CreateServerHandle };
+const { connect } = net.Socket.prototype;
+
+function isHandleClass(found: unknown): found is TcpClass {
+  return typeof found === 'function' && typeof found.prototype?.open === 'function' && 'listen' in found.prototype;
+}
+
+// Connecting makes a socket create its handle at once: an accessor sees it, and ends the rest by throwing.
+function fromConnect(): unknown {
   const socket = new net.Socket();
-  socket.on('error', noop);
-  socket.connect({ host: '127.0.0.1', port: 1 });
-  const found = (socket as unknown as { _handle?: object })._handle?.constructor;
-  socket.destroy();
+  let found: unknown;
+  Object.defineProperty(socket, '_handle', {
+    get: () => null,
+    set(handle: TcpHandle | null) {
+      found = handle?.constructor;
+      handle?.close();
+      throw new Error('not connected');
+    },
+  });
+  try {
+    // An address, because a name would make Node compile its pattern of IPv6 addresses, which takes 5 ms.
+    (connect as (where: object) => unknown).call(socket, { host: '127.0.0.1', port: 1 });
+  } catch {
+    // Its own.
+  }
   return found;
 }
 
@@ -47,15 +70,62 @@ function fromTls(): unknown {
   return found;
 }
 
-function isHandleClass(found: unknown): found is TcpClass {
-  return typeof found === 'function' && typeof found.prototype?.open === 'function' && 'listen' in found.prototype;
+function attempt<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
 }
 
-function findTcp(): TcpClass | undefined {
-  const found = fromSocket();
-  if (isHandleClass(found)) return found;
-  const other = fromTls();
-  return isHandleClass(other) ? other : undefined;
+let tcp: TcpClass | undefined;
+
+// The class is the constructor of a handle that a server has anyway: nobody who watches Node's handles sees another one.
+function firstHandle(socket: number): TcpHandle | undefined {
+  const handle = attempt(() => createServerHandle?.(null, null, null, socket));
+  if (typeof handle !== 'object' || !isHandleClass(handle.constructor)) return undefined;
+  if (handle.fd === socket) {
+    tcp = handle.constructor;
+    return handle;
+  }
+  handle.close();
+  return undefined;
+}
+
+function findClass(): TcpClass {
+  for (const find of [fromConnect, fromTls]) {
+    const found = attempt(find);
+    if (isHandleClass(found)) return found;
+  }
+  throw noHandle('TCP');
+}
+
+/**
+ * Opens a socket in a handle for a server. The negative errno if Node refuses it; the socket is still the caller's then.
+ * @throws Error `ENOTSUP` where the runtime has no such handle
+ */
+export function openInHandle(socket: number): TcpHandle | number {
+  requireTcp();
+  if (tcp === undefined) {
+    // Node finds no kind of descriptor in a SOCKET.
+    const first = process.platform === 'win32' ? undefined : firstHandle(socket);
+    if (first !== undefined) return first;
+    tcp = findClass();
+  }
+  const handle = new tcp(1);
+  const error = handle.open(socket);
+  if (error === 0) return handle;
+  // Node never closes a handle because it was collected.
+  handle.close();
+  return error;
+}
+
+/**
+ * Where there is none, all that needs no adoption still works.
+ * @throws Error `ENOTSUP` where the runtime has no handle that could adopt a socket (Bun)
+ */
+export function requireTcp(): void {
+  if (createServerHandle === undefined) throw noHandle('TCP');
 }
 
 function noHandle(protocol: string): Error {
@@ -64,15 +134,6 @@ function noHandle(protocol: string): Error {
   const runtime = bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
   const message = `this runtime (${runtime}) shows no ${protocol} handle that could adopt a socket`;
   return Object.assign(new Error(message), { code: 'ENOTSUP' });
-}
-
-// Found while loading: a program may patch `connect` later.
-const tcp = findTcp();
-
-/** Where there is none, all that needs no adoption still works. */
-export function tcpClass(): TcpClass {
-  if (tcp === undefined) throw noHandle('TCP');
-  return tcp;
 }
 
 /** What dgram remembers of a socket, under a symbol; the documented names are those of createSocket()'s options. */

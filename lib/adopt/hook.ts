@@ -3,7 +3,7 @@ import net, { type Server } from 'node:net';
 import { addon } from '../addon.ts';
 import { isWithoutIpv6, type Refused } from '../bind/places.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
-import type { BindRequest } from '../bind/request.ts';
+import { DEFAULTS } from '../bind/request.ts';
 import { type Bound, bind } from '../bind/socket.ts';
 import { errnoOf, notSupported } from '../errors.ts';
 import { addReport, reportOn } from '../inspect/refusal.ts';
@@ -53,21 +53,14 @@ function isExact(address: unknown, port: unknown, fd: unknown, flags = 0): port 
 function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
   // It has been checked; net.isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms.
   const family = host.includes(':') ? 6 : 4;
-  const request: BindRequest = {
+  return bind({
+    ...DEFAULTS,
     port,
     host,
     ipv6Only: (flags & IPV6_ONLY) !== 0 && family === 6,
     // Whatever else the program passes, listen() of Node will apply; the socket must not wait for it unlistening.
     backlog: Number(backlog) >= 1 && Number(backlog) < 2 ** 31 ? Number(backlog) : DEFAULT_BACKLOG,
-    protocol: 'tcp',
-    sharing: 'exclusive',
-    leftovers: 'reuse',
-    reserve: false,
-    socketOptions: undefined,
-    guard: false,
-    acceptPartial: false,
-  };
-  return bind(request);
+  });
 }
 
 function exact(
@@ -104,14 +97,28 @@ function handleOf(bound: Bound | Refused): TcpHandle | number {
  */
 function meetError(refused: Refused): () => void {
   const report = reportOn(refused);
+  // Jest gives its tests a copy, and Node looks at its own.
+  const process = globalThis.process.getBuiltinModule('node:process');
   const { nextTick } = process;
   const meet: typeof nextTick = (callback, ...args) => {
     const error = args.find((arg) => (arg as NodeJS.ErrnoException | null)?.code === refused.refusal.code);
-    if (error instanceof Error && report !== undefined) addReport(error, report);
+    // Node's errors are of another realm than a test of Jest's.
+    if (error !== undefined && report !== undefined) addReport(error as Error, report);
     nextTick(callback, ...args);
   };
   Reflect.set(process, 'nextTick', meet);
   return () => Reflect.set(process, 'nextTick', nextTick);
+}
+
+// What a function of ours replaces, for the next copy of this module: Jest loads one for each file of tests.
+const REPLACED = Symbol.for('exactbind.replaced');
+
+function replacing<F extends object>(replacement: F, replaced: F): F {
+  return Object.defineProperty(replacement, REPLACED, { value: replaced });
+}
+
+function original<F>(found: F): F {
+  return (found as { [REPLACED]?: F } | undefined)?.[REPLACED] ?? found;
 }
 
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
@@ -119,10 +126,10 @@ export function installHook(): void {
   const prototype = net.Server.prototype as unknown as { _listen2: Listen2 };
   // Node keeps this name "to avoid breaking code that wraps this method": arguments, names and the cluster's decision
   // are behind us when it is called.
-  const listen2 = prototype._listen2;
+  const listen2 = original(prototype._listen2);
   if (typeof listen2 !== 'function')
     throw notSupported('exactbind/register', `${process.release.name} ${process.version} has no hook for it`);
-  prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
+  const listenExactly: Listen2 = function (address, port, addressType, backlog, fd, flags) {
     if (this._handle || !isExact(address, port, fd, flags)) {
       listen2.call(this, address, port, addressType, backlog, fd, flags);
       return;
@@ -138,12 +145,14 @@ export function installHook(): void {
       end?.();
     }
   };
+  prototype._listen2 = replacing(listenExactly, listen2);
 
   // The primary of a cluster with SCHED_NONE binds for its workers here.
   const internals = net as unknown as { _createServerHandle: CreateServerHandle };
-  const createServerHandle = internals._createServerHandle;
-  internals._createServerHandle = (address, port, addressType, fd, flags) => {
+  const createServerHandle = original(internals._createServerHandle);
+  const createExactly: CreateServerHandle = (address, port, addressType, fd, flags) => {
     if (!isExact(address, port, fd, flags)) return createServerHandle(address, port, addressType, fd, flags);
     return handleOf(exact(address, port, undefined, flags));
   };
+  internals._createServerHandle = replacing(createExactly, createServerHandle);
 }

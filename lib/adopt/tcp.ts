@@ -3,7 +3,7 @@ import { addon, type Handle } from '../addon.ts';
 import { type Compiled, DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
 import { closeWith } from './close-with.ts';
-import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
+import { type NodeHandle, openInHandle, type TcpHandle } from './handle-classes.ts';
 
 /** What Node calls for each connection; it is kept as a property of the handle. */
 type OnConnection = (this: TcpHandle, status: number, client: NodeHandle | undefined) => void;
@@ -41,17 +41,11 @@ export interface Belongings {
  * no such handle (Bun)
  */
 export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings = {}): TcpHandle {
-  const TCP = tcpClass();
-  const handle = new TCP(1);
-  const error = handle.open(socket);
-  if (error !== 0) {
-    // Node never closes a handle because it was collected.
-    handle.close();
-    throw systemError({ code: nameOfErrno(error), syscall: 'open' });
-  }
+  const handle = openInHandle(socket);
+  if (typeof handle === 'number') throw systemError({ code: nameOfErrno(handle), syscall: 'open' });
   addon.release(socket);
   if (backlog !== undefined) {
-    const { listen } = TCP.prototype;
+    const { listen } = handle;
     handle.listen = (asked) => listen.call(handle, asked === DEFAULT_BACKLOG ? backlog : asked);
   }
   if (late !== undefined && late.connections > 0) applyLate(handle, late.settings, late.connections);

@@ -1,12 +1,11 @@
 // Turns what a system's policy says of a request into the numbers of a native plan (native/plan.h), once for each kind.
 import { addon } from '../addon.ts';
-import { isAny } from '../address.ts';
+import { addressBytes, isAny } from '../address.ts';
 import { notSupported } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
-import { addressBytes } from '../socket-options/encode.ts';
 import { settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
-import type { Policy, PolicyRequest, Role, Step } from '../systems/system.ts';
+import type { Policy, PolicyOption, PolicyRequest, Role, Setting, Step } from '../systems/system.ts';
 import type { Place } from './places.ts';
 import type { BindRequest } from './request.ts';
 
@@ -35,6 +34,21 @@ export function planWith({ plan }: Compiled, backlog: number): Int32Array {
 const OP = { open: 1, set: 2, bind: 3, listen: 4, close: 5 } satisfies Record<Step['do'], number>;
 const SLOT = { ours: 0, guard: 1, third: 2 } satisfies Record<Role, number>;
 
+const LEVEL = {
+  SO_REUSEADDR: 'SOL_SOCKET',
+  SO_REUSEPORT: 'SOL_SOCKET',
+  SO_EXCLUSIVEADDRUSE: 'SOL_SOCKET',
+  IPV6_V6ONLY: 'IPPROTO_IPV6',
+  IP_FREEBIND: 'IPPROTO_IP',
+  IPV6_FREEBIND: 'IPPROTO_IPV6',
+} satisfies Record<PolicyOption, string>;
+
+// Not by the table of all options (settingsWords()), which takes a millisecond to load.
+function policyWords(settings: readonly Setting[]): number[] {
+  const { constants } = addon;
+  return settings.flatMap(([name, value]) => [constants[LEVEL[name]] as number, constants[name] as number, 4, +value]);
+}
+
 function addressWords(literal: string | undefined): number[] {
   const bytes = literal === undefined ? [] : addressBytes(literal);
   return [bytes.length, ...new Int32Array(new Uint8Array(bytes).buffer)];
@@ -46,7 +60,7 @@ function stepWords(step: Step): number[] {
     case 'open':
       return [op, SLOT[step.role], familyNumber(step.family)];
     case 'set':
-      return [op, SLOT[step.role], ...settingsWords(step.options)];
+      return [op, SLOT[step.role], step.options.length, ...policyWords(step.options)];
     case 'bind':
       return [op, SLOT[step.role], ...addressWords(step.address)];
     case 'close':
@@ -57,19 +71,19 @@ function stepWords(step: Step): number[] {
 }
 
 function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled {
-  const wanted: (readonly [string, unknown])[] = Object.entries(request.socketOptions ?? {}).filter(
-    ([, value]) => value !== undefined,
-  );
-  // The default differs between systems and can be changed by sysctl and registry.
-  if (family === 6) wanted.unshift(['IPV6_V6ONLY', request.ipv6Only]);
+  const wanted = Object.entries(request.socketOptions ?? {}).filter(([, value]) => value !== undefined);
+  const [count = 0, ...words] = wanted.length > 0 ? settingsWords(wanted) : [];
+  // The default of IPV6_V6ONLY differs between systems and can be changed by sysctl and registry.
+  const only: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', request.ipv6Only]] : [];
+  const own = [...policy.undo, ...only];
   const { EADDRINUSE, EAFNOSUPPORT } = addon.constants as Record<string, number>;
   const header = [typeNumber(request.protocol), policy.rounds, DO_NOT_LISTEN, EADDRINUSE, EAFNOSUPPORT] as number[];
   const attempts = policy.attempts.flatMap(({ steps }) => [steps.length, ...steps.flatMap(stepWords)]);
-  const always = settingsWords([...policy.undo, ...wanted]);
+  const always = [own.length + count, ...policyWords(own), ...words];
   return {
     policy,
     plan: new Int32Array([...header, ...always, policy.attempts.length, ...attempts]),
-    afterListen: new Int32Array(settingsWords(policy.afterListen)),
+    afterListen: new Int32Array([policy.afterListen.length, ...policyWords(policy.afterListen)]),
     overLeftovers: policy.overLeftovers && compile(policy.overLeftovers, request, family),
   };
 }
@@ -107,19 +121,19 @@ export function keyOf(asked: PolicyRequest, { family }: Pick<Place, 'family'>): 
   return key;
 }
 
-const compiled: (Compiled | undefined)[] = new Array(2048).fill(undefined);
+const compiled = new Map<number, Compiled>();
 
 /** @throws Error `ENOTSUP` naming the option that this system does not have. */
 export function compiledFor(request: BindRequest, place: Place): Compiled {
   const asked = askedOf(request, place);
   const key = keyOf(asked, place);
-  const known = request.socketOptions === undefined ? compiled[key] : undefined;
+  const known = request.socketOptions === undefined ? compiled.get(key) : undefined;
   if (known !== undefined) return known;
 
   const policy = policyFor(asked);
   if ('unsupported' in policy) throw notSupported(policy.unsupported, policy.reason);
   if (asked.guard && policy.exclusivity === 'partial') throw notSupported('guard', policy.caveat ?? '');
   const result = compile(policy, request, place.family);
-  if (request.socketOptions === undefined) compiled[key] = result;
+  if (request.socketOptions === undefined) compiled.set(key, result);
   return result;
 }

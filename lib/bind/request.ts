@@ -99,6 +99,20 @@ const KNOWN = {
   guard: true,
   acceptPartial: true,
 } satisfies Record<keyof BindOptions, true>;
+/** What an exclusive TCP listener on every address is. */
+export const DEFAULTS: BindRequest = {
+  port: 0,
+  host: undefined,
+  ipv6Only: false,
+  backlog: undefined,
+  protocol: 'tcp',
+  sharing: 'exclusive',
+  leftovers: 'reuse',
+  reserve: false,
+  socketOptions: undefined,
+  guard: false,
+  acceptPartial: false,
+};
 
 // Options of Node's that would be silently lost here, with what to do instead.
 const FOREIGN: Record<string, string> = {

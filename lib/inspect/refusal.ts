@@ -14,7 +14,7 @@ export function reportOn({ request, place, refusal }: Refused): PortReport | und
   try {
     return explain({ ...request, host: place.host }, refusal);
   } catch {
-    // A clear refusal never becomes another error.
+    // A clear refusal never becomes another error, also where no descriptor is left to load the inspection with.
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 // Turns an option's value into the bytes that setsockopt() takes, and the bytes of getsockopt() into a value.
 import { isIPv4, isIPv6 } from 'node:net';
+import { addressBytes } from '../address.ts';
 import { outOfRange, wrongType, wrongValue } from '../errors.ts';
 import type { System } from '../platform.ts';
 import { CONNECTION_INFO, readFields, TCP_INFO, TCP_INFO_V2 } from './fields.ts';
@@ -66,28 +67,14 @@ function record(name: string, value: unknown, shape: string): Record<string, unk
 
 function ipv4(name: string, value: unknown): number[] {
   if (typeof value !== 'string' || !isIPv4(value)) throw wrongValue(name, value, 'must be an IPv4 address');
-  return value.split('.').map(Number);
+  return addressBytes(value);
 }
 
 function ipv6(name: string, value: unknown): number[] {
   if (typeof value !== 'string' || !isIPv6(value) || /[.%]/.test(value)) {
     throw wrongValue(name, value, 'must be an IPv6 address without a zone');
   }
-  return ipv6Bytes(value);
-}
-
-// isIPv6() would have Node compile its pattern of IPv6 addresses, which takes 5 ms: a literal of our own is not checked.
-function ipv6Bytes(literal: string): number[] {
-  const [head = '', tail] = literal.split('::');
-  const groups = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
-  const [left, right] = [groups(head), groups(tail ?? '')];
-  const zeros = new Array<number>(8 - left.length - right.length).fill(0);
-  return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff]);
-}
-
-/** The bytes of an address that needs no check. */
-export function addressBytes(literal: string): number[] {
-  return literal.includes(':') ? ipv6Bytes(literal) : literal.split('.').map(Number);
+  return addressBytes(value);
 }
 
 function number(low: number, high: number): Codec {

@@ -2,7 +2,6 @@
 import { addon } from '../addon.ts';
 import { notSupported, outOfRange, wrongValue } from '../errors.ts';
 import { system } from '../platform.ts';
-import type { Setting } from '../systems/system.ts';
 import { encode, type ValueType } from './encode.ts';
 import { ROWS } from './table.ts';
 
@@ -114,7 +113,7 @@ function words(name: string, value: unknown): number[] {
 }
 
 /** The words of a list of settings: their number, then level, option, length and value of each. */
-export function settingsWords(settings: readonly (Setting | readonly [string, unknown])[]): number[] {
+export function settingsWords(settings: readonly (readonly [string, unknown])[]): number[] {
   return [settings.length, ...settings.flatMap(([name, value]) => words(name, value))];
 }
 

@@ -56,9 +56,3 @@ export function isSupported(name: ConstantName | (string & {})): boolean {
   }
   return known;
 }
-
-/**
- * The numbers of this system's levels, options, families and types, by the kernel's names; undefined for those that it
- * does not have. From the headers of the system that the addon was compiled for, and the generic ones for what those lack.
- */
-export const constants: { readonly [Name in ConstantName]?: number } = Object.freeze(addon.constants);

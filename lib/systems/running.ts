@@ -2,9 +2,10 @@
 import { type System, system } from '../platform.ts';
 import { darwin } from './darwin.ts';
 import { linux } from './linux.ts';
-import type { OperatingSystem } from './system.ts';
+import type { OperatingSystem, Rule } from './system.ts';
 import { windows } from './windows.ts';
 
 export const SYSTEMS: Readonly<Record<System, OperatingSystem>> = { linux, darwin, windows };
 
-export const { rule, policy }: OperatingSystem = SYSTEMS[system];
+export const rule: Rule = SYSTEMS[system].rule;
+export const policy: OperatingSystem['policy'] = SYSTEMS[system].policy;

@@ -1,6 +1,5 @@
 // The words in which an operating system is asked: its rule (who may share an address) and its policy (how we bind).
 import { type Canonical, isAny, type Local, overlap } from '../address.ts';
-import type { OptionName, OptionValues } from '../socket-options/values.ts';
 
 /** All that can be said of an operating system without asking it. */
 export interface OperatingSystem {
@@ -29,10 +28,16 @@ export interface PolicyRequest {
   readonly device: boolean;
 }
 
-/** One option and its value, by name. */
-export type Setting = {
-  readonly [Name in OptionName]: readonly [name: Name, value: OptionValues[Name]];
-}[OptionName];
+/** The options that decide who may share an address, and those of helpers. */
+export type PolicyOption =
+  | 'SO_REUSEADDR'
+  | 'SO_REUSEPORT'
+  | 'SO_EXCLUSIVEADDRUSE'
+  | 'IPV6_V6ONLY'
+  | 'IP_FREEBIND'
+  | 'IPV6_FREEBIND';
+
+export type Setting = readonly [name: PolicyOption, value: boolean];
 
 /** The socket that is asked for, or one that only helps it. */
 export type Role = 'ours' | 'guard' | 'third';

@@ -13,4 +13,4 @@ export const {
   SHARINGS,
   STATES,
   secondSockets,
-} = await import(String(new URL('../../dist/matrix.js', import.meta.url)));
+} = await import(String(new URL('../../dist/matrix.cjs', import.meta.url)));

@@ -10,7 +10,7 @@ import { writePage } from './page.mjs';
 
 /** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-const command = [process.execPath, path('../../dist/cli.js'), 'matrix', '--json'];
+const command = [process.execPath, path('../../dist/cli.cjs'), 'matrix', '--json'];
 
 const isLinux = process.platform === 'linux';
 const isRoot = process.getuid?.() === 0;

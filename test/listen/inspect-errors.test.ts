@@ -156,7 +156,7 @@ const foreignFrames = (stack = '') =>
   stack
     .replaceAll(' [as _listen2]', '')
     .split('\n')
-    .filter((line) => !line.includes('/dist/hook.js:'));
+    .filter((line) => !line.includes('/dist/index.cjs:'));
 
 interface Printed {
   stack: string;

@@ -106,7 +106,7 @@ describe('a socket', () => {
 
   it('is found in a worker thread', async () => {
     const code = `
-      import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}).then(({ getOption, setOption }) => {
+      import(${JSON.stringify(new URL('../../dist/index.mjs', import.meta.url).href)}).then(({ getOption, setOption }) => {
         const net = require('node:net');
         const { parentPort } = require('node:worker_threads');
         const server = net.createServer().listen(0, '127.0.0.1', () => {

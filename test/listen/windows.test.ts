@@ -236,7 +236,7 @@ describe.runIf(isWindows)('the datagrams of a port', () => {
 
 describe.runIf(isWindows)('a worker thread', () => {
   const code = (then: string) => `
-    import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}).then(({ BoundSocket, listen }) => {
+    import(${JSON.stringify(new URL('../../dist/index.mjs', import.meta.url).href)}).then(({ BoundSocket, listen }) => {
       const { parentPort } = require('node:worker_threads');
       const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
       const { port } = bound.address();

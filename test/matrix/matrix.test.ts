@@ -9,7 +9,7 @@ import { hasIpv6, isLinux, isRoot, isWine } from '../fixtures/facts.ts';
 import { AS_NOBODY, IN_ANOTHER_NETWORK, NOBODY } from '../fixtures/inspect/processes.ts';
 import { runCommand } from '../fixtures/register/run.ts';
 
-const command = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 // Ports of this run's network are for the other tests.
 const OWN_NETWORK = isLinux && isRoot ? IN_ANOTHER_NETWORK : [];
 const WITHOUT_IPV6 = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"', 'sh'];

@@ -150,7 +150,7 @@ describe('a worker thread that ended', () => {
       parentPort.postMessage(bound.map((socket) => socket.address().port));
       globalThis.kept = bound;
     });`;
-  const workerData = new URL('../../dist/index.js', import.meta.url).href;
+  const workerData = new URL('../../dist/index.mjs', import.meta.url).href;
 
   async function portsOfWorker(): Promise<number[]> {
     const worker = new Worker(script, { eval: true, workerData });

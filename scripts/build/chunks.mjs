@@ -1,0 +1,34 @@
+// Which modules of lib/ wait in a file of their own until one of their functions is called; the rest is the core.
+
+/** By the name of the file in dist/: what others import of it. What only these import is in that file too. */
+export const CHUNKS = {
+  // Not errors.ts nor refusal.ts: a process that has no descriptor left could not load them, and has to say so.
+  inspect: [
+    'lib/bind/strangers.ts',
+    'lib/inspect/index.ts',
+    'lib/inspect/predict.ts',
+    'lib/inspect/sentence.ts',
+    'lib/wait.ts',
+  ],
+  options: [
+    'lib/adopt/node-cache.ts',
+    'lib/adopt/socket-number.ts',
+    'lib/peer-credentials.ts',
+    'lib/raw-options.ts',
+    'lib/socket-options/access.ts',
+    'lib/socket-options/lookup.ts',
+    'lib/socket-options/support.ts',
+    'lib/tcp-info.ts',
+  ],
+  connect: ['lib/connect.ts', 'lib/adopt/outgoing-socket.ts'],
+  udp: ['lib/adopt/udp.ts', 'lib/udp.ts'],
+};
+
+/** What several of these need, and is too small to load one for the other. */
+export const SHARED = ['lib/tcp-states.ts'];
+
+/** What stands on all of that: the files of each program, and what each starts with. Each program is bundled by itself. */
+export const PROGRAMS = {
+  cli: { cli: 'cli/main.ts' },
+  matrix: { matrix: 'matrix/index.ts', 'matrix-process': 'matrix/process.ts' },
+};

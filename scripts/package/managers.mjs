@@ -1,0 +1,122 @@
+// Package managers: what each prints while it installs the tarball, and what it runs.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CACHE, nodeBinary, run } from '../node-binaries.mjs';
+import { barePath, emptyProject, tool, WORK } from './consumer.mjs';
+
+const npm = (version, node, isSample = false) => ({
+  name: `npm ${version.split('.')[0]}`,
+  spec: `npm@${version}`,
+  program: 'npm/bin/npm-cli.js',
+  node,
+  isSample,
+  args: (tarball) => ['install', '--no-audit', '--no-fund', tarball],
+});
+
+const pnpm = (version, node, program, isSample = false) => ({
+  name: `pnpm ${version.split('.')[0]}`,
+  spec: `pnpm@${version}`,
+  program: `pnpm/bin/${program}`,
+  node,
+  isSample,
+  args: (tarball) => ['add', `--store-dir=${join(WORK, `pnpm-store-${version}`)}`, tarball],
+});
+
+// It looks for a project above the folder otherwise; and a registry without encryption has to be named.
+function prepareYarn4(folder, linker) {
+  const registry = run('npm', ['config', 'get', 'registry']).trim();
+  const lines = [
+    `npmRegistryServer: '${registry}'`,
+    `unsafeHttpWhitelist: ['${new URL(registry).hostname}']`,
+    `globalFolder: '${join(WORK, `yarn-4-${linker}`)}'`,
+    `nodeLinker: ${linker}`,
+    'enableTelemetry: false',
+    '',
+  ];
+  writeFileSync(join(folder, '.yarnrc.yml'), lines.join('\n'));
+  writeFileSync(join(folder, 'yarn.lock'), '');
+}
+
+const yarn4 = (linker, more) => ({
+  name: `yarn 4, ${linker === 'pnp' ? 'PnP' : 'node_modules'}`,
+  spec: '@yarnpkg/cli-dist@4.18.1',
+  program: '@yarnpkg/cli-dist/bin/yarn.js',
+  node: '20.19.0',
+  prepare: (folder) => prepareYarn4(folder, linker),
+  args: (tarball) => ['add', `exactbind@file:${tarball}`],
+  ...more,
+});
+
+export const MANAGERS = [
+  npm('10.9.9', '20.19.0'),
+  npm('11.21.2', '22'),
+  npm('12.2.2', '24', true),
+  pnpm('10.34.8', '20.19.0', 'pnpm.cjs'),
+  pnpm('11.28.10', '22', 'pnpm.mjs'),
+  pnpm('12.20.0', '24', 'pnpm.mjs', true),
+  {
+    name: 'yarn 1',
+    spec: 'yarn@1.22.22',
+    program: 'yarn/bin/yarn.js',
+    node: '20.19.0',
+    args: (tarball) => ['add', '--no-lockfile', `--cache-folder=${join(WORK, 'yarn-cache')}`, tarball],
+    // About the folder that it installs into.
+    isOwn: (line) => /No license field|No lockfile found|"consumer|lockfile is not saved/i.test(line),
+  },
+  yarn4('node-modules'),
+  yarn4('pnp', {
+    isSample: true,
+    nodeFlags: ['--require', './.pnp.cjs', '--experimental-loader', './.pnp.loader.mjs'],
+  }),
+  {
+    name: 'Bun',
+    spec: '@oven/bun-linux-x64@1.4.5',
+    program: '@oven/bun-linux-x64/bin/bun',
+    isProgram: true,
+    node: '20.19.0',
+    isSample: true,
+    args: (tarball) => ['add', tarball],
+  },
+];
+
+const WARNING = /\bwarn(ing)?s?\b|deprecat|\bERR!|ignored build|approve/i;
+
+/** Installs with one manager; what it said, and what the program that was installed says. */
+export function installWith(manager, tarball) {
+  const { name, spec, program, node, prepare, args, isProgram = false, isOwn = () => false, nodeFlags = [] } = manager;
+  const slug = name.toLowerCase().replace(/\W+/g, '-');
+  const { path, version } = nodeBinary(node);
+  const folder = emptyProject(slug);
+  prepare?.(folder);
+  const log = join(WORK, `${slug}-scripts.txt`);
+  rmSync(log, { force: true });
+  const home = join(WORK, `${slug}-home`);
+  mkdirSync(home, { recursive: true });
+  const registry = run('npm', ['config', 'get', 'registry']).trim();
+  const env = {
+    ...{ PATH: barePath(slug, { node: path, log }), HOME: home, CC: '', CXX: '', CI: '1' },
+    ...{ npm_config_registry: registry, npm_config_cache: join(CACHE, 'npm'), BUN_CONFIG_REGISTRY: registry },
+  };
+  const tools = tool(slug.replace(/-(pnp|node-modules)$/, ''), spec, program);
+  const words = [...(isProgram ? [] : [tools]), ...args(tarball.path)];
+  const options = { cwd: folder, env, encoding: 'utf8', timeout: 180_000 };
+  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, words, options);
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.trim() !== '' && !isOwn(line));
+  const warnings = lines.filter((line) => WARNING.test(line));
+  const scripts = existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : [];
+  if (status !== 0 || warnings.length > 0 || scripts.length > 0) {
+    throw new Error(`exit ${status}, ${scripts.length} scripts run: ${scripts.join('; ')}\n${lines.join('\n')}`);
+  }
+  const said = run(path, [...nodeFlags, 'smoke.mjs', 'serves'], { cwd: folder, env: { ...env }, timeout: 60_000 });
+  return {
+    name,
+    version: spec.replace(/^.*@/, ''),
+    node: version,
+    exit: status,
+    lines: lines.length,
+    warnings: 0,
+    scripts: 0,
+    said,
+  };
+}
