@@ -11,7 +11,9 @@ const unshare = [
 /** The words that run a command in a network of its own; the command itself where there is none to be had. */
 export function inOwnNetwork(command) {
   if (process.platform !== 'linux') return command;
-  const found = unshare.find((prefix) => spawnSync(prefix[0], [...prefix.slice(1), ...up, 'true']).status === 0);
+  const found = unshare.find(
+    (prefix) => spawnSync(prefix[0], [...prefix.slice(1), ...up, process.execPath, '--version']).status === 0,
+  );
   if (found !== undefined) return [...found, ...up, ...command];
   console.error('This user gets no network namespace here: ports of the machine are bound, from 10000 on.');
   return command;

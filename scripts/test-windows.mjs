@@ -10,7 +10,7 @@ import { prepareWine, runInWine, whyNoWine } from './windows/wine.mjs';
 
 // The registry has no node.exe of 20.19. EXACTBIND_NODES names fewer: "20.20.0 24".
 const VERSIONS = process.env.EXACTBIND_NODES?.split(' ') ?? ['20.20.0', '22', '24', '26'];
-const PROJECTS = ['unit', 'native', 'listen', 'matrix'].flatMap((name) => ['--project', name]);
+const PROJECTS = ['unit', 'native', 'listen', 'windows', 'matrix'].flatMap((name) => ['--project', name]);
 const LIMIT = 10 * 60_000;
 
 const expectations = JSON.parse(

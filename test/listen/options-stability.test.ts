@@ -6,6 +6,7 @@ import { BoundSocket, type GettableName, getOption, isSupported, type SettableNa
 import { describe, expect, it } from 'vitest';
 import { isLinux, isWindows } from '../fixtures/facts.ts';
 import { OPTION_KINDS, openKind } from '../fixtures/socket-kinds.ts';
+import { describeOn } from '../fixtures/systems.ts';
 
 interface Row {
   name: string;
@@ -100,7 +101,7 @@ describe.each(OPTION_KINDS)('on %s', (kind) => {
   });
 });
 
-describe.runIf(isLinux)('what a listener hands on', () => {
+describeOn('linux')('what a listener hands on', () => {
   // A value that is not the default, for each type.
   const OTHERS: Record<string, (value: never) => unknown> = {
     bool: (value: boolean) => !value,

@@ -7,9 +7,10 @@ import { Worker } from 'node:worker_threads';
 import { BoundSocket, bindUdp, type ListenOptions, listen, waitForPort } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor, type OpenCommand } from '../fixtures/actor.ts';
-import { hasIpv6, isLinux, quiet } from '../fixtures/facts.ts';
+import { hasIpv6, quiet } from '../fixtures/facts.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { closed } from '../fixtures/servers.ts';
+import { describeOn } from '../fixtures/systems.ts';
 import { leftovers, refusing, Waiter } from '../fixtures/wait/waiter.ts';
 
 const host = '127.0.0.1';
@@ -122,7 +123,7 @@ describe('listen() with a wait', () => {
   });
 });
 
-describe.runIf(isLinux)('listen() with a wait on Linux', () => {
+describeOn('linux')('listen() with a wait on Linux', () => {
   it.each([host, ...(hasIpv6 ? ['::'] : [])])('is woken when the holder on %s closes', async (address) => {
     const { other, id, port } = await holder({ host: address });
     const waiting = waitingServer({ port, wait: 20_000 });
@@ -236,7 +237,7 @@ describe.runIf(isLinux)('listen() with a wait on Linux', () => {
   });
 });
 
-describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
+describeOn('linux')('a wait where the kernel does not tell', () => {
   it.each(['sock_diag', 'filter'] as const)('for want of %s looks again after short pauses', async (what) => {
     const { other, id, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing(what));
@@ -267,7 +268,7 @@ describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
   });
 });
 
-describe.runIf(isLinux)('bindUdp() with a wait', () => {
+describeOn('linux')('bindUdp() with a wait', () => {
   it('is woken when the holder closes', async () => {
     const { other, id, port } = await holder({ protocol: 'udp', listen: false });
     const socket = createSocket('udp4');
@@ -311,7 +312,7 @@ describe('waitForPort()', () => {
   });
 });
 
-describe.runIf(isLinux)('waitForPort() on Linux', () => {
+describeOn('linux')('waitForPort() on Linux', () => {
   it('finds a free port free at once', async () => {
     const report = await waitForPort({ port: ownPort(), host }, { until: 'free', timeout: 0 });
     expect(report).toMatchObject({ verdict: 'free', bindable: { exclusive: true } });

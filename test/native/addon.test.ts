@@ -1,7 +1,8 @@
 // The addon by itself: what it makes of plans, handles and addresses that are not as they should be.
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
-import { hasIpv6, isLinux } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
+import { itOn } from '../fixtures/systems.ts';
 
 const { SOCK_STREAM = 0, AF_INET = 0, EADDRINUSE = 0, SOL_SOCKET = 0, SO_RCVBUF = 0 } = addon.constants;
 
@@ -61,8 +62,9 @@ describe('open()', () => {
     expect([step, level, option]).toEqual([2, SOL_SOCKET, NO_OPTION]);
   });
 
-  it('takes a zone by name and by number', (context) => {
-    if (!hasIpv6 || !isLinux) return context.skip('no interface of a known name with IPv6');
+  // The name of loopback.
+  itOn('linux')('takes a zone by name and by number', () => {
+    needs('IPv6');
     for (const zone of ['lo', '1']) {
       const handle = addon.open(PLAIN, `::1%${zone}`, 0);
       expect(addon.localAddress(handle)).toMatchObject({ address: '::1', family: 6 });

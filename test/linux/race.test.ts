@@ -1,7 +1,6 @@
 // Processes race for one port: exactly one of them listens, every time, and the others are told so.
 import { availableParallelism } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
-import { isLinux } from '../fixtures/facts.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { type Figures, type Program, Racer, race } from '../fixtures/race/racers.ts';
 
@@ -31,7 +30,7 @@ function expectCollisions(figures: Figures): void {
   if (availableParallelism() > 1) expect(figures.collisions).toBeGreaterThan(0);
 }
 
-describe.runIf(isLinux)('a race for one port', () => {
+describe('a race for one port', () => {
   it.each([2, 8])('of %i processes has one listener on a free port', { timeout: TIMEOUT }, async (racing) => {
     const figures = await figuresOf(ours(racing), false);
     expect(figures).toMatchObject({ listeners: { 1: ROUNDS }, losers: { EADDRINUSE: ROUNDS * (racing - 1) } });

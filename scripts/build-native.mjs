@@ -1,0 +1,123 @@
+// Compiles the addon for this machine: with node-gyp where there is a compiler and Python, else with Zig from npm.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CACHE } from './node-binaries.mjs';
+import { zig } from './prebuild/build.mjs';
+import { TARGETS } from './prebuild/targets.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const require = createRequire(import.meta.url);
+const built = join(root, 'build', 'Release', 'exactbind.node');
+const isWindows = process.platform === 'win32';
+
+const gyp = (command, stdio) =>
+  spawnSync(process.execPath, [require.resolve('node-gyp/bin/node-gyp.js'), command], {
+    cwd: root,
+    stdio,
+    encoding: 'utf8',
+  });
+
+function isMissing(program) {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status !== 0;
+}
+
+/** Why node-gyp cannot build here; undefined if it can, and is configured. */
+function whyNotGyp() {
+  const compiler = process.env.CXX?.split(' ')[0] ?? 'c++';
+  // On Windows node-gyp itself looks for Visual Studio.
+  if (!isWindows && isMissing(compiler)) return 'no compiler';
+  if (!isWindows && isMissing('make')) return 'no make';
+  const { status, stderr } = gyp('configure', 'pipe');
+  if (status === 0) return undefined;
+  const [, stack = `status ${status}`] = /gyp ERR! stack (?:Error: )?(.*)/.exec(stderr) ?? [];
+  return /Python/.test(stack) ? 'no Python' : `node-gyp: ${stack}`;
+}
+
+function targetOfThisMachine() {
+  const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
+  const libc = process.platform === 'linux' ? (isGlibc ? 'glibc' : 'musl') : undefined;
+  return TARGETS.find(
+    (target) => target.platform === process.platform && target.arch === process.arch && target.libc === libc,
+  );
+}
+
+/** The words that compile, and those that link, as CMake has them for the prebuilt binaries. */
+function wordsFor(target, folder, napiVersion) {
+  const compile = [
+    ...['-std=c++17', '-Os', '-g0', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections'],
+    ...['-fvisibility=hidden', '-fvisibility-global-new-delete-hidden'],
+    ...['node-api-headers', 'node-addon-api'].flatMap((name) => ['-isystem', require(name).include_dir]),
+    ...[`-DNAPI_VERSION=${napiVersion}`, '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
+    ...['-DBUILDING_NODE_EXTENSION', '-D_LIBCPP___STRING_EXTERN_TEMPLATE_LISTS_H'],
+    '-D_LIBCPP_STRING_V1_EXTERN_TEMPLATE_LIST(...)=',
+  ];
+  // Without a C++ library, which Zig would have to compile first: see native/prebuilt/library.cpp.
+  const link = ['-shared', '-s', '-nostdlib++'];
+  if (target.platform === 'win32') {
+    compile.push('-DWIN32_LEAN_AND_MEAN', '-DNOMINMAX', '-I', folder);
+    link.push('-lws2_32', '-liphlpapi');
+  } else {
+    compile.push('-fPIC', '-D_FILE_OFFSET_BITS=64');
+    link.push(...(target.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,--gc-sections']));
+  }
+  return { compile, link };
+}
+
+function sourcesFor({ platform }) {
+  const lists = JSON.parse(readFileSync(join(root, 'native/sources.json'), 'utf8'));
+  const own = { linux: ['linux'], darwin: ['darwin'], win32: ['windows', 'prebuiltWindows'] }[platform];
+  return { ...lists, sources: ['all', ...own, 'prebuilt'].flatMap((list) => lists[list]) };
+}
+
+async function buildWithZig(target) {
+  const program = zig();
+  const folder = join(CACHE, 'native');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const cache = join(CACHE, 'zig', 'cache');
+  const env = { ...process.env, ZIG_GLOBAL_CACHE_DIR: cache, ZIG_LOCAL_CACHE_DIR: cache };
+  const compiler = (words) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(program, ['c++', '-target', target.zig, ...words], { cwd: root, env, stdio: 'inherit' });
+      child.on('error', reject);
+      child.on('exit', (status) => (status === 0 ? resolve() : reject(new Error(`zig: status ${status}`))));
+    });
+
+  const { sources, napiVersion } = sourcesFor(target);
+  const { compile, link } = wordsFor(target, folder, napiVersion);
+  if (target.platform === 'win32') {
+    const names = Object.values(require('node-api-headers').symbols[`v${napiVersion}`]).flat();
+    writeFileSync(join(folder, 'node-api-names.h'), names.map((name) => `EACH(${name})\n`).join(''));
+  }
+  const objects = sources.map((source, at) => join(folder, `${at}-${basename(source)}.o`));
+  let next = 0;
+  const compileNext = async () => {
+    while (next < sources.length) {
+      const at = next++;
+      await compiler([...compile, '-c', sources[at], '-o', objects[at]]);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, compileNext));
+  const made = join(folder, 'exactbind.node');
+  await compiler([...link, ...objects, '-o', made]);
+  mkdirSync(join(root, 'build', 'Release'), { recursive: true });
+  // In one step: a process that has the old one loaded keeps it.
+  renameSync(made, built);
+}
+
+const reason = whyNotGyp();
+if (reason === undefined) {
+  console.log('building with node-gyp');
+  const { status } = gyp('rebuild', 'inherit');
+  process.exitCode = status ?? 1;
+} else {
+  const target = targetOfThisMachine();
+  if (target === undefined)
+    throw new Error(`${reason}, and Zig builds nothing for ${process.platform} ${process.arch}`);
+  console.log(`${reason}: building with zig, from npm into .cache/zig (355 MB, fetched once)`);
+  await buildWithZig(target);
+}
