@@ -34,7 +34,7 @@ const withoutIpv6 = shell('for each in all default lo; do echo 1 > /proc/sys/net
 const inRoot = (folder) => [
   'unshare',
   '--mount',
-  ...shell(`mkdir '${folder}/root' && mount --rbind / '${folder}/root'`),
+  ...shell(`mkdir -p '${folder}/root' && mount --rbind / '${folder}/root'`),
   ...['chroot', `${folder}/root`],
 ];
 
