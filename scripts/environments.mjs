@@ -62,7 +62,7 @@ function give(path, user) {
   }
 }
 
-const OTHERS = '(another|ordinary|other|nobody|hidden|hides|cannot see|privileged|same user|administrator)';
+const OTHERS = '(another user|ordinary user|same user|hides|cannot see|privileged|administrator|take long|200 reports)';
 const OF_USERS = [
   'test/linux/inspect',
   'test/listen/cli',
