@@ -63,13 +63,7 @@ function give(path, user) {
 }
 
 const OTHERS = '(another user|ordinary user|same user|hides|cannot see|privileged|administrator|take long|200 reports)';
-const OF_USERS = [
-  'test/linux/inspect',
-  'test/listen/cli',
-  'test/listen/bad-input',
-  'test/native/leaks',
-  'test/matrix/',
-];
+const OF_USERS = ['test/linux/inspect', 'test/listen/cli', 'test/listen/bad-input', 'test/native/leaks'];
 
 /**
  * What an environment is made of. `before` comes before each command, `beforeTests` before those that need no network;
