@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type BindOptions, BoundSocket } from 'exactbind';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Actor } from '../fixtures/actor.ts';
+import { hasIpv6 } from '../fixtures/facts.ts';
 import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { ClientProcess, ServerProcess } from '../fixtures/restart/processes.ts';
@@ -129,7 +130,8 @@ describe('a client that connects in the instant of listen()', () => {
     ['with an adopted reservation', { reserve: true }],
   ])('does not block the next start after one %s', async ([, options]) => {
     const port = ownPort();
-    const made = server([{ ...options, port }], 1, { LD_PRELOAD: preloaded });
+    // The client connects to the address of the server, which without IPv6 nobody reaches on ::.
+    const made = server([{ ...options, host: hasIpv6 ? '::' : '0.0.0.0', port }], 1, { LD_PRELOAD: preloaded });
     expect(await made.outcomes()).toEqual(['clean']);
     // The server closes before it is killed, for else the client, which lives in its process, might.
     made.closeFirst();

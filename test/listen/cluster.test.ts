@@ -1,6 +1,7 @@
 // Cluster workers: what they share stays shared, what they bring themselves stays theirs, and no message is lost.
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { fixture, lines, REQUIRED } from '../fixtures/register/run.ts';
 import { describeOn, itWhere } from '../fixtures/systems.ts';
@@ -27,6 +28,7 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
   };
 
   it('hooked workers share, fail and answer as they do without the hook', async () => {
+    needs('IPv6');
     const plain = await shared([]);
     expect(plain.filter(({ isShared }) => isShared).length).toBeGreaterThan(6);
     expect(plain.at(-1)).toMatchObject({ name: "the primary's own server", listening: true });
@@ -34,6 +36,7 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
   });
 
   it('the primary binds natively for its workers, and a worker what is its own', async () => {
+    needs('IPv6');
     const seen = await shared<NativeBind>([...REQUIRED, '--require', fixture('register/spy.cjs')]);
     const binds = seen.filter(({ bound, opened }) => bound !== undefined && opened);
     // Its own server, and each case but the exclusive, the reusePort and the failing ones.

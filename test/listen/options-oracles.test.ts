@@ -133,7 +133,7 @@ const CALL =
 
 describeOn('linux')('strace', () => {
   it('sees the level, name, length and value that each typed option is meant to have', () => {
-    needs('strace');
+    needs('strace', 'IPv6');
     const folder = mkdtempSync(join(tmpdir(), 'exactbind-'));
     const log = join(folder, 'log');
     const program = fileURLToPath(new URL('../fixtures/options/calls.mjs', import.meta.url));

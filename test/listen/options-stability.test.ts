@@ -5,6 +5,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { BoundSocket, type GettableName, getOption, isSupported, type SettableName, setOption } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { isLinux, isWindows } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { OPTION_KINDS, openKind } from '../fixtures/socket-kinds.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
@@ -171,6 +172,7 @@ describeOn('linux')('what a listener hands on', () => {
   const big = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value);
 
   it('is what native/options.json says', async () => {
+    needs('IPv6');
     const found: Record<string, boolean> = {};
     for (const row of rows) {
       if (row.direction !== undefined || row.name === 'SO_INCOMING_CPU') continue;
