@@ -1,9 +1,9 @@
 // Compiles the addon for this machine: with node-gyp where there is a compiler and Python, else with Zig from npm.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE } from './node-binaries.mjs';
 import { zig } from './prebuild/build.mjs';
@@ -14,12 +14,15 @@ const require = createRequire(import.meta.url);
 const built = join(root, 'build', 'Release', 'exactbind.node');
 const isWindows = process.platform === 'win32';
 
-const gyp = (command, stdio) =>
-  spawnSync(process.execPath, [require.resolve('node-gyp/bin/node-gyp.js'), command], {
-    cwd: root,
-    stdio,
-    encoding: 'utf8',
-  });
+// Node's own headers, where it was installed with them: else node-gyp downloads them.
+const prefix = dirname(dirname(process.execPath));
+const hasHeaders = process.env.npm_config_nodedir === undefined && existsSync(join(prefix, 'include/node/config.gypi'));
+const headers = hasHeaders ? [`--nodedir=${prefix}`] : [];
+
+function gyp(command, stdio) {
+  const args = [require.resolve('node-gyp/bin/node-gyp.js'), command, ...headers];
+  return spawnSync(process.execPath, args, { cwd: root, stdio, encoding: 'utf8' });
+}
 
 function isMissing(program) {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status !== 0;
@@ -33,8 +36,9 @@ function whyNotGyp() {
   if (!isWindows && isMissing('make')) return 'no make';
   const { status, stderr } = gyp('configure', 'pipe');
   if (status === 0) return undefined;
-  const [, stack = `status ${status}`] = /gyp ERR! stack (?:Error: )?(.*)/.exec(stderr) ?? [];
-  return /Python/.test(stack) ? 'no Python' : `node-gyp: ${stack}`;
+  const [, fault = `status ${status}`] = /gyp ERR! stack (?:Error: )?(.*)/.exec(stderr) ?? [];
+  if (/network|ENOTFOUND|ECONN|EAI_AGAIN/.test(stderr)) return `no headers of Node ${process.version}`;
+  return /Python/.test(fault) ? 'no Python' : `node-gyp: ${fault}`;
 }
 
 function targetOfThisMachine() {

@@ -16,8 +16,12 @@ const reports = join(folder, 'reports');
 const script = fileURLToPath(import.meta.url);
 
 // Those whose other processes only hold ports: a race between processes says nothing at a sanitizer's pace.
-const LISTEN_TESTS = [
-  ...['bad-input', 'connect', 'exclusive', 'inspect', 'options', 'raw-options', 'servers', 'udp', 'wait'],
+const TESTS = [
+  ...['bad-input', 'connect', 'exclusive', 'options', 'raw-options', 'servers', 'udp', 'wait'].map(
+    (name) => `test/listen/${name}.test.ts`,
+  ),
+  'test/linux/inspect.test.ts',
+  'test/linux/adoption.test.ts',
 ];
 
 /** @type {Record<string, () => Promise<void>>} */
@@ -172,11 +176,20 @@ function fuzz(preload, calls) {
 
 /** @param {string} preload */
 function runTests(preload) {
-  const files = LISTEN_TESTS.map((name) => `test/listen/${name}.test.ts`);
-  const gone = files.filter((path) => !existsSync(join(root, path)));
+  const gone = TESTS.filter((path) => !existsSync(join(root, path)));
   if (gone.length > 0) return [outcome('tests', `no such file: ${gone.join(', ')}`)];
   const report = join(reports, 'tests.json');
-  const args = [join(root, 'scripts/test.mjs'), '--project', 'native', '--project', 'listen', 'test/native', ...files];
+  const args = [
+    join(root, 'scripts/test.mjs'),
+    '--project',
+    'native',
+    '--project',
+    'listen',
+    '--project',
+    'linux',
+    'test/native',
+    ...TESTS,
+  ];
   const env = environment(preload, 'tests', false);
   const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], { cwd: root, stdio: 'inherit', env });
   const found = readReports('tests').filter((text) => text.includes('ERROR: AddressSanitizer'));

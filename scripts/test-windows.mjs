@@ -12,7 +12,7 @@ import { prepareWine, runInWine, whyNoWine } from './windows/wine.mjs';
 
 // The registry has no node.exe of 20.19. EXACTBIND_NODES names fewer: "20.20.0 24".
 const VERSIONS = process.env.EXACTBIND_NODES?.split(' ') ?? ['20.20.0', '22', '24', '26'];
-const PROJECTS = ['unit', 'native', 'listen', 'matrix'].flatMap((name) => ['--project', name]);
+const PROJECTS = ['unit', 'native', 'listen', 'windows', 'matrix'].flatMap((name) => ['--project', name]);
 const LIMIT = 10 * 60_000;
 
 const expectations = JSON.parse(
@@ -33,7 +33,7 @@ function test(wanted, folder, wine) {
   const words = [path.replace(binaries, '/nodes'), 'node_modules/vitest/vitest.mjs', 'run', '--config'];
   const asked = process.argv.slice(2);
   const args = asked.includes('--project') ? asked : [...PROJECTS, ...asked];
-  const status = runInWine([...words, 'scripts/windows/vitest.config.ts', '--root', '.', ...report, ...args], {
+  const status = runInWine([...words, 'scripts/windows/vitest.config.mts', '--root', '.', ...report, ...args], {
     cwd: '/package',
     env: { EXACTBIND_WINE: '1', NO_COLOR: '1' },
     folders: { '/package': folder, '/nodes': binaries },

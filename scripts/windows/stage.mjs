@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CACHE, run } from '../node-binaries.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const FILES = ['package.json', 'tsconfig.json', 'vitest.config.ts', 'binding.gyp', 'CMakeLists.txt'];
+const FILES = ['package.json', 'tsconfig.json', 'vitest.config.mts', 'binding.gyp', 'CMakeLists.txt'];
 const FOLDERS = ['lib', 'dist', 'docs', 'native', 'scripts', 'test', 'bench'];
 
 /** @param {string} file */

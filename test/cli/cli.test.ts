@@ -8,11 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { BoundSocket, inspectPort } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor } from '../fixtures/actor.ts';
-import { isLinux, isRoot } from '../fixtures/facts.ts';
 import { AS_NOBODY, hold } from '../fixtures/inspect/processes.ts';
+import { needs } from '../fixtures/needs.ts';
 import { NodeActor } from '../fixtures/node-actor.ts';
 import { ownPort } from '../fixtures/ports.ts';
+import { readableNode, readablePackage } from '../fixtures/readable.ts';
 import { type Ended, runCommand } from '../fixtures/register/run.ts';
+import { describeOn } from '../fixtures/systems.ts';
 import { statesOn } from '../fixtures/tcp-states.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,7 +28,10 @@ const ESC = '\u001b';
 const PLAIN = { CI: undefined, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm' };
 
 function cli(words: readonly (string | number)[], before: readonly string[] = [], env = {}): Promise<Ended> {
-  const [file = '', ...args] = [...before, process.execPath, command, ...words.map(String)];
+  // Another user may not be able to read the clone.
+  const program =
+    before === AS_NOBODY ? [readableNode(), join(readablePackage(), bin.exactbind)] : [process.execPath, command];
+  const [file = '', ...args] = [...before, ...program, ...words.map(String)];
   return runCommand(file, args, { ...PLAIN, ...env });
 }
 
@@ -169,7 +174,7 @@ describe('a port', () => {
   });
 });
 
-describe.runIf(isLinux)('a port on Linux', () => {
+describeOn('linux')('a port on Linux', () => {
   it('is free on one address though it is taken on another', async () => {
     const port = held();
     expect(await cli(['who', port, '--host', '127.0.0.2'])).toEqual(said(0));
@@ -223,7 +228,8 @@ describe.runIf(isLinux)('a port on Linux', () => {
     expect(await cli(['who', port])).toEqual(said(1));
   });
 
-  it.runIf(isRoot)('of somebody this user cannot see is told with what can be known', async () => {
+  it('of somebody this user cannot see is told with what can be known', async () => {
+    needs('another user', 'util-linux');
     const port = held();
     const who = await cli(['who', port], AS_NOBODY);
     expect(who).toEqual(said(1, expect.stringMatching(/^uid 0; pid hidden from this user.*\n$/)));
@@ -231,9 +237,9 @@ describe.runIf(isLinux)('a port on Linux', () => {
     expect(stdout).toMatch(/\nSTATE +LOCAL +USER +(CONTAINER +)?NOTE\nLISTEN .* root .*pid hidden from this user\n$/);
   });
 
-  it.runIf(isRoot)('below the privileged limit is told with exit code 1 and the remedy', async (context) => {
+  it('below the privileged limit is told with exit code 1 and the remedy', async () => {
+    needs('another user', 'util-linux', 'a privileged port');
     const first = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'));
-    if (first === 0) return context.skip('every port is unprivileged here');
     const found = await cli(['inspect', first - 1], AS_NOBODY);
     const expected = /tcp {2}refused: a privileged port\nbindable: .*\nports below \d+ need CAP_NET_BIND_SERVICE/;
     expect(found).toEqual(said(1, expect.stringMatching(expected)));
@@ -261,7 +267,8 @@ const inTerminal = (columns: number) => [
   'sh',
 ];
 
-describe.runIf(isLinux)('in a terminal', () => {
+describeOn('linux')('in a terminal', () => {
+  needs('python3', 'coreutils');
   it('there are colours, and nowhere else', async () => {
     const port = held();
     const { code, stdout } = await cli(['inspect', port], inTerminal(200));

@@ -8,8 +8,10 @@ import { type BindOptions, BoundSocket, bindUdp, listen } from 'exactbind';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Actor } from '../fixtures/actor.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
-import { hasIpv6, isLinux, isRoot, isWindows } from '../fixtures/facts.ts';
+import { isLinux, isWindows } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { closed } from '../fixtures/servers.ts';
+import { describeOn, itOn } from '../fixtures/systems.ts';
 
 let before: string[] = [];
 beforeEach(() => {
@@ -94,15 +96,15 @@ describe('new BoundSocket()', () => {
     expect(attempt).toThrow(elsewhere);
   });
 
-  it.runIf(isLinux)('names the option that the system refuses, and its call', () => {
+  itOn('linux')('names the option that the system refuses, and its call', () => {
     const attempt = () => new BoundSocket({ host: '127.0.0.1', socketOptions: { TCP_CONGESTION: 'none-such' } });
     expect(attempt).toThrow(
       expect.objectContaining({ code: 'ENOENT', syscall: 'setsockopt', option: 'TCP_CONGESTION' }),
     );
   });
 
-  it('refuses an interface that is not there', (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  it('refuses an interface that is not there', () => {
+    needs('IPv6');
     const attempt = () => new BoundSocket({ host: 'fe80::1%nowhere' });
     expect(attempt).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'bind', address: 'fe80::1%nowhere' }));
   });
@@ -173,7 +175,7 @@ describe('listen() and bindUdp()', () => {
   });
 });
 
-describe.runIf(isLinux)('a descriptor that another handle of Node has opened', () => {
+describeOn('linux')('a descriptor that another handle of Node has opened', () => {
   it('is EEXIST, and the handle that was made for it is closed', async () => {
     const report = () => process.report?.getReport() as unknown as { libuv: { type: string }[] };
     const handles = () => report().libuv.filter(({ type }) => type === 'tcp').length;
@@ -190,7 +192,7 @@ describe.runIf(isLinux)('a descriptor that another handle of Node has opened', (
   });
 });
 
-describe.runIf(isLinux)('a descriptor that was closed underneath', () => {
+describeOn('linux')('a descriptor that was closed underneath', () => {
   const reopened = (bound: BoundSocket) => {
     const fd = bound.fd();
     closeSync(fd);
@@ -230,7 +232,9 @@ describe.runIf(isLinux)('a descriptor that was closed underneath', () => {
   });
 });
 
-describe.runIf(isLinux && isRoot)('a privileged port', () => {
+describeOn('linux')('a privileged port', () => {
+  needs('another user', 'a privileged port');
+
   it('is EACCES for an ordinary user', async () => {
     const other = new Actor();
     await other.become(65534);

@@ -1,9 +1,10 @@
 // Cluster workers: what they share stays shared, what they bring themselves stays theirs, and no message is lost.
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { isLinux } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { fixture, lines, REQUIRED } from '../fixtures/register/run.ts';
+import { describeOn, itWhere } from '../fixtures/systems.ts';
 
 interface Case {
   name: string;
@@ -27,6 +28,7 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
   };
 
   it('hooked workers share, fail and answer as they do without the hook', async () => {
+    needs('IPv6');
     const plain = await shared([]);
     expect(plain.filter(({ isShared }) => isShared).length).toBeGreaterThan(6);
     expect(plain.at(-1)).toMatchObject({ name: "the primary's own server", listening: true });
@@ -34,6 +36,7 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
   });
 
   it('the primary binds natively for its workers, and a worker what is its own', async () => {
+    needs('IPv6');
     const seen = await shared<NativeBind>([...REQUIRED, '--require', fixture('register/spy.cjs')]);
     const binds = seen.filter(({ bound, opened }) => bound !== undefined && opened);
     // Its own server, and each case but the exclusive, the reusePort and the failing ones.
@@ -42,7 +45,7 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
   });
 
   // A descriptor means another file in the primary: Node itself goes wrong there with listen({ fd }).
-  describe.runIf(isLinux)('whose primary has sockets at the same descriptor numbers', () => {
+  describeOn('linux')('whose primary has sockets at the same descriptor numbers', () => {
     const own = (way: string) => lines<{ bound?: number; address: object }>([fixture('cluster/own.mjs'), policy, way]);
 
     it.each(WAYS)('a worker serves on the socket it brought: %s', async (way) => {
@@ -78,8 +81,9 @@ describe('a message sent at once after the fork', () => {
     expect(await received(REQUIRED)).toEqual(Array(WORKERS).fill(['first', 'last']));
   });
 
-  it('is lost on Node 20 under --import, which is why the hook is CommonJS', async (context) => {
-    if (!process.version.startsWith('v20.')) return context.skip(`Node ${process.version} loses none`);
+  // Newer versions of Node lose none.
+  const isNode20 = process.version.startsWith('v20.');
+  itWhere(isNode20)('is lost on Node 20 under --import, which is why the hook is CommonJS', async () => {
     expect(await received(['--import', pathToFileURL(fixture('cluster/empty.mjs')).href])).toContainEqual(['last']);
   });
 });

@@ -11,15 +11,15 @@ import {
   connect,
   connector,
   getOption,
-  isSupported,
   listen,
 } from 'exactbind';
 import { Agent, request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSockets } from '../fixtures/descriptors.ts';
-import { hasIpv6, isLinux, isRoot } from '../fixtures/facts.ts';
+import { has, needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { closed, SERVER_KINDS, trusting } from '../fixtures/servers.ts';
+import { itOn } from '../fixtures/systems.ts';
 
 const servers: Server[] = [];
 const accepted: Socket[] = [];
@@ -68,7 +68,7 @@ describe('connect()', () => {
     expect(seen).toEqual(Object.values(socketOptions));
   });
 
-  it.runIf(isLinux)('sends them with the SYN: the peer is told TCP_MAXSEG', async () => {
+  itOn('linux')('sends them with the SYN: the peer is told TCP_MAXSEG', async () => {
     let told = 0;
     const port = await serve(() =>
       net.createServer((socket) => {
@@ -81,7 +81,7 @@ describe('connect()', () => {
     expect(told).toBe(988);
   });
 
-  it.runIf(isLinux)('binds the local address after the options', async () => {
+  itOn('linux')('binds the local address after the options', async () => {
     const port = await serve();
     const options: ConnectOptions = { port, host: '127.0.0.1', localAddress: '127.0.0.2' };
     const ranged = connect({ ...options, socketOptions: { IP_LOCAL_PORT_RANGE: { low: 40000, high: 40100 } } });
@@ -109,7 +109,7 @@ describe('connect()', () => {
     await once(socket, 'close');
   });
 
-  it.runIf(isLinux)('sets each of the options that only count before connect', async () => {
+  itOn('linux')('sets each of the options that only count before connect', async () => {
     const port = await serve();
     const socketOptions = {
       TCP_USER_TIMEOUT: 5000,
@@ -117,7 +117,7 @@ describe('connect()', () => {
       TCP_SYNCNT: 2,
       SO_BINDTODEVICE: 'lo',
       IP_TOS: 0x10,
-      ...(isRoot ? { SO_MARK: 7 } : {}),
+      ...(has('SO_MARK') ? { SO_MARK: 7 } : {}),
     } as const;
     const socket = connect({ port, host: '127.0.0.1', socketOptions });
     // The first write carries the SYN of a fast open.
@@ -129,12 +129,11 @@ describe('connect()', () => {
     expect(await text(socket)).toBe('served');
   });
 
-  it('opens Multipath TCP where the system has it', async (context) => {
-    if (!isSupported('TCP_IS_MPTCP')) return context.skip('this system has no Multipath TCP');
+  itOn('linux')('opens Multipath TCP', async () => {
+    needs('Multipath TCP');
     const port = await serve();
     const socket = connect({ port, host: '127.0.0.1', mptcp: true });
     const [error] = await Promise.race([once(socket, 'connect'), once(socket, 'error')]);
-    if (error?.code === 'EPROTONOSUPPORT') return context.skip('Multipath TCP is switched off here');
     expect(error).toBeUndefined();
     expect(getOption(socket, 'SO_PROTOCOL')).toBe(262);
     expect(await text(socket)).toBe('served');
@@ -148,8 +147,8 @@ function boundTo(socket: Socket): string | undefined {
 }
 
 describe('a name with several addresses', () => {
-  it('is tried with the options at each of them', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  it('is tried with the options at each of them', async () => {
+    needs('IPv6');
     const port = await serve();
     const attempts: unknown[] = [];
     const socket = connect({ ...both, port, socketOptions: { SO_KEEPALIVE: true } });
@@ -161,8 +160,8 @@ describe('a name with several addresses', () => {
     ]);
   });
 
-  it.runIf(isLinux)('leaves no descriptor behind', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  itOn('linux')('leaves no descriptor behind', async () => {
+    needs('IPv6');
     const before = openSockets();
     const server = net.createServer((socket) => socket.end('served'));
     const { port } = await listen(server, { port: 0, host: '127.0.0.1' });
@@ -175,8 +174,8 @@ describe('a name with several addresses', () => {
     expect(openSockets()).toEqual(before);
   });
 
-  it.runIf(isLinux)('goes on where an option does not exist for a family', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  itOn('linux')('goes on where an option does not exist for a family', async () => {
+    needs('IPv6');
     const port = await serve(undefined, '::1');
     const lookup = named('127.0.0.1', '::1');
     const socket = connect({ ...both, lookup, port, socketOptions: { IPV6_TCLASS: 8 } });
@@ -189,7 +188,7 @@ describe('an option that is refused', () => {
   // Less than the least.
   const refused = { TCP_MAXSEG: 1 };
 
-  it.runIf(isLinux)("is an 'error' that names it, and nothing is sent", async () => {
+  itOn('linux')("is an 'error' that names it, and nothing is sent", async () => {
     const server = net.createServer();
     const port = await serve(() => server);
     const before = openSockets().length;
@@ -205,8 +204,8 @@ describe('an option that is refused', () => {
     next.destroy();
   });
 
-  it.runIf(isLinux)('is one error of an AggregateError for each address', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  itOn('linux')('is one error of an AggregateError for each address', async () => {
+    needs('IPv6');
     const socket = connect({ ...both, port: await serve(), socketOptions: refused });
     const [error] = await once(socket, 'error');
     expect(error).toBeInstanceOf(AggregateError);

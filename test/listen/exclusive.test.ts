@@ -4,8 +4,10 @@ import net, { createServer } from 'node:net';
 import { BoundSocket, listen } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor, type OpenCommand } from '../fixtures/actor.ts';
-import { hasIpv6, isLinux, isRoot, quiet } from '../fixtures/facts.ts';
+import { type CoreBoundSocket, hasIpv6, quiet } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
+import { describeOn, itWhere } from '../fixtures/systems.ts';
 
 const actors: Actor[] = [];
 function actor(): Actor {
@@ -23,7 +25,7 @@ const OPTIONS: Pick<Required<OpenCommand>, 'options'>[] = [
 ];
 const HOSTS = ['0.0.0.0', '127.0.0.1', '127.0.0.2', ...(hasIpv6 ? ['::', '::1'] : [])];
 
-describe.runIf(isLinux)('a listener on Linux', () => {
+describeOn('linux')('a listener on Linux', () => {
   it.each(OPTIONS)('refuses every other process with $options on every address', async ({ options }) => {
     using bound = new BoundSocket({ port: 0 });
     const { port } = bound.address();
@@ -34,7 +36,8 @@ describe.runIf(isLinux)('a listener on Linux', () => {
     }
   });
 
-  it.runIf(isRoot)('refuses another user', async () => {
+  it('refuses another user', async () => {
+    needs('another user');
     using bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
     const { port } = bound.address();
     const other = actor();
@@ -46,7 +49,7 @@ describe.runIf(isLinux)('a listener on Linux', () => {
   });
 });
 
-describe.runIf(isLinux)('a reservation on Linux', () => {
+describeOn('linux')('a reservation on Linux', () => {
   it.each(OPTIONS)('cannot be bound over by another process with $options', async ({ options }) => {
     using bound = new BoundSocket({ port: 0, reserve: true });
     const { port } = bound.address();
@@ -57,10 +60,9 @@ describe.runIf(isLinux)('a reservation on Linux', () => {
     }
   });
 
-  it('is what net.BoundSocket of Node is not', async (context) => {
-    const { BoundSocket: Core } = net as unknown as { BoundSocket?: new (options: object) => BoundSocket };
-    if (Core === undefined) return context.skip(`Node ${process.version} has no net.BoundSocket`);
-    const core = new Core({ port: 0, host: '127.0.0.1' });
+  const { BoundSocket: Core } = net as unknown as { BoundSocket?: CoreBoundSocket };
+  itWhere(Core !== undefined)('is what net.BoundSocket of Node is not', async () => {
+    const core = new (Core as CoreBoundSocket)({ port: 0, host: '127.0.0.1' });
     const answer = await actor().open({
       host: '127.0.0.1',
       port: core.address().port,
@@ -86,8 +88,8 @@ describe.runIf(isLinux)('a reservation on Linux', () => {
 });
 
 describe('every address of the machine', () => {
-  it('is :: for both families, and refused where somebody holds :: for IPv6 alone', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  it('is :: for both families, and refused where somebody holds :: for IPv6 alone', async () => {
+    needs('IPv6');
     const port = ownPort();
     using holder = new BoundSocket({ port, host: '::', ipv6Only: true, ...quiet });
     expect(holder.address().family).toBe('IPv6');

@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { constants, getOption, getRawOption, getTcpInfo, type RawFields } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { numberOfSocket } from '../../lib/adopt/socket-number.ts';
-import { isLinux, isWindows } from '../fixtures/facts.ts';
+import { isWindows } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { OPTION_KINDS, openKind } from '../fixtures/socket-kinds.ts';
+import { describeOn, itOn } from '../fixtures/systems.ts';
 
 interface Row {
   name: string;
@@ -29,33 +31,30 @@ interface Oracle {
 }
 
 /** CPython's answers; the descriptors of `sockets` are its own 3, 4, … */
-function python(sockets: readonly number[], names: readonly string[], reads: readonly number[][]): Oracle | undefined {
+function python(sockets: readonly number[], names: readonly string[], reads: readonly number[][]): Oracle {
   const command = process.platform === 'win32' ? 'python' : 'python3';
-  const { stdout, error } = spawnSync(
-    command,
-    [fileURLToPath(new URL('../fixtures/options/oracle.py', import.meta.url))],
-    {
-      input: JSON.stringify({ names, reads }),
-      stdio: ['pipe', 'pipe', 'inherit', ...sockets],
-      maxBuffer: 2 ** 26,
-    },
-  );
-  return error === undefined ? JSON.parse(String(stdout)) : undefined;
+  const { stdout } = spawnSync(command, [fileURLToPath(new URL('../fixtures/options/oracle.py', import.meta.url))], {
+    input: JSON.stringify({ names, reads }),
+    stdio: ['pipe', 'pipe', 'inherit', ...sockets],
+    maxBuffer: 2 ** 26,
+  });
+  return JSON.parse(String(stdout));
 }
 
 // CPython gives the name to WSAIoctl()'s SIO_TCP_SET_ACK_FREQUENCY there.
 const RENAMED = isWindows ? ['TCP_QUICKACK'] : [];
 
 describe('CPython', () => {
-  it('has the same names and numbers', (context) => {
+  needs('python3');
+
+  it('has the same names and numbers', () => {
     const oracle = python([], Object.keys(constants), []);
-    if (oracle === undefined) return context.skip('no CPython here');
     const shared = Object.entries(oracle.names).filter(([name, number]) => number !== null && !RENAMED.includes(name));
     expect(Object.fromEntries(shared.map(([name]) => [name, numbers[name]]))).toEqual(Object.fromEntries(shared));
     expect(shared.length).toBeGreaterThan(isWindows ? 40 : 50);
   });
 
-  it.runIf(!isWindows)('reads the same bytes from the same sockets', async (context) => {
+  itOn('linux', 'darwin')('reads the same bytes from the same sockets', async () => {
     const kinds = await Promise.all(OPTION_KINDS.map(openKind));
     // SO_ERROR is cleared, SO_PEERPIDFD opens a descriptor, and the next two read their buffer, which CPython does not
     // clear; the others are of the moment.
@@ -94,7 +93,6 @@ describe('CPython', () => {
       }
     });
     await Promise.all(kinds.map((kind) => kind.close()));
-    if (oracle === undefined) return context.skip('no CPython here');
     const named = (answers: string[]) =>
       answers.map(
         (answer, index) => `${readable[index % readable.length]?.name} ${answer.replace('ENOTSUP', 'EOPNOTSUPP')}`,
@@ -133,9 +131,9 @@ function bytesOf(value: string): string {
 const CALL =
   /^(\w+)\((\d+), (0x\w+|0) \/\* (\S+) \*\/, (0x\w+|\d+) \/\* (\S+) \*\/, (.*), \[?(\d+)(?: => \d+)?\]?\) += /;
 
-describe.runIf(isLinux)('strace', () => {
-  it('sees the level, name, length and value that each typed option is meant to have', (context) => {
-    if (spawnSync('strace', ['-V']).error !== undefined) return context.skip('no strace here');
+describeOn('linux')('strace', () => {
+  it('sees the level, name, length and value that each typed option is meant to have', () => {
+    needs('strace', 'IPv6');
     const folder = mkdtempSync(join(tmpdir(), 'exactbind-'));
     const log = join(folder, 'log');
     const program = fileURLToPath(new URL('../fixtures/options/calls.mjs', import.meta.url));
@@ -143,7 +141,6 @@ describe.runIf(isLinux)('strace', () => {
     const { stdout, status, stderr } = spawnSync('strace', [...flags, process.execPath, program], { encoding: 'utf8' });
     const lines = readFileSync(log, 'utf8').split('\n');
     rmSync(folder, { recursive: true });
-    if (/ptrace|PTRACE/.test(stderr)) return context.skip(`strace may not trace here: ${stderr}`);
     expect(status, stderr).toBe(0);
 
     const seen = lines.map((line) => CALL.exec(line)).filter((match) => match !== null);
@@ -188,9 +185,9 @@ function ss(port: number): { words: string; fields: Record<string, string> } {
 
 const ms = (value: number | null) => Number(value?.toPrecision(6));
 
-describe.runIf(isLinux)('ss', () => {
-  it('agrees on every field that both have', async (context) => {
-    if (spawnSync('ss', ['-V']).error !== undefined) return context.skip('no ss here');
+describeOn('linux')('ss', () => {
+  it('agrees on every field that both have', async () => {
+    needs('iproute2');
     const { socket, peer, close } = (await openKind('tcp4')) as {
       socket: Socket;
       peer: Socket;

@@ -5,7 +5,9 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { BoundSocket, type GettableName, getOption, isSupported, type SettableName, setOption } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { isLinux, isWindows } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { OPTION_KINDS, openKind } from '../fixtures/socket-kinds.ts';
+import { describeOn } from '../fixtures/systems.ts';
 
 interface Row {
   name: string;
@@ -100,7 +102,7 @@ describe.each(OPTION_KINDS)('on %s', (kind) => {
   });
 });
 
-describe.runIf(isLinux)('what a listener hands on', () => {
+describeOn('linux')('what a listener hands on', () => {
   // A value that is not the default, for each type.
   const OTHERS: Record<string, (value: never) => unknown> = {
     bool: (value: boolean) => !value,
@@ -170,6 +172,7 @@ describe.runIf(isLinux)('what a listener hands on', () => {
   const big = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value);
 
   it('is what native/options.json says', async () => {
+    needs('IPv6');
     const found: Record<string, boolean> = {};
     for (const row of rows) {
       if (row.direction !== undefined || row.name === 'SO_INCOMING_CPU') continue;

@@ -1,7 +1,9 @@
 // socketOptions: set before bind, by the kernel's name, and read back from the socket itself.
 import { type BindOptions, BoundSocket } from 'exactbind';
 import { describe, expect, it } from 'vitest';
-import { isLinux, isWindows, quiet } from '../fixtures/facts.ts';
+import { quiet } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
+import { describeOn, itOn } from '../fixtures/systems.ts';
 
 const local = { port: 0, host: '127.0.0.1', ...quiet } as const;
 
@@ -17,7 +19,7 @@ describe('socketOptions', () => {
     expect(bound.getOption('SO_KEEPALIVE')).toBe(false);
   });
 
-  it.runIf(isLinux)('holds for each type of value on Linux', () => {
+  itOn('linux')('holds for each type of value on Linux', () => {
     const socketOptions = {
       TCP_DEFER_ACCEPT: 3,
       TCP_USER_TIMEOUT: 2000,
@@ -37,7 +39,7 @@ describe('socketOptions', () => {
     expect(port).toBeLessThanOrEqual(40100);
   });
 
-  it.runIf(isLinux)('is set before bind: an address of no interface can be bound with IP_FREEBIND', () => {
+  itOn('linux')('is set before bind: an address of no interface can be bound with IP_FREEBIND', () => {
     const absent: BindOptions = { port: 0, host: '192.0.2.1' };
     expect(() => new BoundSocket(absent)).toThrow('EADDRNOTAVAIL');
     using bound = new BoundSocket({ ...absent, socketOptions: { IP_FREEBIND: true } });
@@ -50,8 +52,8 @@ describe('socketOptions', () => {
 });
 
 describe("sharing: 'raw'", () => {
-  it('sets what it is given and nothing else', (context) => {
-    if (isWindows) return context.skip('SO_REUSEADDR has its own tests there');
+  // SO_REUSEADDR of Windows has its own tests.
+  itOn('linux', 'darwin')('sets what it is given and nothing else', () => {
     using plain = new BoundSocket({ ...local, sharing: 'raw' });
     expect(plain.getOption('SO_REUSEADDR')).toBe(false);
     using shared = new BoundSocket({ ...local, sharing: 'raw', socketOptions: { SO_REUSEADDR: true } });
@@ -60,7 +62,7 @@ describe("sharing: 'raw'", () => {
   });
 });
 
-describe.runIf(isLinux)('the sharing modes on Linux', () => {
+describeOn('linux')('the sharing modes on Linux', () => {
   it('leave the options that their policy names', () => {
     using exclusive = new BoundSocket(local);
     expect([exclusive.getOption('SO_REUSEADDR'), exclusive.getOption('SO_REUSEPORT')]).toEqual([true, false]);
@@ -87,7 +89,8 @@ describe.runIf(isLinux)('the sharing modes on Linux', () => {
 });
 
 describe('the backlog', () => {
-  it.runIf(isLinux)('is the BoundSocket’s own, or else what server.listen() is given', async () => {
+  itOn('linux')('is the BoundSocket’s own, or else what server.listen() is given', async () => {
+    needs('iproute2');
     const { createServer } = await import('node:net');
     const { execFileSync } = await import('node:child_process');
     const queue = (port: number) => {

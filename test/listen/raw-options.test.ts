@@ -25,6 +25,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isLinux, isWindows, isWine, quiet } from '../fixtures/facts.ts';
 import { closed, SERVER_KINDS, trusting } from '../fixtures/servers.ts';
 import { OPTION_KINDS, type OpenKind, type OptionKind, openKind } from '../fixtures/socket-kinds.ts';
+import { itOn, itWhere } from '../fixtures/systems.ts';
 
 const opened: OpenKind[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((kind) => kind.close())));
@@ -85,7 +86,7 @@ describe('a socket', () => {
     }
   });
 
-  it.runIf(!isWindows)('is a descriptor', () => {
+  itOn('linux', 'darwin')('is a descriptor', () => {
     using bound = new BoundSocket({ port: 0, host: '127.0.0.1', ...quiet });
     setOption(bound.fd(), 'SO_LINGER', { onoff: true, linger: 9 });
     expect(bound.getOption('SO_LINGER').linger).toBe(9);
@@ -171,14 +172,14 @@ describe('no socket', () => {
     expect(own).toBeGreaterThan(0);
   });
 
-  it.runIf(isWindows)('is behind a named pipe', async () => {
+  itOn('windows')('is behind a named pipe', async () => {
     const server = net.createServer().listen(`\\\\.\\pipe\\exactbind-${process.pid}`);
     await once(server, 'listening');
     expect(reading(server)).toThrow(noHandle('a named pipe of Windows'));
     await closed(server);
   });
 
-  it.runIf(!isWindows)('is behind a file, which is not touched', () => {
+  itOn('linux', 'darwin')('is behind a file, which is not touched', () => {
     const folder = mkdtempSync(join(tmpdir(), 'exactbind-'));
     const file = openSync(join(folder, 'file'), 'w');
     expect(reading(file)).toThrow(refused('ENOTSOCK', { syscall: 'getsockopt', option: 'SO_RCVBUF' }));
@@ -261,7 +262,7 @@ describe('an option', () => {
     expect(() => setRawOption(socket, SOL_SOCKET, 0x7ffe, 4)).toThrow(refused('ENOPROTOOPT'));
   });
 
-  it.runIf(isLinux)('that counts in instructions takes and gives as many bytes as they have', async () => {
+  itOn('linux')('that counts in instructions takes and gives as many bytes as they have', async () => {
     const { socket } = await open('udp4');
     // Accepts everything: ten times the same.
     const accept = Buffer.from([6, 0, 0, 0, 0xff, 0xff, 0, 0]);
@@ -318,7 +319,7 @@ describe('what Node remembers', () => {
     expect(getOption(socket, 'SO_KEEPALIVE')).toBe(true);
   });
 
-  it.runIf(isLinux)('agrees with what was set: the times of setKeepAlive()', async () => {
+  itOn('linux')('agrees with what was set: the times of setKeepAlive()', async () => {
     const socket = await tcp();
     socket.setKeepAlive(true, 5000);
     const names = ['TCP_KEEPIDLE', 'TCP_KEEPINTVL', 'TCP_KEEPCNT'] as const;
@@ -328,9 +329,9 @@ describe('what Node remembers', () => {
     expect(names.map((name) => getOption(socket, name))).toEqual(before);
   });
 
-  it.runIf(isLinux)('agrees with what was set: setTypeOfService()', async (context) => {
-    const socket = (await tcp()) as Socket & { setTypeOfService?(tos: number): void };
-    if (socket.setTypeOfService === undefined) return context.skip(`Node ${process.version} has no setTypeOfService()`);
+  const hasIt = isLinux && 'setTypeOfService' in net.Socket.prototype;
+  itWhere(hasIt)('agrees with what was set: setTypeOfService()', async () => {
+    const socket = (await tcp()) as Socket & { setTypeOfService(tos: number): void };
     socket.setTypeOfService(0x10);
     setOption(socket, 'IP_TOS', 0x20);
     socket.setTypeOfService(0x10);
@@ -339,7 +340,7 @@ describe('what Node remembers', () => {
 });
 
 describe('getPeerCredentials()', () => {
-  it.runIf(!isWindows)('tells who is at the other end', async () => {
+  itOn('linux', 'darwin')('tells who is at the other end', async () => {
     const { socket, peer } = await open('unix');
     const { pid } = process;
     const [uid, gid] = [process.getuid?.(), process.getgid?.()];
@@ -349,20 +350,19 @@ describe('getPeerCredentials()', () => {
     expect(getPeerCredentials(socket)?.groups).toEqual(groups.trim().split(/\s+/).filter(Boolean).map(Number));
   });
 
-  it.runIf(!isWindows)('is null where nobody is', async () => {
+  itOn('linux', 'darwin')('is null where nobody is', async () => {
     const { socket } = await open('tcp4');
     expect(getPeerCredentials(socket)).toBeNull();
   });
 
-  it.runIf(isWindows)('is ENOTSUP on Windows', async () => {
+  itOn('windows')('is ENOTSUP on Windows', async () => {
     const { socket } = await open('tcp4');
     expect(() => getPeerCredentials(socket)).toThrow(refused('ENOTSUP'));
   });
 });
 
 describe('getTcpInfo()', () => {
-  it('counts what a connection has carried', async (context) => {
-    if (isWine) return context.skip('Wine has no SIO_TCP_INFO');
+  it('counts what a connection has carried', async () => {
     const { socket, peer } = (await open('tcp4')) as { socket: Socket; peer: Socket };
     const received = once(peer, 'data');
     socket.write(Buffer.alloc(1000));
@@ -375,7 +375,7 @@ describe('getTcpInfo()', () => {
     expect(Object.keys(sent.raw).length).toBeGreaterThan(20);
   });
 
-  it.runIf(isLinux)('knows a listener, and no UDP', async () => {
+  itOn('linux')('knows a listener, and no UDP', async () => {
     expect(getTcpInfo((await open('listener4')).socket).state).toBe('LISTEN');
     const { socket } = await open('udp4');
     expect(() => getTcpInfo(socket)).toThrow(refused('ENOTSUP', { option: 'TCP_INFO' }));
@@ -392,7 +392,7 @@ describe('isSupported()', () => {
     }
   });
 
-  it.runIf(isLinux)('asks the running kernel', () => {
+  itOn('linux')('asks the running kernel', () => {
     // Removed in 3.x; glibc still names it.
     expect(constants.TCP_COOKIE_TRANSACTIONS).toBe(15);
     expect(isSupported('TCP_COOKIE_TRANSACTIONS')).toBe(false);

@@ -2,11 +2,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor } from '../fixtures/actor.ts';
-import { hasIpv6, isLinux, isWindows } from '../fixtures/facts.ts';
+import { hasIpv6, isWindows } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { fixture, lines, REQUIRED, run, runCommand } from '../fixtures/register/run.ts';
+import { describeOn, itWhere } from '../fixtures/systems.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -41,7 +43,8 @@ async function expectSame(one: Way, other: Way): Promise<void> {
   expect(ofPorts.filter((line) => !line.includes('"isExplained":true'))).toEqual([]);
 }
 
-describe.runIf(isLinux && hasIpv6)('an unmodified program prints the same, byte for byte,', () => {
+describeOn('linux')('an unmodified program prints the same, byte for byte,', () => {
+  needs('IPv6');
   const plain: Way = { node: [PROGRAM] };
 
   it('with --require exactbind/register', () => expectSame(plain, { node: [...REQUIRED, PROGRAM] }));
@@ -55,7 +58,8 @@ describe.runIf(isLinux && hasIpv6)('an unmodified program prints the same, byte 
 });
 
 /** A library that takes IPv6 away from whatever it is preloaded into. */
-async function withoutIpv6(context: TestContext): Promise<NodeJS.ProcessEnv> {
+async function withoutIpv6(): Promise<NodeJS.ProcessEnv> {
+  needs('gcc');
   const library = join(folder, 'without-ipv6.so');
   const { code } = await runCommand('cc', [
     '-shared',
@@ -65,19 +69,18 @@ async function withoutIpv6(context: TestContext): Promise<NodeJS.ProcessEnv> {
     fixture('register/without-ipv6.c'),
     '-ldl',
   ]);
-  if (code === 'ENOENT') return context.skip('this machine has no C compiler');
   expect(code).toBe(0);
   return { LD_PRELOAD: library };
 }
 
-describe.runIf(isLinux)('without IPv6', () => {
-  it('a hooked program prints the same, byte for byte', async (context) => {
-    const env = await withoutIpv6(context);
+describeOn('linux')('without IPv6', () => {
+  it('a hooked program prints the same, byte for byte', async () => {
+    const env = await withoutIpv6();
     await expectSame({ node: [PROGRAM], env }, { node: [...REQUIRED, PROGRAM], env });
   });
 
-  it('listens on 0.0.0.0', async (context) => {
-    const env = await withoutIpv6(context);
+  it('listens on 0.0.0.0', async () => {
+    const env = await withoutIpv6();
     const node = [...REQUIRED, fixture('register/restart.cjs'), '0'];
     expect(await lines(node, env)).toMatchObject([{ address: '0.0.0.0', family: 'IPv4' }]);
   });
@@ -154,22 +157,21 @@ function callsOn(trace: string, port: number): string[] {
     });
 }
 
-async function traced(context: TestContext, hook: string[], port: number): Promise<string[]> {
+async function traced(hook: string[], port: number): Promise<string[]> {
   const script = `require('net').createServer().listen(${port}, '127.0.0.1', 64, function () { this.close(); })`;
   const output = join(folder, `trace-${port}`);
   const strace = ['-f', '-e', 'trace=setsockopt,bind,listen', '-o', output, process.execPath];
   const { code, stderr } = await runCommand('strace', [...strace, ...hook, '-e', script]);
-  if (code === 'ENOENT') return context.skip('this machine has no strace');
-  if (/ptrace|PTRACE/.test(stderr)) return context.skip('this machine allows no tracing');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return callsOn(await readFile(output, 'utf8'), port);
 }
 
-describe.runIf(isLinux)('a hooked listen on Linux', () => {
-  it('binds without SO_REUSEADDR, which Node sets before', async (context) => {
-    const plain = await traced(context, [], ownPort());
+describeOn('linux')('a hooked listen on Linux', () => {
+  it('binds without SO_REUSEADDR, which Node sets before', async () => {
+    needs('strace');
+    const plain = await traced([], ownPort());
     expect(plain).toEqual(['SO_REUSEADDR 1', 'bind', 'listen 64']);
-    const hooked = await traced(context, REQUIRED, ownPort());
+    const hooked = await traced(REQUIRED, ownPort());
     // The second listen() is Node's own.
     expect(hooked).toEqual(['bind', 'listen 64', 'SO_REUSEADDR 1', 'listen 64']);
   });
@@ -185,8 +187,8 @@ describe.runIf(isLinux)('a hooked listen on Linux', () => {
     await other.end();
   });
 
-  it('never falls back to 0.0.0.0 where somebody holds :: for IPv6 alone', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  it('never falls back to 0.0.0.0 where somebody holds :: for IPv6 alone', async () => {
+    needs('IPv6');
     const port = ownPort();
     const other = new Actor();
     await other.open({ host: '::', port, ipv6Only: true, listen: true });
@@ -208,8 +210,8 @@ describe('under the permission model', () => {
     thrown?: { class: string; message: string; values: { resource?: string } };
   }
 
-  it('is refused without --allow-net, as Node refuses it', async (context) => {
-    if (!hasScope) return context.skip(`Node ${process.version} has no permission for the network`);
+  // Older versions of Node have no permission for the network.
+  itWhere(hasScope)('is refused without --allow-net, as Node refuses it', async () => {
     const plain = await lines<Shape>([flag, ...flags, script]);
     expect(plain).toHaveLength(3);
     const denied = { code: 'ERR_ACCESS_DENIED', permission: 'Net' };

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { BoundSocket, bindUdp } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor } from '../fixtures/actor.ts';
-import { hasIpv6, isLinux, isWindows } from '../fixtures/facts.ts';
+import { hasIpv6 } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
+import { describeOn, itOn } from '../fixtures/systems.ts';
 
 const local = { port: 0, host: '127.0.0.1' } as const;
 
@@ -46,7 +48,8 @@ describe('bindUdp()', () => {
     if (hasIpv6) expect((await bindUdp(udp('udp6'), 0)).address).toBe('::');
   });
 
-  it.runIf(hasIpv6)('can be connected, over IPv6 too', async () => {
+  it('can be connected, over IPv6 too', async () => {
+    needs('IPv6');
     for (const [type, host] of [
       ['udp4', '127.0.0.1'],
       ['udp6', '::1'],
@@ -99,16 +102,16 @@ describe('the options of a dgram.Socket', () => {
     return made;
   };
 
-  it('hold: ipv6Only is kept, reuseAddr contradicts exclusive', async (context) => {
+  it('hold: ipv6Only is kept, reuseAddr contradicts exclusive', async () => {
     const reusing = socketOf({ type: 'udp4', reuseAddr: true });
     await expect(bindUdp(reusing, local)).rejects.toMatchObject({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' });
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+    needs('IPv6');
     const { port } = await bindUdp(socketOf({ type: 'udp6', ipv6Only: true }), 0);
     expect(await bindUdp(udp(), { port })).toMatchObject({ port });
   });
 
-  it('hold: a BoundSocket of the other family is refused and stays the caller’s', async (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  it('hold: a BoundSocket of the other family is refused and stays the caller’s', async () => {
+    needs('IPv6');
     using bound = new BoundSocket({ port: 0, protocol: 'udp', acceptPartial: true });
     await expect(bindUdp(udp(), bound)).rejects.toMatchObject({ code: 'ERR_INCOMPATIBLE_OPTION_PAIR' });
     expect(bound.address().family).toBe('IPv6');
@@ -141,7 +144,7 @@ describe('a listener of a dgram.Socket', () => {
   });
 });
 
-describe.runIf(isLinux)("sharing: 'raw' for UDP", () => {
+describeOn('linux')("sharing: 'raw' for UDP", () => {
   it('undoes what libuv has set', () => {
     using bound = new BoundSocket({ ...local, protocol: 'udp', sharing: 'raw' });
     expect(bound.getOption('SO_REUSEADDR')).toBe(false);
@@ -155,7 +158,7 @@ describe.runIf(isLinux)("sharing: 'raw' for UDP", () => {
   });
 });
 
-describe.runIf(isLinux)('the datagrams of a port', () => {
+describeOn('linux')('the datagrams of a port', () => {
   const steal = async (port: number) => {
     const other = new Actor();
     actors.push(other);
@@ -188,8 +191,7 @@ describe.runIf(isLinux)('the datagrams of a port', () => {
 });
 
 describe('a UDP BoundSocket', () => {
-  it('has a descriptor that outlives it when it is detached', async (context) => {
-    if (isWindows) return context.skip('a SOCKET is no descriptor');
+  itOn('linux', 'darwin')('has a descriptor that outlives it when it is detached', async () => {
     const bound = new BoundSocket({ ...local, protocol: 'udp' });
     const { port } = bound.address();
     const fd = bound.detach();

@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { BoundSocket, bindUdp, type ListenOptions, listen, waitForPort } from 'exactbind';
+import { BoundSocket, bindUdp, type ListenOptions, listen, type SystemError, waitForPort } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor, type OpenCommand } from '../fixtures/actor.ts';
-import { hasIpv6, isLinux, quiet } from '../fixtures/facts.ts';
+import { hasIpv6, quiet } from '../fixtures/facts.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { closed } from '../fixtures/servers.ts';
+import { describeOn } from '../fixtures/systems.ts';
 import { leftovers, refusing, Waiter } from '../fixtures/wait/waiter.ts';
 
 const host = '127.0.0.1';
@@ -54,6 +55,12 @@ async function took(promise: Promise<unknown>): Promise<number> {
 }
 
 const resources = () => [readdirSync('/proc/self/fd').length, readdirSync('/proc/self/task').length];
+
+/** So often that a thread which /proc still lists for a moment, before or after, hides none that stays. */
+const TIMES = 4;
+async function expectNoMoreThan(before: number[]): Promise<void> {
+  await expect.poll(() => resources().filter((count, at) => count > (before[at] ?? 0))).toEqual([]);
+}
 
 describe('listen() with a wait', () => {
   it('listens once the holder has closed', async () => {
@@ -122,7 +129,7 @@ describe('listen() with a wait', () => {
   });
 });
 
-describe.runIf(isLinux)('listen() with a wait on Linux', () => {
+describeOn('linux')('listen() with a wait on Linux', () => {
   it.each([host, ...(hasIpv6 ? ['::'] : [])])('is woken when the holder on %s closes', async (address) => {
     const { other, id, port } = await holder({ host: address });
     const waiting = waitingServer({ port, wait: 20_000 });
@@ -166,9 +173,14 @@ describe.runIf(isLinux)('listen() with a wait on Linux', () => {
 
   it('names the holder when the time is up', async () => {
     const { other, port } = await holder();
-    const error = await waitingServer({ port, wait: 30 }).catch((reason) => reason);
-    expect(error.heldBy).toContain(`pid ${other.process.pid}`);
-    expect(error.report.holders).toMatchObject([{ pid: other.process.pid, state: 'LISTEN' }]);
+    let error: SystemError | undefined;
+    const heldBy = async () => {
+      error = await waitingServer({ port, wait: 30 }).catch((reason) => reason);
+      return error?.heldBy;
+    };
+    // Looking for the pid may take longer than an error may on a busy machine, but not always.
+    await expect.poll(heldBy).toContain(`pid ${other.process.pid}`);
+    expect(error?.report?.holders).toMatchObject([{ pid: other.process.pid, state: 'LISTEN' }]);
   });
 
   it('waits for a leftover until its known end, and no longer', async () => {
@@ -215,8 +227,8 @@ describe.runIf(isLinux)('listen() with a wait on Linux', () => {
     const once = () => waitingServer({ port, wait: 20 }).catch(({ code }) => code);
     await once();
     const before = resources();
-    expect(await once()).toBe('EADDRINUSE');
-    expect(resources()).toEqual(before);
+    for (let i = 0; i < TIMES; i++) expect(await once()).toBe('EADDRINUSE');
+    await expectNoMoreThan(before);
   });
 
   it('leaves nothing behind in a worker thread that is terminated', async () => {
@@ -231,12 +243,12 @@ describe.runIf(isLinux)('listen() with a wait on Linux', () => {
     };
     await terminated();
     const before = resources();
-    await terminated();
-    expect(resources()).toEqual(before);
+    for (let i = 0; i < TIMES; i++) await terminated();
+    await expectNoMoreThan(before);
   });
 });
 
-describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
+describeOn('linux')('a wait where the kernel does not tell', () => {
   it.each(['sock_diag', 'filter'] as const)('for want of %s looks again after short pauses', async (what) => {
     const { other, id, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing(what));
@@ -258,16 +270,23 @@ describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
     const { other, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing('filter'));
     expect(await refused.next()).toEqual({ state: 'waiting' });
-    const watched = readdirSync(`/proc/${refused.process.pid}/fdinfo`).map((fd) =>
-      readFileSync(`/proc/${refused.process.pid}/fdinfo/${fd}`, 'utf8'),
-    );
-    expect(watched.join()).toContain(`Pid:\t${other.process.pid}\n`);
+    const folder = `/proc/${refused.process.pid}/fdinfo`;
+    const watched = () =>
+      readdirSync(folder).map((fd) => {
+        try {
+          return readFileSync(`${folder}/${fd}`, 'utf8');
+        } catch {
+          return ''; // closed meanwhile
+        }
+      });
+    // Once it has found out who holds the port.
+    await expect.poll(() => watched().join()).toContain(`Pid:\t${other.process.pid}\n`);
     await other.end('SIGKILL');
     expect(await refused.next()).toEqual({ state: 'listening', port });
   });
 });
 
-describe.runIf(isLinux)('bindUdp() with a wait', () => {
+describeOn('linux')('bindUdp() with a wait', () => {
   it('is woken when the holder closes', async () => {
     const { other, id, port } = await holder({ protocol: 'udp', listen: false });
     const socket = createSocket('udp4');
@@ -311,7 +330,7 @@ describe('waitForPort()', () => {
   });
 });
 
-describe.runIf(isLinux)('waitForPort() on Linux', () => {
+describeOn('linux')('waitForPort() on Linux', () => {
   it('finds a free port free at once', async () => {
     const report = await waitForPort({ port: ownPort(), host }, { until: 'free', timeout: 0 });
     expect(report).toMatchObject({ verdict: 'free', bindable: { exclusive: true } });

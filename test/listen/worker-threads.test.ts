@@ -7,6 +7,7 @@ import { isLinux, isWindows } from '../fixtures/facts.ts';
 import { NodeActor } from '../fixtures/node-actor.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { fixture, lines } from '../fixtures/register/run.ts';
+import { itOn } from '../fixtures/systems.ts';
 
 const actors: (Actor | NodeActor)[] = [];
 afterEach(() => Promise.all(actors.splice(0).map((made) => made.end())));
@@ -64,7 +65,7 @@ describe('many worker threads', () => {
     ]);
   });
 
-  it.runIf(isLinux)(`leave no descriptor, ${WORKERS} of them`, { timeout: 180_000 }, async () => {
+  itOn('linux')(`leave no descriptor, ${WORKERS} of them`, { timeout: 180_000 }, async () => {
     const program = [fixture('worker-threads/many.mjs'), String(WORKERS)];
     const [seen] = await lines<{ before: object; after: object }>(program);
     expect(seen).toMatchObject({ bound: WORKERS + 1, after: seen?.before });

@@ -1,36 +1,30 @@
 // The bind matrix of this machine: measured twice, and as others, it is what the rule of the system predicts in every pair.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Cell, KEYS } from '../../matrix/cells.ts';
 import type { Matrix } from '../../matrix/index.ts';
-import { hasIpv6, isLinux, isRoot, isWine } from '../fixtures/facts.ts';
-import { AS_NOBODY, IN_ANOTHER_NETWORK, NOBODY } from '../fixtures/inspect/processes.ts';
+import { isLinux, isWine } from '../fixtures/facts.ts';
+import { AS_NOBODY, has, IN_ANOTHER_NETWORK, needs } from '../fixtures/needs.ts';
+import { readableNode, readablePackage } from '../fixtures/readable.ts';
 import { runCommand } from '../fixtures/register/run.ts';
+import { itOn, itWhere } from '../fixtures/systems.ts';
 
 const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 // Ports of this run's network are for the other tests.
-const OWN_NETWORK = isLinux && isRoot ? IN_ANOTHER_NETWORK : [];
+const OWN_NETWORK = isLinux && has('another network') ? IN_ANOTHER_NETWORK : [];
 const WITHOUT_IPV6 = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"', 'sh'];
 const MINUTE = 60_000;
-
-// Root of a user namespace (unshare --map-root-user) has no user but itself.
-function hasNobody(): boolean {
-  return readFileSync('/proc/self/uid_map', 'latin1')
-    .split('\n')
-    .some((line) => {
-      const [from = 0, , count = 0] = line.trim().split(/ +/).map(Number);
-      return from <= NOBODY && NOBODY < from + count;
-    });
-}
-const canBecomeNobody = isLinux && isRoot && hasNobody();
 
 // What does not depend on Node is measured on one; and once under Wine, which is slower.
 const once = isWine || process.env['EXACTBIND_TEST_NODE'] !== undefined;
 
 async function measured(before: readonly string[] = []): Promise<Matrix> {
-  const [file = '', ...args] = [...OWN_NETWORK, ...before, process.execPath, command, 'matrix', '--json'];
+  // Another user may not be able to read the clone.
+  const program =
+    before === AS_NOBODY ? [readableNode(), join(readablePackage(), 'dist/cli.cjs')] : [process.execPath, command];
+  const [file = '', ...args] = [...OWN_NETWORK, ...before, ...program, 'matrix', '--json'];
   const { code, stdout, stderr } = await runCommand(file, args, {});
   // Where there is no terminal: how far it is.
   expect(stderr).toMatch(/^([\d,]+ of [\d,]+ cells\n)+$/);
@@ -71,15 +65,15 @@ describe('the bind matrix', () => {
     expect(first).toMatchObject({ arch: process.arch, node: process.version, uid: process.getuid?.() ?? null });
   });
 
-  it.runIf(isLinux)('leaves nothing open to the rule, and nothing out that there is', () => {
+  itOn('linux')('leaves nothing open to the rule, and nothing out that there is', () => {
     expect(first.cells.filter(({ predicted }) => Object.values(predicted).includes('unknown'))).toEqual([]);
-    if (!hasIpv6 || !canBecomeNobody) return;
+    needs('IPv6', 'another user');
     expect(first.leftOut).toEqual({});
     expect(first.cells).toHaveLength(13_824);
     expect(new Set(first.cells.map(keyOf)).size).toBe(13_824);
   });
 
-  it.skipIf(once)(
+  itWhere(!once)(
     'is the same again',
     async () => {
       const again = await measured();
@@ -88,9 +82,10 @@ describe('the bind matrix', () => {
     5 * MINUTE,
   );
 
-  it.runIf(canBecomeNobody && !once)(
+  itWhere(isLinux && !once)(
     'is the same for an ordinary user, who has no other user',
     async () => {
+      needs('another user', 'util-linux');
       const user = await measured(AS_NOBODY);
       expect(wrongIn(user)).toEqual([]);
       expect(user.leftOut).toEqual({ 'other-user': 'it takes root to become another user' });
@@ -100,19 +95,25 @@ describe('the bind matrix', () => {
     5 * MINUTE,
   );
 
-  it.runIf(isLinux && isRoot && !once)(
+  itWhere(isLinux && !once)(
     'is predicted where there is no IPv6',
     async () => {
+      needs('another network');
       const without = await measured(WITHOUT_IPV6);
       expect(wrongIn(without)).toEqual([]);
-      expect(Object.keys(without.leftOut)).toEqual(['::1', ':: V6ONLY', ...(canBecomeNobody ? [] : ['other-user'])]);
+      expect(Object.keys(without.leftOut)).toEqual([
+        '::1',
+        ':: V6ONLY',
+        ...(has('another user') ? [] : ['other-user']),
+      ]);
       const owners = new Set(without.cells.map(({ second }) => second.owner)).size;
       expect(without.cells).toHaveLength(2048 * owners);
     },
     5 * MINUTE,
   );
 
-  it.runIf(isLinux && !once)('leaves the terminal as it was if it is interrupted', async () => {
+  itWhere(isLinux && !once)('leaves the terminal as it was if it is interrupted', async () => {
+    needs('python3');
     const terminal = ['-c', 'import pty, sys; pty.spawn(sys.argv[1:])'];
     const [file = '', ...args] = [...OWN_NETWORK, 'python3', ...terminal, process.execPath, command, 'matrix'];
     const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -9,6 +9,7 @@ import { Peers } from '../../matrix/peers.ts';
 import { whoReceives } from '../../matrix/probe.ts';
 import { Rivals } from '../../matrix/rivals.ts';
 import { ownPort } from '../fixtures/ports.ts';
+import { describeOn } from '../fixtures/systems.ts';
 
 /** What the other process is told, and what it does when it is killed. */
 const played = vi.hoisted(() => ({ become: {} as object, kill: async (_party: Party): Promise<void> => {} }));
@@ -140,7 +141,7 @@ describe('a measurement', () => {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('why there is no other user', () => {
+describeOn('linux', 'darwin')('why there is no other user', () => {
   it('is the error of the system where root is told one', async () => {
     played.become = { error: 'EINVAL, setuid' };
     vi.spyOn(process, 'geteuid').mockReturnValue(0);

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
-import { hasIpv6, isLinux } from '../fixtures/facts.ts';
+import { isLinux } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
+import { itOn } from '../fixtures/systems.ts';
 
 const { SOCK_STREAM = 0, AF_INET = 0, AF_INET6 = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
 const { SOL_SOCKET = 0, SO_RCVBUF = 0, SO_REUSEADDR = 0 } = addon.constants;
@@ -118,8 +120,9 @@ describe('open()', () => {
     expect([step, level, option]).toEqual([2, SOL_SOCKET, NO_OPTION]);
   });
 
-  it('takes a zone by name and by number', (context) => {
-    if (!hasIpv6 || !isLinux) return context.skip('no interface of a known name with IPv6');
+  // The name of loopback.
+  itOn('linux')('takes a zone by name and by number', () => {
+    needs('IPv6');
     for (const zone of ['lo', '1']) {
       const handle = addon.open(PLAIN, `::1%${zone}`, 0);
       expect(addon.localAddress(handle)).toMatchObject({ address: '::1', family: 6 });
@@ -127,8 +130,8 @@ describe('open()', () => {
     }
   });
 
-  it('takes what is neither for no zone', (context) => {
-    if (!hasIpv6) return context.skip('no IPv6');
+  it('takes what is neither for no zone', () => {
+    needs('IPv6');
     // A link-local address that no interface has. Linux's first interface is "lo", and it refuses in another way there.
     const refusal = (end: string) => {
       const socket = addon.socket(AF_INET6, SOCK_STREAM);

@@ -7,8 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { checkBindOptions } from '../../lib/bind/request.ts';
 import { bind } from '../../lib/bind/socket.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
-import { isLinux, isRoot, isWine } from '../fixtures/facts.ts';
+import { isLinux, isWine } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 import { fixture, run } from '../fixtures/register/run.ts';
+import { describeOn } from '../fixtures/systems.ts';
 
 const local = { port: 0, host: '127.0.0.1' } as const;
 
@@ -45,7 +47,7 @@ function leavesNothing(run: () => unknown): void {
   expect([descriptors(), openSockets()]).toEqual(before);
 }
 
-describe.runIf(isLinux)('descriptors', () => {
+describeOn('linux')('descriptors', () => {
   it('are as many as before after 100,000 failed binds', () => {
     using holder = new BoundSocket(local);
     const taken = { ...local, port: holder.address().port };
@@ -81,8 +83,8 @@ describe.runIf(isLinux)('descriptors', () => {
   it.for<[name: string, code: string, options: BindOptions]>([
     ['a privileged port', 'EACCES', { port: 80 }],
     ['an option for the administrator', 'EPERM', { socketOptions: { SO_MARK: 1 } }],
-  ])('are as many as before after %s', ([, code, options], context) => {
-    if (!isRoot) return context.skip('only root can become another user');
+  ])('are as many as before after %s', ([, code, options]) => {
+    needs('another user', ...(options.port === 80 ? ['a privileged port' as const] : []));
     const attempt = () => asNobody(() => codes(500, () => new BoundSocket({ ...local, ...options })));
     leavesNothing(() => expect(attempt()).toEqual({ [code]: 500 }));
   });
@@ -106,7 +108,7 @@ describe.runIf(isLinux)('descriptors', () => {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('a detached descriptor', () => {
+describeOn('linux', 'darwin')('a detached descriptor', () => {
   it('serves, and its BoundSocket refuses everything and closes nothing', async () => {
     const bound = new BoundSocket(local);
     const address = bound.address();
@@ -179,7 +181,7 @@ describe('a worker thread that ended', () => {
   });
 });
 
-describe.runIf(isLinux)('a thread that is terminated in the middle of a call', () => {
+describeOn('linux')('a thread that is terminated in the middle of a call', () => {
   it.each(['sockets', 'socketsAsync', 'watchPort', 'localAddress', 'get'])('of %s ends alone', async (name) => {
     const ended = await run([fixture('worker-threads/terminated.cjs'), name]);
     expect(ended).toEqual({ code: 0, stdout: 'survived\n', stderr: '' });

@@ -236,7 +236,7 @@ describe('every file', () => {
     ...filesIn('scripts', /\.(ts|mjs|cmake|sh)$/),
     ...filesIn('bench', /\.(ts|mjs|c|cpp|py|sh)$/),
     ...filesIn('matrix', /\.mjs$/),
-    ...['binding.gyp', 'CMakeLists.txt', 'vitest.config.ts'].filter((path) => existsSync(join(root, path))),
+    ...['binding.gyp', 'CMakeLists.txt', 'vitest.config.mts'].filter((path) => existsSync(join(root, path))),
   ];
 
   it('begins with a sentence that says what lives there', () => {

@@ -12,7 +12,7 @@ import { darwin } from '../../lib/systems/darwin.ts';
 import { linux } from '../../lib/systems/linux.ts';
 import type { Answer, Existing, Newcomer, Rule } from '../../lib/systems/system.ts';
 import { windows } from '../../lib/systems/windows.ts';
-import { isLinux } from '../fixtures/facts.ts';
+import { itOn } from '../fixtures/systems.ts';
 
 const USER = 1000;
 const OTHER = 1001;
@@ -440,7 +440,7 @@ describe('a sentence', () => {
     );
   });
 
-  it.runIf(isLinux)('says why there is no pid', () => {
+  itOn('linux')('says why there is no pid', () => {
     const said = (code: 'ETIMEDOUT' | 'EMFILE') => {
       const list = { ...LIST, ownersError: constants.errno[code] };
       return sentenceOf(report({ holders: [holderOf(unseen(), list, 3000, 'tcp')] }));

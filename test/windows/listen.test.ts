@@ -5,7 +5,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { BoundSocket, bindUdp, listen } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
-import { hasIpv6, isWindows } from '../fixtures/facts.ts';
+import { hasIpv6 } from '../fixtures/facts.ts';
 import { NodeActor, type NodeOpenCommand } from '../fixtures/node-actor.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { closed, SERVER_KINDS } from '../fixtures/servers.ts';
@@ -31,7 +31,7 @@ const RIVALS = [PLAIN, REUSING, ['SO_EXCLUSIVEADDRUSE', ['SO_EXCLUSIVEADDRUSE']]
 // Windows gives a conflict one of two names, by the options and addresses of both sides.
 const CONFLICT = { error: expect.stringMatching(/^WSAE(ADDRINUSE|ACCES)$/), syscall: 'bind' };
 
-describe.runIf(isWindows)('a listener on every address', () => {
+describe('a listener on every address', () => {
   const hosts = ['0.0.0.0', '127.0.0.1', ...(hasIpv6 ? ['::', '::1'] : [])];
 
   it.each(RIVALS)('refuses every other process with %s on every address', async (_, options) => {
@@ -64,7 +64,7 @@ describe.runIf(isWindows)('a listener on every address', () => {
   });
 });
 
-describe.runIf(isWindows)('a listener on one address', () => {
+describe('a listener on one address', () => {
   it.each(RIVALS)('refuses every other process with %s on that address', async (_, options) => {
     using bound = new BoundSocket(local);
     const { port } = bound.address();
@@ -94,7 +94,7 @@ describe.runIf(isWindows)('a listener on one address', () => {
   });
 });
 
-describe.runIf(isWindows)('a reservation', () => {
+describe('a reservation', () => {
   it('is refused over a plain socket that is bound to every address, which Windows would allow', async () => {
     const { port } = await actor().open({ host: '0.0.0.0' });
     const refusal = { code: 'EADDRINUSE', address: '127.0.0.1', port };
@@ -120,7 +120,7 @@ describe.runIf(isWindows)('a reservation', () => {
   });
 });
 
-describe.runIf(isWindows)('a conflict that Windows calls WSAEACCES', () => {
+describe('a conflict that Windows calls WSAEACCES', () => {
   const taking = {
     host: '127.0.0.1',
     sharing: 'raw',
@@ -146,7 +146,7 @@ describe.runIf(isWindows)('a conflict that Windows calls WSAEACCES', () => {
   });
 });
 
-describe.runIf(isWindows)('the SOCKET', () => {
+describe('the SOCKET', () => {
   it.each(SERVER_KINDS)(
     'is adopted by a $kind server, and its port is free at once when that closes',
     async ({ make, request }) => {
@@ -188,7 +188,7 @@ describe.runIf(isWindows)('the SOCKET', () => {
   });
 });
 
-describe.runIf(isWindows)('what Windows has no means for', () => {
+describe('what Windows has no means for', () => {
   it.each([
     ['reuse-port', 'SO_REUSEPORT'],
     ['reuse-address', 'SO_REUSEADDR'],
@@ -209,7 +209,7 @@ describe.runIf(isWindows)('what Windows has no means for', () => {
   });
 });
 
-describe.runIf(isWindows)('the datagrams of a port', () => {
+describe('the datagrams of a port', () => {
   it.each(RIVALS)('cannot be stolen by another process with %s', async (_, options) => {
     const other = actor();
     for (const host of ['0.0.0.0', '127.0.0.1']) {
@@ -234,7 +234,7 @@ describe.runIf(isWindows)('the datagrams of a port', () => {
   });
 });
 
-describe.runIf(isWindows)('a worker thread', () => {
+describe('a worker thread', () => {
   const code = (then: string) => `
     import(${JSON.stringify(new URL('../../dist/index.mjs', import.meta.url).href)}).then(({ BoundSocket, listen }) => {
       const { parentPort } = require('node:worker_threads');

@@ -1,6 +1,6 @@
 // The same test projects under Wine, where test/fixtures/wine-expectations.json says which tests have to fail.
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
-import config from '../../vitest.config.ts';
+import config from '../../vitest.config.mts';
 
 const projects = (config.test?.projects ?? []) as TestProjectInlineConfiguration[];
 const setupFiles = ['test/fixtures/wine.ts'];

@@ -22,6 +22,9 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('native'),
+      // What only one system can run.
+      ...(process.platform === 'linux' ? [project('linux')] : []),
+      ...(process.platform === 'win32' ? [project('windows')] : []),
       project('listen'),
       project('cli'),
       project('matrix'),

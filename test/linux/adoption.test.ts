@@ -4,7 +4,6 @@ import net, { createServer, type Server, type Socket } from 'node:net';
 import { BoundSocket } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
-import { isLinux } from '../fixtures/facts.ts';
 import { closed } from '../fixtures/servers.ts';
 
 const { SOL_SOCKET = 0, SO_REUSEADDR = 0 } = addon.constants;
@@ -23,7 +22,7 @@ async function accept(server: Server): Promise<Socket> {
   return socket;
 }
 
-describe.runIf(isLinux)('an adopted reservation', () => {
+describe('an adopted reservation', () => {
   it('listens with SO_REUSEADDR, which it did not have before', async () => {
     const bound = new BoundSocket({ port: 0, host: '127.0.0.1', reserve: true });
     expect(bound.getOption('SO_REUSEADDR')).toBe(false);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { addon, type Handle } from '../../lib/addon.ts';
-import { hasIpv6, isWindows } from '../fixtures/facts.ts';
+import { needs } from '../fixtures/needs.ts';
 
 const { AF_INET = 0, AF_INET6 = 0, SOCK_STREAM = 0, SOCK_DGRAM = 0, SOL_SOCKET = 0 } = addon.constants;
 const { SO_EXCLUSIVEADDRUSE = 0, IPPROTO_IPV6 = 0, IPV6_V6ONLY = 0 } = addon.constants;
@@ -39,7 +39,7 @@ const LISTENING = (1 << 10) | (1 << 7);
 const rows = (type: number, port: number) =>
   addon.sockets(type, port, LISTENING, 0).sockets.map(({ address, pid }) => ({ address, pid }));
 
-describe.runIf(isWindows)('the owner table', () => {
+describe('the owner table', () => {
   it('lists a TCP socket once it listens, and not while it is merely bound', () => {
     const { handle, port } = bound(SOCK_STREAM);
     expect(rows(SOCK_STREAM, port)).toEqual([]);
@@ -60,8 +60,8 @@ describe.runIf(isWindows)('the owner table', () => {
     expect(rows(SOCK_STREAM, port)).toEqual([{ address: '127.0.0.1', pid: process.pid }]);
   });
 
-  it('lists an IPv6 listener for both families under IPv6', (context) => {
-    if (!hasIpv6) return context.skip('this machine has no IPv6');
+  it('lists an IPv6 listener for both families under IPv6', () => {
+    needs('IPv6');
     const handle = socket(AF_INET6);
     expect(addon.bind(handle, DUAL, '::', 0)).toBe(0);
     addon.listen(handle, NONE, 5);
@@ -70,7 +70,7 @@ describe.runIf(isWindows)('the owner table', () => {
   });
 });
 
-describe.runIf(isWindows)('an error', () => {
+describe('an error', () => {
   it('is the number that Winsock gave', () => {
     expect(addon.bind(socket(), NONE, '192.0.2.1', 0)).toBe(WSAEADDRNOTAVAIL);
     expect(addon.localAddress(socket())).toBe(WSAEINVAL);
@@ -85,7 +85,7 @@ describe.runIf(isWindows)('an error', () => {
   });
 });
 
-describe.runIf(isWindows)('a SOCKET', () => {
+describe('a SOCKET', () => {
   it('is not inherited: what is closed here is free while a child lives', async () => {
     const { handle, port } = bound(SOCK_STREAM);
     addon.listen(handle, NONE, 5);

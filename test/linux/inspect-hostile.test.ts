@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { BoundSocket, inspectPort, inspectPortSync } from 'exactbind';
-import { afterAll, afterEach, describe, expect, it, type TestContext } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Actor, type OpenCommand } from '../fixtures/actor.ts';
-import { isLinux, isRoot } from '../fixtures/facts.ts';
 import { AS_NOBODY, inspectFixture, look, NOBODY, swarm } from '../fixtures/inspect/processes.ts';
+import { HIDE_PROCESSES, needs, withMount } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { runCommand } from '../fixtures/register/run.ts';
 
@@ -16,10 +16,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const endings: (() => unknown)[] = [];
 afterEach(() => Promise.all(endings.splice(0).map((end) => end())));
 
-async function compile(context: TestContext, source: string, ...flags: string[]): Promise<string> {
+async function compile(source: string, ...flags: string[]): Promise<string> {
+  needs('gcc');
   const made = join(folder, basename(source, '.c'));
   const { code, stderr } = await runCommand('cc', [...flags, '-o', made, inspectFixture(source)]);
-  if (code === 'ENOENT') context.skip('this machine has no C compiler');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return made;
 }
@@ -33,7 +33,7 @@ function listening(): number {
 
 const INSPECTIONS = 200;
 
-describe.runIf(isLinux)('processes that come and go during the scan', () => {
+describe('processes that come and go during the scan', () => {
   it(`change nothing in ${INSPECTIONS} reports`, async () => {
     const [holder, { end }] = [new Actor(), await swarm()];
     endings.push(end, () => holder.end());
@@ -61,10 +61,10 @@ describe.runIf(isLinux)('processes that come and go during the scan', () => {
   });
 });
 
-describe.runIf(isLinux && isRoot)('/proc', () => {
-  const after = (mount: string) => ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh'];
-  const HIDING = after('mount -t proc -o hidepid=2 proc /proc');
-  const GONE = after('mount -t tmpfs none /proc');
+describe('/proc', () => {
+  needs('another /proc', 'another user', 'util-linux');
+  const HIDING = withMount(HIDE_PROCESSES);
+  const GONE = withMount('mount -t tmpfs none /proc');
 
   it('that hides the processes of others hides the pid and nothing else', async () => {
     const port = listening();
@@ -89,13 +89,13 @@ describe.runIf(isLinux && isRoot)('/proc', () => {
   });
 });
 
-describe.runIf(isLinux)('a kernel that refuses netlink', () => {
-  it.for(['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT'] as const)('with %s', async (code, context) => {
+describe('a kernel that refuses netlink', () => {
+  it.for(['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT'] as const)('with %s', async (code) => {
     const port = listening();
     const datagrams = new BoundSocket({ port, host: '127.0.0.1', protocol: 'udp' });
     endings.push(() => datagrams.close());
     const free = ownPort();
-    const before = [await compile(context, 'refuse-netlink.c'), `${constants.errno[code]}`];
+    const before = [await compile('refuse-netlink.c'), `${constants.errno[code]}`];
     const reason = `the list of sockets could not be read: ${code}`;
     const held = await look({ port, host: '127.0.0.1' }, before);
     for (const report of [held.later, held.atOnce]) {
@@ -114,7 +114,7 @@ describe.runIf(isLinux)('a kernel that refuses netlink', () => {
   });
 });
 
-describe.runIf(isLinux)('a process without descriptors', () => {
+describe('a process without descriptors', () => {
   const FEW = ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'];
 
   it('says that it does not know', async () => {
@@ -137,13 +137,13 @@ describe.runIf(isLinux)('a process without descriptors', () => {
   });
 });
 
-describe.runIf(isLinux)('a kernel that lists no bound sockets', () => {
+describe('a kernel that lists no bound sockets', () => {
   it.for<Pick<Required<OpenCommand>, 'options'>>([
     { options: [] },
     { options: ['SO_REUSEADDR'] },
     { options: ['SO_REUSEPORT'] },
-  ])('is not trusted beside one with $options', async ({ options }, context) => {
-    const env = { LD_PRELOAD: await compile(context, 'without-bound-state.c', '-shared', '-fPIC', '-ldl') };
+  ])('is not trusted beside one with $options', async ({ options }) => {
+    const env = { LD_PRELOAD: await compile('without-bound-state.c', '-shared', '-fPIC', '-ldl') };
     const holder = new Actor();
     endings.push(() => holder.end());
     const port = ownPort();
@@ -157,20 +157,21 @@ describe.runIf(isLinux)('a kernel that lists no bound sockets', () => {
     expect(refusal === undefined).toBe(bindable.exclusive);
   });
 
-  it('says free of what is free', async (context) => {
-    const env = { LD_PRELOAD: await compile(context, 'without-bound-state.c', '-shared', '-fPIC', '-ldl') };
+  it('says free of what is free', async () => {
+    const env = { LD_PRELOAD: await compile('without-bound-state.c', '-shared', '-fPIC', '-ldl') };
     const { later, atOnce } = await look({ port: ownPort() }, [], { env });
     const bindable = { exclusive: true, reuseAddress: true, reusePort: true };
     for (const report of [later, atOnce]) expect(report).toMatchObject({ verdict: 'free', bindable });
   });
 });
 
-describe.runIf(isLinux)('an address of no interface that is up', () => {
+describe('an address of no interface that is up', () => {
+  needs('another network');
   const inNetwork = (setUp: string) => ['unshare', '--net', 'sh', '-c', `${setUp} && exec "$@"`, 'sh'];
-  const WITHOUT_IPV6 = 'sysctl -qw net.ipv6.conf.lo.disable_ipv6=1 && ip link set lo up';
+  const WITHOUT_IPV6 = 'echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6 && ip link set lo up';
   const bindable = { exclusive: false, reuseAddress: false, reusePort: false };
 
-  it.runIf(isRoot).each([
+  it.each([
     ['::1', 'with loopback down', 'true'],
     ['::1', 'without IPv6 on loopback', WITHOUT_IPV6],
   ])('is not called free: %s %s', async (host, _, setUp) => {
@@ -182,8 +183,8 @@ describe.runIf(isLinux)('an address of no interface that is up', () => {
     expect(refusal?.code).toBe('EADDRNOTAVAIL');
   });
 
-  it.runIf(isRoot)('is not called free: :: without IPv6; every address is, which is IPv4 then', async (context) => {
-    const env = { LD_PRELOAD: await compile(context, '../register/without-ipv6.c', '-shared', '-fPIC', '-ldl') };
+  it('is not called free: :: without IPv6; every address is, which is IPv4 then', async () => {
+    const env = { LD_PRELOAD: await compile('../register/without-ipv6.c', '-shared', '-fPIC', '-ldl') };
     const before = inNetwork(WITHOUT_IPV6);
     const port = ownPort();
     const { later, atOnce, refusal } = await look({ port, host: '::' }, before, { env });

@@ -1,0 +1,214 @@
+// Runs `npm ci`, `npm start` and `npm test` in a fresh clone, on a machine that lacks something: environments.mjs NAME.
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { CACHE, nodeBinary } from './node-binaries.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+// Without an entry in the list of users, as in many containers.
+const USER = 12345;
+const asUser = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'];
+
+const shell = (script) => ['sh', '-c', `${script} && exec "$@"`, 'sh'];
+
+// So that neither the machine's ports are in the way, nor these in anybody's.
+const alone = ['unshare', '--net', ...shell('ip link set lo up')];
+const withoutIpv6 = shell('for each in all default lo; do echo 1 > /proc/sys/net/ipv6/conf/$each/disable_ipv6; done');
+
+// Below a changed root the kernel gives no user namespace: https://github.com/torvalds/linux/blob/v6.6/kernel/user_namespace.c#L94
+const mountPoint = (folder) => join(folder, 'root');
+const inRoot = (folder) => [
+  'unshare',
+  '--mount',
+  ...shell(`mkdir -p '${mountPoint(folder)}' && mount --rbind / '${mountPoint(folder)}'`),
+  ...['chroot', mountPoint(folder)],
+];
+
+/** Where the programs of PATH are found first. */
+function programs(folder, names) {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin, { recursive: true });
+  for (const [name, path] of Object.entries(names)) symlinkSync(path, join(bin, name));
+  return bin;
+}
+
+function pathOf(name) {
+  const found = process.env.PATH.split(delimiter).find((folder) => existsSync(join(folder, name)));
+  if (found === undefined) throw new Error(`${name} is not installed`);
+  return realpathSync(join(found, name));
+}
+
+function give(path, user) {
+  lchownSync(path, user, user);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) give(join(path, entry.name), user);
+    else lchownSync(join(path, entry.name), user, user);
+  }
+}
+
+const OTHERS = '(another user|ordinary user|same user|hides|cannot see|privileged|administrator|take long|200 reports)';
+const OF_USERS = ['test/linux/inspect', 'test/listen/cli', 'test/listen/bad-input', 'test/native/leaks'];
+
+/**
+ * What an environment is made of. `before` comes before each command, `beforeTests` before those that need no network;
+ * `sample` is what `--sample` tests, and `says` is in the output of `npm test`, or nothing is left out.
+ */
+const ENVIRONMENTS = {
+  /** Node, npm, git and a shell; nothing else on PATH. */
+  bare: {
+    path: (folder, node) => programs(folder, { node, npm: pathOf('npm'), git: pathOf('git'), sh: pathOf('sh') }),
+    sample: [
+      'test/unit/arrows',
+      'test/unit/left-out',
+      'test/native/addon',
+      'test/linux',
+      'test/listen/cli',
+      'test/listen/udp',
+    ],
+    says: /left out: .*python3.*\(apt install .*python3/,
+  },
+  /** As root in a home that nobody else can read, with a Node in that home. */
+  'private-folder': {
+    isPrivate: true,
+    path(folder, node) {
+      copyFileSync(node, join(folder, 'node'));
+      return [programs(folder, { node: join(folder, 'node'), npm: pathOf('npm') }), process.env.PATH].join(delimiter);
+    },
+    sample: [...OF_USERS, 'test/matrix/matrix', '-t', OTHERS],
+  },
+  /** A user who can make namespaces of his own, in which he is root with no other user. */
+  'ordinary-user': {
+    user: USER,
+    before: () => asUser,
+    sample: [...OF_USERS, 'test/listen/exclusive', '-t', OTHERS],
+    says: /left out: .*another user.*\(.*run as root/,
+  },
+  'no-user-namespaces': {
+    user: USER,
+    before: (folder) => [...inRoot(folder), ...asUser],
+    sample: [...OF_USERS, 'test/listen/exclusive', '-t', OTHERS],
+    says: /left out: .*another network.*\(.*run as root/,
+  },
+  'no-ipv6': {
+    beforeTests: () => withoutIpv6,
+    sample: ['test/native', 'test/listen', 'test/linux/inspect'],
+    says: /left out: .*IPv6/,
+  },
+  /** Two loops for each core. */
+  busy: { load: 2, sample: ['test/listen'] },
+};
+
+function commandsOf({ before, beforeTests, user }, folder, files) {
+  const prefix = before?.(folder) ?? [];
+  const own = [...alone, ...(beforeTests?.() ?? []), ...prefix];
+  const install = ['npm', 'ci', '--no-audit', '--no-fund', ...(user === undefined ? [] : ['--loglevel=error'])];
+  return [
+    [...prefix, ...shell(`cd '${folder}/clone'`), ...install],
+    [...own, ...shell(`cd '${folder}/clone'`), 'npm', 'start'],
+    [...own, ...shell(`cd '${folder}/clone'`), 'npm', 'test', '--', ...files],
+  ];
+}
+
+function prepare({ user, isPrivate, path }, folder, node) {
+  chmodSync(folder, isPrivate ? 0o700 : 0o755);
+  const clone = join(folder, 'clone');
+  const { status } = spawnSync('git', ['clone', '--quiet', '--no-hardlinks', root, clone], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('git clone failed');
+  // What was fetched once need not be again; without it, it is.
+  if (user === undefined && existsSync(join(CACHE, 'zig', 'node_modules'))) {
+    mkdirSync(join(clone, '.cache'));
+    symlinkSync(join(CACHE, 'zig'), join(clone, '.cache', 'zig'));
+  }
+  const { EXACTBIND_NOTHING_LEFT_OUT: _, ...inherited } = process.env;
+  const env = {
+    ...inherited,
+    ENVIRONMENT_PATH: path?.(folder, node) ?? [dirname(node), process.env.PATH].join(delimiter),
+  };
+  if (user !== undefined) {
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    give(folder, user);
+    Object.assign(env, { HOME: home, npm_config_cache: join(home, '.npm') });
+  }
+  return env;
+}
+
+// PATH is set by the last shell: what comes before the command may need more.
+const withPath = (words) =>
+  words.map((word) => word.replace(/^cd (.*) && exec/, 'PATH=$ENVIRONMENT_PATH; cd $1 && exec'));
+
+function run(words, env) {
+  return new Promise((resolve, reject) => {
+    const [file, ...args] = withPath(words);
+    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      process.stdout.write(chunk);
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, output: stripVTControlCharacters(output) }));
+  });
+}
+
+const { values, positionals } = parseArgs({
+  options: { sample: { type: 'boolean', default: false }, node: { type: 'string' } },
+  allowPositionals: true,
+});
+const [name, ...files] = positionals;
+const environment = ENVIRONMENTS[name];
+if (environment === undefined || process.getuid?.() !== 0) {
+  console.error(
+    `As root: node scripts/environments.mjs ${Object.keys(ENVIRONMENTS).join('|')} [--sample] [--node VERSION] [FILE…]`,
+  );
+  process.exit(2);
+}
+
+const node = values.node === undefined ? realpathSync(process.execPath) : nodeBinary(values.node).path;
+const folder = mkdtempSync(join(tmpdir(), `exactbind-${name}-`));
+const load = Array.from({ length: (environment.load ?? 0) * availableParallelism() }, () =>
+  spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+);
+let passed = 0;
+try {
+  const env = prepare(environment, folder, node);
+  const commands = commandsOf(environment, folder, values.sample ? environment.sample : files);
+  let last;
+  for (const words of commands) {
+    const began = performance.now();
+    last = await run(words, env);
+    const asked = words.slice(words.lastIndexOf('npm')).join(' ');
+    console.log(`${name}: ${asked}: status ${last.status}, ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    if (last.status !== 0) break;
+    passed++;
+  }
+  const { says } = environment;
+  const isAsExpected = says === undefined ? !/left out: /.test(last.output) : says.test(last.output);
+  if (passed === commands.length && !isAsExpected) {
+    console.log(`${name}: expected ${says === undefined ? 'nothing to be left out' : `a line like ${says}`}`);
+    passed--;
+  }
+  console.log(`${passed} passed, ${commands.length - passed} failed`);
+  if (passed < commands.length) process.exitCode = 1;
+} finally {
+  for (const loop of load) loop.kill();
+  // Never what is mounted on it: that fails where it is more than an empty folder.
+  if (existsSync(mountPoint(folder))) rmdirSync(mountPoint(folder));
+  rmSync(folder, { recursive: true, force: true });
+}
