@@ -19,6 +19,8 @@ const project = (name: string, more: object = {}) => ({
 export default defineConfig({
   test: {
     pool: 'forks',
+    // By itself vitest leaves one processor idle, which is half of two.
+    maxWorkers: '100%',
     projects: [
       project('unit'),
       project('native'),

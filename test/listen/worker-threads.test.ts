@@ -14,7 +14,7 @@ afterEach(() => Promise.all(actors.splice(0).map((made) => made.end())));
 const ADOPTED = ['server.listen(BoundSocket)', 'listen()'];
 const NOT_ADOPTED = ['a BoundSocket that nobody adopted', 'a reservation', 'a UDP socket that nobody adopted'];
 const ENDS = ['terminate', 'exit', 'return', 'throw'];
-const WORKERS = Number(process.env.EXACTBIND_WORKERS ?? 1000);
+const WORKERS = Number(process.env.EXACTBIND_WORKERS ?? 100);
 
 async function started(way: string, end: string, port = 0): Promise<{ worker: Worker; port: number }> {
   const worker = new Worker(fixture('worker-threads/bind.mjs'), { workerData: { way, end, port } });
