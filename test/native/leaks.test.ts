@@ -161,7 +161,10 @@ describe('a worker thread that ended', () => {
     const before = isLinux ? [descriptors(), openSockets()] : [];
     let left = WORKERS;
     const threads = async () => {
-      const [listened, reserved] = [{ ...local, port: ownPort() }, { ...local, port: ownPort(), reserve: true }];
+      const [listened, reserved] = [
+        { ...local, port: ownPort() },
+        { ...local, port: ownPort(), reserve: true },
+      ];
       const sockets: BindOptions[] = [listened, reserved, { ...listened, protocol: 'udp' }];
       // The same addresses each time, for the next thread and then for this one: a socket that is left is in the way.
       while (left-- > 0) await ended(sockets);
