@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { taggedFiles } from './tagged-files.mjs';
 import { readReport, reportTo, summarize } from './test-results.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -14,11 +15,6 @@ const folder = join(root, 'build-sanitize');
 const addonFile = join(folder, 'build/Release/exactbind.node');
 const reports = join(folder, 'reports');
 const script = fileURLToPath(import.meta.url);
-
-// Those whose other processes only hold ports: a race between processes says nothing at a sanitizer's pace.
-const LISTEN_TESTS = [
-  ...['bad-input', 'connect', 'exclusive', 'inspect', 'options', 'raw-options', 'servers', 'udp', 'wait'],
-];
 
 const PROBES = {
   // What runs the tests must be the sanitized addon, and the run-time library must have come first.
@@ -151,11 +147,8 @@ function fuzz(preload, calls) {
 }
 
 function runTests(preload) {
-  const files = LISTEN_TESTS.map((name) => `test/listen/${name}.test.ts`);
-  const gone = files.filter((path) => !existsSync(join(root, path)));
-  if (gone.length > 0) return [outcome('tests', `no such file: ${gone.join(', ')}`)];
   const report = join(reports, 'tests.json');
-  const args = [join(root, 'scripts/test.mjs'), '--project', 'native', '--project', 'listen', 'test/native', ...files];
+  const args = [join(root, 'scripts/test.mjs'), ...taggedFiles('sanitize')];
   const options = { cwd: root, stdio: 'inherit', env: environment(preload, 'tests', false) };
   const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], options);
   const found = readReports('tests').filter((text) => text.includes('ERROR: AddressSanitizer'));

@@ -1,4 +1,7 @@
 // Waiting for a port: woken when its holder goes, however it goes; one of many gets it; a limit that names the holder.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -258,10 +261,9 @@ describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
     const { other, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing('filter'));
     expect(await refused.next()).toEqual({ state: 'waiting' });
-    const watched = readdirSync(`/proc/${refused.process.pid}/fdinfo`).map((fd) =>
-      readFileSync(`/proc/${refused.process.pid}/fdinfo/${fd}`, 'utf8'),
-    );
-    expect(watched.join()).toContain(`Pid:\t${other.process.pid}\n`);
+    const folder = `/proc/${refused.process.pid}/fdinfo`;
+    const watched = () => readdirSync(folder).map((fd) => readFileSync(`${folder}/${fd}`, 'utf8'));
+    await expect.poll(() => watched().join()).toContain(`Pid:\t${other.process.pid}\n`);
     await other.end('SIGKILL');
     expect(await refused.next()).toEqual({ state: 'listening', port });
   });

@@ -1,4 +1,5 @@
 // Worker threads: each has sockets of its own, and leaves nothing behind however it ends.
+// @module-tag node
 import { type AddressInfo, connect } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
 // Nothing stays open: not after any failure, and not after the thread that opened it.
+// @module-tag sanitize
 import { closeSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
