@@ -261,9 +261,10 @@ describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
     const { other, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing('filter'));
     expect(await refused.next()).toEqual({ state: 'waiting' });
-    const folder = `/proc/${refused.process.pid}/fdinfo`;
-    const watched = () => readdirSync(folder).map((fd) => readFileSync(`${folder}/${fd}`, 'utf8'));
-    await expect.poll(() => watched().join()).toContain(`Pid:\t${other.process.pid}\n`);
+    const watched = readdirSync(`/proc/${refused.process.pid}/fdinfo`).map((fd) =>
+      readFileSync(`/proc/${refused.process.pid}/fdinfo/${fd}`, 'utf8'),
+    );
+    expect(watched.join()).toContain(`Pid:\t${other.process.pid}\n`);
     await other.end('SIGKILL');
     expect(await refused.next()).toEqual({ state: 'listening', port });
   });
