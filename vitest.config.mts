@@ -19,6 +19,14 @@ const project = (name: string, more: object = {}) => ({
 export default defineConfig({
   test: {
     pool: 'forks',
+    // By itself vitest leaves one processor idle, which is half of two.
+    maxWorkers: '100%',
+    // Which files are in which sample of CI; a sweep runs them all (docs/testing.md).
+    tags: [
+      { name: 'node', description: 'Node itself has a part in it: runs on each version' },
+      { name: 'windows', description: 'Windows has a part in it that Wine can play: runs as a Windows program' },
+      { name: 'sanitize', description: 'runs under the sanitizers: its other processes only hold ports' },
+    ],
     projects: [
       project('unit'),
       project('native'),

@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { taggedFiles } from './tagged-files.mjs';
 import { readReport, reportTo, summarize } from './test-results.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -14,15 +15,6 @@ const folder = join(root, 'build-sanitize');
 const addonFile = join(folder, 'build/Release/exactbind.node');
 const reports = join(folder, 'reports');
 const script = fileURLToPath(import.meta.url);
-
-// Those whose other processes only hold ports: a race between processes says nothing at a sanitizer's pace.
-const TESTS = [
-  ...['bad-input', 'connect', 'exclusive', 'options', 'raw-options', 'servers', 'udp', 'wait'].map(
-    (name) => `test/listen/${name}.test.ts`,
-  ),
-  'test/linux/inspect.test.ts',
-  'test/linux/adoption.test.ts',
-];
 
 /** @type {Record<string, () => Promise<void>>} */
 const PROBES = {
@@ -176,22 +168,10 @@ function fuzz(preload, calls) {
 
 /** @param {string} preload */
 function runTests(preload) {
-  const gone = TESTS.filter((path) => !existsSync(join(root, path)));
-  if (gone.length > 0) return [outcome('tests', `no such file: ${gone.join(', ')}`)];
   const report = join(reports, 'tests.json');
-  const args = [
-    join(root, 'scripts/test.mjs'),
-    '--project',
-    'native',
-    '--project',
-    'listen',
-    '--project',
-    'linux',
-    'test/native',
-    ...TESTS,
-  ];
-  const env = environment(preload, 'tests', false);
-  const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], { cwd: root, stdio: 'inherit', env });
+  const args = [join(root, 'scripts/test.mjs'), ...taggedFiles('sanitize')];
+  const options = { cwd: root, stdio: 'inherit', env: environment(preload, 'tests', false) };
+  const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], options);
   const found = readReports('tests').filter((text) => text.includes('ERROR: AddressSanitizer'));
   if (found.length > 0) console.error(found.join('\n\n'));
   return [

@@ -34,6 +34,11 @@ export const TARGETS = [
   target('win32', 'arm64', undefined, 'aarch64-windows-gnu'),
 ];
 
+/** One of each format and of each build of CMakeLists.txt: what `npm run prebuild -- --sample` makes. */
+export const SAMPLE = TARGETS.filter(({ file }) =>
+  ['linux-x64/exactbind.glibc.node', 'darwin-arm64/exactbind.node', 'win32-x64/exactbind.node'].includes(file),
+);
+
 /**
  * The target of a file's name (`'win32-x64/exactbind.node'`).
  * @param {string} file

@@ -1,4 +1,6 @@
 // What a reservation's server and its first connections have of SO_REUSEADDR, read from the sockets themselves.
+// @module-tag node
+// @module-tag sanitize
 import { once } from 'node:events';
 import net, { createServer, type Server, type Socket } from 'node:net';
 import { BoundSocket } from 'exactbind';

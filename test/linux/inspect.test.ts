@@ -1,4 +1,5 @@
 // inspectPort() beside real holders: who has the port is as it is, and `bindable` is what bind() and listen() then do.
+// @module-tag sanitize
 import { userInfo } from 'node:os';
 import {
   type Bindable,

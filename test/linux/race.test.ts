@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ownPort } from '../fixtures/ports.ts';
 import { type Figures, type Program, Racer, race } from '../fixtures/race/racers.ts';
 
-const ROUNDS = Number(process.env.EXACTBIND_RACES ?? 1000);
+const ROUNDS = Number(process.env.EXACTBIND_RACES ?? 100);
 const MORE = availableParallelism() > 1 ? 1000 : 0;
 const TIMEOUT = 30_000 + (ROUNDS + MORE) * 120;
 
@@ -41,7 +41,7 @@ describe('a race for one port', () => {
   it.each([2, 8])('of %i processes has one listener on a free port', { timeout: TIMEOUT }, async (racing) => {
     const figures = await figuresOf(ours(racing), false);
     expect(figures).toMatchObject({ listeners: { 1: ROUNDS }, losers: { EADDRINUSE: ROUNDS * (racing - 1) } });
-    // A rival that is beaten between its setsockopt() and its listen() looks like a leftover.
+    // A rival that is beaten between its setsockopt() and its listen() looks like a leftover; a busy machine stops more there.
     expect(Object.keys(figures.unchallenged)).not.toContain('over-leftovers');
     // How often that happens is a matter of how busy the machine is.
     expect(figures.outcomes.clean).toBeGreaterThan(0);

@@ -1,4 +1,6 @@
 // Bad input: a clear error with a code for each, and nothing left open.
+// @module-tag node
+// @module-tag sanitize
 import dgram from 'node:dgram';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import http from 'node:http';

@@ -1,4 +1,5 @@
 // Cluster workers: what they share stays shared, what they bring themselves stays theirs, and no message is lost.
+// @module-tag node
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { needs } from '../fixtures/needs.ts';

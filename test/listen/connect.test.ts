@@ -1,4 +1,7 @@
 // connect(): options before the first packet, for every address that is tried, through agents, and nothing sent without them.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';

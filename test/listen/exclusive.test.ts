@@ -1,4 +1,6 @@
 // Nobody else gets the address: not with any option, address, user or Node's own net.BoundSocket.
+// @module-tag node
+// @module-tag sanitize
 import { once } from 'node:events';
 import net, { createServer } from 'node:net';
 import { BoundSocket, listen } from 'exactbind';

@@ -1,4 +1,5 @@
 // Every option on every kind of socket: reading and setting back changes nothing, refusals are known ones, and what a listener hands on.
+// @module-tag windows
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net, { type AddressInfo, type Socket } from 'node:net';

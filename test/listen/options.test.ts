@@ -1,4 +1,6 @@
 // socketOptions: set before bind, by the kernel's name, and read back from the socket itself.
+// @module-tag node
+// @module-tag sanitize
 import { type BindOptions, BoundSocket } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { quiet } from '../fixtures/facts.ts';

@@ -1,4 +1,7 @@
 // getOption() and its kin on every socket that Node has, and what they say where there is none.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';

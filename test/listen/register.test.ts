@@ -1,4 +1,6 @@
 // exactbind/register: a program that does not know it binds exactly, and sees nothing of it.
+// @module-tag node
+// @module-tag windows
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

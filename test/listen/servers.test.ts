@@ -1,4 +1,7 @@
 // Adoption: each kind of server listens on an exact socket and otherwise behaves as after a plain listen.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import { once } from 'node:events';
 import net, { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { BoundSocket, listen } from 'exactbind';

@@ -1,4 +1,6 @@
 // One address has many spellings: the policy sees through them.
+// @module-tag node
+// @module-tag windows
 import { createServer } from 'node:net';
 import { type BindOptions, BoundSocket, listen } from 'exactbind';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
 // bindUdp(): the port is nobody else's, although libuv sets SO_REUSEADDR on every UDP socket that it opens.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import dgram, { type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { BoundSocket, bindUdp } from 'exactbind';

@@ -1,4 +1,7 @@
 // Waiting for a port: woken when its holder goes, however it goes; one of many gets it; a limit that names the holder.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // Worker threads: each has sockets of its own, and leaves nothing behind however it ends.
+// @module-tag node
 import { type AddressInfo, connect } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -15,7 +16,7 @@ afterEach(() => Promise.all(actors.splice(0).map((made) => made.end())));
 const ADOPTED = ['server.listen(BoundSocket)', 'listen()'];
 const NOT_ADOPTED = ['a BoundSocket that nobody adopted', 'a reservation', 'a UDP socket that nobody adopted'];
 const ENDS = ['terminate', 'exit', 'return', 'throw'];
-const WORKERS = Number(process.env.EXACTBIND_WORKERS ?? 1000);
+const WORKERS = Number(process.env.EXACTBIND_WORKERS ?? 100);
 
 async function started(way: string, end: string, port = 0): Promise<{ worker: Worker; port: number }> {
   const worker = new Worker(fixture('worker-threads/bind.mjs'), { workerData: { way, end, port } });

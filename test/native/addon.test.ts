@@ -1,4 +1,7 @@
 // The addon by itself: what it makes of plans, handles and addresses that are not as they should be.
+// @module-tag node
+// @module-tag windows
+// @module-tag sanitize
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
 import { openSockets } from '../fixtures/descriptors.ts';

@@ -1,4 +1,5 @@
 // The addon on Windows: Winsock's own numbers, the owner table, and handles that nobody else inherits.
+// @module-tag windows
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';

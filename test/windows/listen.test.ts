@@ -1,4 +1,5 @@
 // Windows: SO_EXCLUSIVEADDRUSE against other processes, the SOCKET in Node's hands, and what the system has no means for.
+// @module-tag windows
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
