@@ -14,7 +14,7 @@ import { installWith, MANAGERS } from './package/managers.mjs';
 import { RUNS } from './package/runners.mjs';
 import { RUNTIMES } from './package/runtimes.mjs';
 import { writePage } from './package/table.mjs';
-import { COMBINATIONS, compile } from './package/types.mjs';
+import { COMBINATIONS, compile, completions } from './package/types.mjs';
 import { faultsOf } from './prebuild/check.mjs';
 import { PREBUILDS, TARGETS } from './prebuild/targets.mjs';
 
@@ -27,7 +27,7 @@ const isSample = process.argv.includes('--sample');
 const words = process.argv.slice(2).filter((word) => word !== '--sample');
 
 for (const { file, platform, arch } of TARGETS) {
-  const isNeeded = !isSample || (platform === process.platform && arch === process.arch);
+  const isNeeded = (!isSample && words.length === 0) || (platform === process.platform && arch === process.arch);
   if (isNeeded && !existsSync(join(PREBUILDS, file))) throw new Error(`prebuilds/${file} is missing: npm run prebuild`);
 }
 const tarball = pack();
@@ -93,7 +93,7 @@ const contents = [
     name: 'are the types wrong?',
     run: () =>
       node(installed, [
-        tool('attw', ATTW, '@arethetypeswrong/cli/dist/index.mjs'),
+        tool('attw', ATTW, '@arethetypeswrong/cli/dist/index.js'),
         tarball.path,
         ...['--format', 'table-flipped'],
       ]),
@@ -134,7 +134,7 @@ const loading = [
 
 /** What belongs to a table of the page carries its name. */
 const groups = {
-  contents: [...contents, readme],
+  contents: [...contents, readme, { name: 'completion offers options alone', run: () => completions(installed) }],
   managers: MANAGERS.map((one) => ({ ...one, run: () => installWith(one, tarball) })),
   runners: RUNS.map((one) => ({ ...one, run: () => one.run(installed) })),
   types: COMBINATIONS.map((one) => ({ ...one, run: () => compile(one, installed) })),

@@ -1,6 +1,7 @@
 // TypeScript: each version with each way to resolve a package, from CommonJS and from ES modules.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { tool } from './consumer.mjs';
 
@@ -31,7 +32,8 @@ export const COMBINATIONS = Object.keys(VERSIONS).flatMap((version) =>
     Object.entries(kinds).map(([kind, [file, module]]) => ({
       ...{ version, resolution, kind, file, module },
       name: `TypeScript ${version}: ${resolution}, ${kind}`,
-      isSample: resolution === 'node16' || (version === '5.0' && resolution === 'node10') || version === '7',
+      isSample:
+        version === '7' || (kind === 'CommonJS' && ['5.0 node10', '5.9 node16'].includes(`${version} ${resolution}`)),
     })),
   ),
 );
@@ -57,4 +59,29 @@ export function compile({ version, resolution, kind, file, module }, installed) 
   const ofSettings = /^(?:.*tsconfig\.json.*: )?error (TS(?:5\d{3}|6046)): /m.exec(stdout);
   if (ofSettings !== null) return ofSettings[1];
   throw new Error(stdout.slice(0, 3000));
+}
+
+/** What an editor offers for the options of `listen()`: each is one. */
+export function completions(installed) {
+  const require = createRequire(tool('types-5.9', VERSIONS['5.9'], 'typescript/package.json'));
+  const typescript = require('typescript');
+  const file = join(installed, 'completion.ts');
+  const code = "import { listen } from 'exactbind';\nimport * as net from 'node:net';\nlisten(net.createServer(), { ";
+  const { sys } = typescript;
+  const read = (name) => (name === file ? `${code} });\n` : sys.readFile(name));
+  const service = typescript.createLanguageService({
+    ...sys,
+    getScriptFileNames: () => [file],
+    getScriptVersion: () => '1',
+    getScriptSnapshot: (name) => read(name) && typescript.ScriptSnapshot.fromString(read(name)),
+    getCurrentDirectory: () => installed,
+    getCompilationSettings: () => ({ module: 199, moduleResolution: 99, strict: true }),
+    getDefaultLibFileName: typescript.getDefaultLibFilePath,
+  });
+  const names = service.getCompletionsAtPosition(file, code.length, {}).entries.map(({ name }) => name);
+  const odd = names.filter(
+    (name) => !/^[a-z][A-Za-z0-9]*$/.test(name) || ['address', 'close', 'detach'].includes(name),
+  );
+  if (odd.length > 0 || !names.includes('port')) throw new Error(`offered: ${names.join(', ')}`);
+  return `ok ${names.length} options`;
 }
