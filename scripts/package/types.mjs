@@ -71,6 +71,7 @@ export function completions(installed) {
   const read = (name) => (name === file ? `${code} });\n` : sys.readFile(name));
   const service = typescript.createLanguageService({
     ...sys,
+    useCaseSensitiveFileNames: () => sys.useCaseSensitiveFileNames,
     getScriptFileNames: () => [file],
     getScriptVersion: () => '1',
     getScriptSnapshot: (name) => read(name) && typescript.ScriptSnapshot.fromString(read(name)),
