@@ -12,8 +12,12 @@ export interface Local extends Canonical {
   readonly ipv6Only: boolean | undefined;
 }
 
+const UNSPECIFIED: Canonical = { address: '::', family: 6 };
+
 // isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms; the host has been checked.
 export function canonical(host: string): Canonical {
+  // Every listener without a host comes here, and a URL takes longer than the rest of its way.
+  if (host === '::') return UNSPECIFIED;
   if (!host.includes(':')) return { address: host, family: 4 };
   const [literal = '', zone] = host.split('%');
   const address = new URL(`http://[${literal}]`).hostname.slice(1, -1);

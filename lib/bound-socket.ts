@@ -40,6 +40,8 @@ function warnOnce(caveat: string, code: string): void {
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
  * @example server.listen(new BoundSocket({ port: 3000 }), () => console.log('listening'))
+ * @throws from the constructor `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`,
+ * `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`, `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTSUP`, `ERR_ACCESS_DENIED`
  */
 export class BoundSocket {
   /**

@@ -89,6 +89,8 @@ const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
  * Makes what agents call to be connected, with the same options each time, and TLS where the target's protocol is
  * `https:`: the `connect` of an undici Agent, or the `createConnection` of an http or https Agent.
  * @example new Agent({ connect: connector({ socketOptions: { TCP_USER_TIMEOUT: 5000 } }) })
+ * @throws when the agent connects, what `connect()` throws: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * `ERR_OUT_OF_RANGE`, `ENOTSUP`, `ERR_ACCESS_DENIED`
  */
 export function connector(
   options: Omit<ConnectOptions, 'port' | 'host'>,

@@ -62,10 +62,14 @@ export function replacing(options: BindOptions, others: ListenOptions): BindOpti
  * `AbortError` if `signal`, or that of `wait`, is aborted before that; `ENOTSUP` where the runtime cannot adopt a
  * socket (Bun)
  */
-export async function listen(
-  server: Server,
-  options: number | string | ListenOptions | BoundSocket,
-): Promise<AddressInfo>;
+export function listen(server: Server, options: number | string | ListenOptions): Promise<AddressInfo>;
+/**
+ * Makes a server listen on a socket that was bound before, which stays the caller's if the server does not take it.
+ * @returns the address, once the server is listening
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`; Error `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SERVER_ALREADY_LISTEN`,
+ * `ERR_SERVER_NOT_RUNNING`, `EADDRINUSE` for a reservation, `ENOTSUP` where the runtime cannot adopt a socket (Bun)
+ */
+export function listen(server: Server, options: BoundSocket | number | string | ListenOptions): Promise<AddressInfo>;
 export async function listen(
   server: Server,
   options: number | string | ListenOptions | BoundSocket,

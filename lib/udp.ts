@@ -24,6 +24,14 @@ type BindHandle = (handle: object) => void;
  * @throws what `new BoundSocket()` throws; `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`; `AbortError`.
  * With `wait`, `EADDRINUSE` of the last attempt; its message ends with the time waited
  */
+export function bindUdp(socket: Socket, options: number | string | ListenOptions): Promise<AddressInfo>;
+/**
+ * Hands a UDP socket that was bound before to `dgram`; it stays the caller's if that does not take it.
+ * @returns the address; 'listening' has been emitted by then
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`; Error
+ * `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`
+ */
+export function bindUdp(socket: Socket, options: BoundSocket | number | string | ListenOptions): Promise<AddressInfo>;
 export async function bindUdp(
   socket: Socket,
   options: number | string | ListenOptions | BoundSocket,

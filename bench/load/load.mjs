@@ -1,6 +1,9 @@
 // The group of loading: what importing this package takes, and how large the process is then.
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { compare, spread } from '../harness/compare.mjs';
 import { sideBySide } from '../harness/measure.mjs';
 import { REGISTER } from '../harness/package.mjs';
@@ -11,7 +14,7 @@ import { timings } from '../report/timings.mjs';
  * @import { Comparison, Samples, Timed } from '../group.ts'
  * @import { Unit } from '../report/table.mjs'
  *
- * @typedef {{ wall: number, importing: number, cpu: number, rss: number }} Start what one process took and holds
+ * @typedef {{ wall: number, importing: number, cpu: number, rss: number, dirty: number }} Start what one process took and holds
  */
 
 const START = fileURLToPath(new URL('start.mjs', import.meta.url));
@@ -30,11 +33,43 @@ function start(execArgv, specifier) {
   return { wall, ...JSON.parse(stdout) };
 }
 
-/** @param {{ quick: boolean }} how */
-async function importGroup({ quick }) {
+const FLOOR = 'an empty package of the same shape';
+
+// What Node itself takes for an ES module over a CommonJS one.
+/** @param {string} folder */
+function makeFloor(folder) {
+  const at = join(folder, 'node_modules', 'floor');
+  mkdirSync(at, { recursive: true });
+  const paths = { import: './index.mjs', require: './index.cjs' };
+  writeFileSync(join(at, 'package.json'), JSON.stringify({ name: 'floor', type: 'commonjs', exports: paths }));
+  writeFileSync(join(at, 'index.cjs'), 'exports.listen = () => {};\n');
+  const lines = [
+    "import { createRequire } from 'node:module';",
+    "export const { listen } = createRequire(import.meta.url)('./index.cjs');",
+  ];
+  writeFileSync(join(at, 'index.mjs'), `${lines.join('\n')}\n`);
+  return pathToFileURL(join(at, 'index.mjs')).href;
+}
+
+/** @param {{ quick: boolean }} options */
+async function importGroup(options) {
+  const folder = mkdtempSync(join(tmpdir(), 'exactbind-floor-'));
+  try {
+    return await compareImports(options, makeFloor(folder));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {{ quick: boolean }} how
+ * @param {string} floor
+ */
+async function compareImports({ quick }, floor) {
   /** @type {[name: string, execArgv: string[], specifier: string][]} */
   const kinds = [
     ['node:net', [], 'node:net'],
+    [FLOOR, [], floor],
     ['exactbind', [], 'exactbind'],
     ['--require exactbind/register', ['--require', REGISTER], 'node:net'],
   ];
@@ -52,32 +87,38 @@ async function importGroup({ quick }) {
   const samples = {};
   /** @type {Comparison[]} */
   const comparisons = [];
-  /** @type {(figure: keyof Start, title: string, names: string[], target?: number) => void} */
-  const take = (figure, title, names, target) => {
+  /** @type {(figure: keyof Start, title: string, names: string[], targets?: Record<string, number>) => void} */
+  const take = (figure, title, names, targets = {}) => {
     for (const name of names) samples[`${title}, ${name}`] = runs[name].slice(warmUp).map((run) => run[figure]);
     for (const name of names.slice(1)) {
-      const more = target !== undefined && name === 'exactbind' ? { target: { difference: target } } : {};
+      const more = targets[name] === undefined ? {} : { target: { difference: targets[name] } };
       comparisons.push({ name: `${title}, ${name}`, baseline: `${title}, node:net`, difference: true, ...more });
     }
   };
   // What --require loads is there before the clock can start.
-  take('importing', 'the import itself', ['node:net', 'exactbind'], 5e6);
-  take('wall', 'whole process', Object.keys(runs));
+  take('importing', 'the import itself', ['node:net', FLOOR, 'exactbind'], { exactbind: 5e6 });
+  take('wall', 'whole process', Object.keys(runs), { '--require exactbind/register': 4.5e6 });
   take('cpu', 'its CPU time', Object.keys(runs));
   const rss = Object.fromEntries(
     Object.entries(runs).map(([name, list]) => [name, list.slice(warmUp).map((run) => run.rss)]),
   );
-  return { unit: 'ns', comparisons, samples, rss };
+  const dirty = Object.fromEntries(
+    Object.entries(runs).map(([name, list]) => [name, list.slice(warmUp).map((run) => run.dirty)]),
+  );
+  return { unit: 'ns', comparisons, samples, rss, dirty };
 }
 
 /** @type {Unit} */
 const MEGABYTES = [1e6, ' MB'];
 
-/** @param {{ rss: Samples }} group */
-function memory({ rss }) {
-  const [[, plain], ...others] = Object.entries(rss);
+/**
+ * @param {string} title
+ * @param {Samples} found
+ */
+function memory(title, found) {
+  const [[, plain], ...others] = Object.entries(found);
   const more = new Map(others.map(([name, list]) => [name, compare(list, plain, (ours, theirs) => ours - theirs)]));
-  const rows = Object.entries(rss).map(([name, list]) => {
+  const rows = Object.entries(found).map(([name, list]) => {
     const { median, p10, p90 } = spread(list);
     const difference = more.get(name);
     return [
@@ -92,7 +133,7 @@ function memory({ rss }) {
           ]),
     ];
   });
-  return table(['', 'resident memory', 'p10 – p90', 'more than node:net', '95 % confidence'], rows);
+  return table(['', title, 'p10 – p90', 'more than node:net', '95 % confidence'], rows);
 }
 
 export const groups = { import: importGroup };
@@ -101,7 +142,13 @@ export const reports = {
   import: {
     title: 'Import',
     note: 'Fresh processes that import `node:net`, then perhaps this package, and end.',
-    /** @param {Timed & { rss: Samples }} group */
-    lines: (group) => [...timings(group), '', ...memory(group)],
+    /** @param {Timed & { rss: Samples, dirty?: Samples }} group */
+    lines: (group) => [
+      ...timings(group),
+      '',
+      ...memory('resident memory', group.rss),
+      // Results from before it was measured have none.
+      ...(group.dirty === undefined ? [] : ['', ...memory('private dirty pages', group.dirty)]),
+    ],
   },
 };

@@ -63,7 +63,8 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
 
 /**
  * Tells the same at once, on this thread; `host` must be an address.
- * @throws what `inspectPort()` rejects with, but for names
+ * @throws what `inspectPort()` rejects with, but for names: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * `ERR_SOCKET_BAD_PORT`, `ERR_ACCESS_DENIED`
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport {
   const request = requestOf(optionsOf(options));

@@ -47,6 +47,7 @@ function ask(name: string): boolean {
  * The running kernel is asked, once, on sockets that nobody else sees: an older one lacks options whose numbers are known.
  * What is for the state of a connection (TLS, Multipath TCP, SO_ORIGINAL_DST) or WSAIoctl() counts as present where it has a
  * number. A name that no system knows is just not supported.
+ * @throws nothing
  */
 export function isSupported(name: ConstantName | (string & {})): boolean {
   let known = found.get(name);

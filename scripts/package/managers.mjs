@@ -1,8 +1,8 @@
 // Package managers: what each prints while it installs the tarball, and what it runs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CACHE, nodeBinary, run } from '../node-binaries.mjs';
+import { nodeBinary, run } from '../node-binaries.mjs';
 import { barePath, emptyProject, tool, WORK } from './consumer.mjs';
 
 const npm = (version, node, isSample = false) => ({
@@ -65,10 +65,8 @@ export const MANAGERS = [
     isOwn: (line) => /No license field|No lockfile found|"consumer|lockfile is not saved/i.test(line),
   },
   yarn4('node-modules'),
-  yarn4('pnp', {
-    isSample: true,
-    nodeFlags: ['--require', './.pnp.cjs', '--experimental-loader', './.pnp.loader.mjs'],
-  }),
+  // Its loader of ES modules is experimental, and warns of that.
+  yarn4('pnp', { isSample: true, words: ['--require', './.pnp.cjs', 'required.cjs'] }),
   {
     name: 'Bun',
     spec: '@oven/bun-linux-x64@1.4.5',
@@ -80,35 +78,47 @@ export const MANAGERS = [
   },
 ];
 
+// About the settings of this machine.
+const OF_THE_MACHINE = /Unknown (user|env|builtin) config/;
 const WARNING = /\bwarn(ing)?s?\b|deprecat|\bERR!|ignored build|approve/i;
 
 /** Installs with one manager; what it said, and what the program that was installed says. */
 export function installWith(manager, tarball) {
-  const { name, spec, program, node, prepare, args, isProgram = false, isOwn = () => false, nodeFlags = [] } = manager;
+  const {
+    name,
+    spec,
+    program,
+    node,
+    prepare,
+    args,
+    isProgram = false,
+    isOwn = () => false,
+    words = ['smoke.mjs', 'serves'],
+  } = manager;
   const slug = name.toLowerCase().replace(/\W+/g, '-');
   const { path, version } = nodeBinary(node);
   const folder = emptyProject(slug);
   prepare?.(folder);
   const log = join(WORK, `${slug}-scripts.txt`);
   rmSync(log, { force: true });
-  const home = join(WORK, `${slug}-home`);
-  mkdirSync(home, { recursive: true });
   const registry = run('npm', ['config', 'get', 'registry']).trim();
   const env = {
-    ...{ PATH: barePath(slug, { node: path, log }), HOME: home, CC: '', CXX: '', CI: '1' },
-    ...{ npm_config_registry: registry, npm_config_cache: join(CACHE, 'npm'), BUN_CONFIG_REGISTRY: registry },
+    ...process.env,
+    ...{ PATH: barePath(slug, { node: path, log }), CC: '', CXX: '', CI: '1', BUN_CONFIG_REGISTRY: registry },
   };
   const tools = tool(slug.replace(/-(pnp|node-modules)$/, ''), spec, program);
-  const words = [...(isProgram ? [] : [tools]), ...args(tarball.path)];
-  const options = { cwd: folder, env, encoding: 'utf8', timeout: 180_000 };
-  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, words, options);
-  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.trim() !== '' && !isOwn(line));
+  const command = [...(isProgram ? [] : [tools]), ...args(tarball.path)];
+  const options = { cwd: folder, env, encoding: 'utf8', timeout: 60_000 };
+  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, command, options);
+  const lines = `${stdout}${stderr}`
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !isOwn(line) && !OF_THE_MACHINE.test(line));
   const warnings = lines.filter((line) => WARNING.test(line));
   const scripts = existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : [];
   if (status !== 0 || warnings.length > 0 || scripts.length > 0) {
     throw new Error(`exit ${status}, ${scripts.length} scripts run: ${scripts.join('; ')}\n${lines.join('\n')}`);
   }
-  const said = run(path, [...nodeFlags, 'smoke.mjs', 'serves'], { cwd: folder, env: { ...env }, timeout: 60_000 });
+  const said = run(path, words, { cwd: folder, env, timeout: 60_000 });
   return {
     name,
     version: spec.replace(/^.*@/, ''),

@@ -91,6 +91,28 @@ describe('the package', () => {
   });
 });
 
+describe('the declarations', () => {
+  const text = readFileSync(`${root}dist/index.d.cts`, 'utf8');
+
+  it('end the text of every public name with the codes that it throws', () => {
+    const [, list = ''] = /export \{ (.*) \};/.exec(text) ?? [];
+    const names = list.split(', ').filter((name) => !name.startsWith('type '));
+    expect(names.sort()).toEqual([...NAMES].sort());
+    const without = names.filter((name) => {
+      const found = [
+        ...text.matchAll(new RegExp(`(/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?declare (?:function|class) ${name}\\b`, 'g')),
+      ];
+      return found.some(([, doc = '']) => !/@throws (?:nothing|[^@]*`[A-Z_]{5,}`[^@]*)\n \*\/\n$/.test(doc));
+    });
+    expect(without).toEqual([]);
+  });
+
+  it('show nothing internal', () => {
+    expect(text).not.toMatch(/@internal|handTo|\bdiscard\b|_handle|dist\.types/);
+    expect(text).not.toMatch(/^import (?!type )/m);
+  });
+});
+
 describe('the tarball', () => {
   interface Packed {
     size: number;
