@@ -7,6 +7,7 @@ import { DEFAULT_BACKLOG } from './bind/plan.ts';
 import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
 import { type Bound, bind } from './bind/socket.ts';
+import { forgetOwner, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
 import { system } from './platform.ts';
@@ -38,6 +39,9 @@ function warnOnce(caveat: string, code: string): void {
  * - Linux: exclusive against every option, address and user; restarts over leftovers of an earlier run.
  * - macOS: a wildcard is `'partial'`: see `caveat`.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
+ *
+ * Keep a reference to one that is not adopted: when it is collected, its socket is closed, with a warning
+ * (`EXACTBIND_COLLECTED`), unless `fd()` has been read.
  *
  * @example server.listen(new BoundSocket({ port: 3000 }), () => console.log('listening'))
  * @throws from the constructor `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`,
@@ -87,6 +91,7 @@ export class BoundSocket {
     const bound = bind(this.#request);
     if ('refusal' in bound) throw refusedError(bound);
     this.#bound = bound;
+    watchOwner(this, bound);
     const { outcome, promise, stranger, how } = bound;
     this.outcome = outcome;
     this.exclusivity = promise.exclusivity;
@@ -113,6 +118,8 @@ export class BoundSocket {
    */
   fd(): number {
     this.#requireOwnership();
+    // Whoever has it may use it for longer than this object.
+    forgetOwner(this);
     return system === 'windows' ? -1 : this.#bound.socket;
   }
 
@@ -130,7 +137,7 @@ export class BoundSocket {
     if (udp === undefined) {
       this.#prepareForAdoption();
       addon.release(socket);
-      this.#isOurs = false;
+      this.#giveUp();
       return socket;
     }
     // A libuv handle cannot let go of its descriptor, but the address belongs to the socket behind it.
@@ -146,7 +153,7 @@ export class BoundSocket {
    */
   close(): void {
     this.#requireOwnership();
-    this.#isOurs = false;
+    this.#giveUp();
     const { socket, udp, guard } = this.#bound;
     if (udp !== undefined) {
       udp.close();
@@ -197,7 +204,7 @@ export class BoundSocket {
     this.#prepareForAdoption();
     const { socket, how, guard } = this.#bound;
     const handle = adoptTcp(socket, { backlog: this.#request.backlog, late: lateOf(socket, how), guard });
-    this.#isOurs = false;
+    this.#giveUp();
     return handle;
   }
 
@@ -220,7 +227,7 @@ export class BoundSocket {
     const { udp } = this.#bound;
     if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
     adopt(udp, () => {
-      this.#isOurs = false;
+      this.#giveUp();
     });
   }
 
@@ -231,6 +238,11 @@ export class BoundSocket {
   socket(): Handle {
     this.#requireOwnership();
     return this.#bound.socket;
+  }
+
+  #giveUp(): void {
+    this.#isOurs = false;
+    forgetOwner(this);
   }
 
   #requireOwnership(): void {
@@ -256,7 +268,7 @@ export class BoundSocket {
     const port = addon.localPort(socket);
     if (port <= 0 || (expected !== 0 && port !== expected)) {
       addon.release(socket);
-      this.#isOurs = false;
+      this.#giveUp();
       const code = port < 0 ? codeOf(-port) : 'EBADF';
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }

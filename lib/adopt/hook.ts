@@ -9,6 +9,7 @@ import { errnoOf, notSupported } from '../errors.ts';
 import { addReport, reportOn } from '../inspect/refusal.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
+import { checkPrimary } from './primary.ts';
 import { adoptTcp, lateOf } from './tcp.ts';
 
 /** What setupListenHandle() of Node uses of a handle before it has told success from failure. */
@@ -123,6 +124,7 @@ function original<F>(found: F): F {
 
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
 export function installHook(): void {
+  checkPrimary();
   const prototype = net.Server.prototype as unknown as { _listen2: Listen2 };
   // Node keeps this name "to avoid breaking code that wraps this method": arguments, names and the cluster's decision
   // are behind us when it is called.

@@ -88,3 +88,17 @@ describe('a message sent at once after the fork', () => {
     expect(await received(['--import', pathToFileURL(fixture('cluster/empty.mjs')).href])).toContainEqual(['last']);
   });
 });
+
+describe('a hooked worker', () => {
+  const warnings = (before: string[], execArgv: string[]) =>
+    lines<string[]>([...before, fixture('cluster/hooked-workers.cjs'), JSON.stringify(execArgv)]);
+
+  it('warns once that its primary is not hooked, and binds its ports', async () => {
+    expect(await warnings([], REQUIRED)).toEqual([['EXACTBIND_PRIMARY']]);
+  });
+
+  it('says nothing where both are, or neither is', async () => {
+    expect(await warnings(REQUIRED, REQUIRED)).toEqual([[]]);
+    expect(await warnings([], [])).toEqual([[]]);
+  });
+});

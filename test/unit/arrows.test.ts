@@ -144,6 +144,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lib/numbers', 'lib/systems/'],
   ['lib/socket-list', 'lib/socket-options/'],
   ['lib/bind/', 'lib/adopt/', 'lib/inspect/'],
+  ['lib/collected'],
   ['lib/bound-socket'],
   ['lib/alarm', 'lib/connect', 'lib/raw-options'],
   ['lib/wait', 'lib/tcp-info', 'lib/peer-credentials'],
