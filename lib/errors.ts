@@ -15,7 +15,9 @@ export interface SystemError extends Error {
   option?: string;
   /** Who holds the address, or why nobody can have it: `node (pid 4711, user ada) listening on *:3000`. */
   heldBy?: string;
-  /** The same in full; not enumerable. */
+  /** What to do now; absent where nothing can honestly be advised. */
+  remedy?: string;
+  /** Who holds it in full; not enumerable. */
   report?: PortReport;
 }
 

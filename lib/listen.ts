@@ -3,6 +3,7 @@ import { addAbortListener } from 'node:events';
 import net, { type AddressInfo, type Server } from 'node:net';
 import { tcpClass } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
+import type { Refused } from './bind/places.ts';
 import {
   type BindOptions,
   checkPort,
@@ -22,6 +23,7 @@ import {
   wrongType,
   wrongValue,
 } from './errors.ts';
+import { refusedErrorLater } from './inspect/refusal.ts';
 import { bindWithin } from './wait.ts';
 
 /** What only the hand-over needs, apart from what binds. */
@@ -102,12 +104,21 @@ function open(server: Server, asked: Asked): BoundSocket | Promise<BoundSocket> 
   return isName(bind.host) || limit.timeout > 0 ? openLater(server, asked) : openNow(server, bind);
 }
 
-function openNow(server: Server, bind: BindOptions): BoundSocket {
+function openNow(server: Server, bind: BindOptions): BoundSocket | Promise<never> {
+  const opened = openOrThrow(server, bind);
+  return opened instanceof BoundSocket ? opened : refuse(server, opened);
+}
+
+function openOrThrow(server: Server, bind: BindOptions): BoundSocket | Refused {
   try {
-    return new BoundSocket(bind);
+    return BoundSocket.open(bind);
   } catch (error) {
     throw announced(server, error);
   }
+}
+
+async function refuse(server: Server, refused: Refused): Promise<never> {
+  throw announced(server, await refusedErrorLater(refused));
 }
 
 async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<BoundSocket> {

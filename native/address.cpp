@@ -59,4 +59,8 @@ uint16_t portOf(const sockaddr_storage& storage) {
                                        : ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
 }
 
+bool formatZone(uint32_t index, char (&text)[kZoneText]) {
+  return index != 0 && if_indextoname(index, text) != nullptr;
+}
+
 }  // namespace exactbind

@@ -24,4 +24,9 @@ bool formatAddress(const sockaddr_storage& storage, char (&text)[kAddressText]);
 
 uint16_t portOf(const sockaddr_storage& storage);
 
+constexpr size_t kZoneText = 256;
+
+// Writes the name of the interface with an index; false if there is none.
+bool formatZone(uint32_t index, char (&text)[kZoneText]);
+
 }  // namespace exactbind

@@ -1,4 +1,5 @@
 // The hook behind exactbind/register: every TCP listen by port of an unmodified program goes through the exact bind.
+import { AsyncResource } from 'node:async_hooks';
 import net, { type Server } from 'node:net';
 import { addon } from '../addon.ts';
 import { isWithoutIpv6, type Refused } from '../bind/places.ts';
@@ -6,7 +7,8 @@ import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import type { BindRequest } from '../bind/request.ts';
 import { type Bound, bind } from '../bind/socket.ts';
 import { errnoOf, notSupported } from '../errors.ts';
-import { addReport, reportOn } from '../inspect/refusal.ts';
+import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
+import type { PortReport } from '../inspect/report.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
 import { adoptTcp } from './tcp.ts';
@@ -95,18 +97,48 @@ function handleOf(bound: Bound | Refused): TcpHandle | number {
   }
 }
 
+type EmitError = (server: ListeningServer, error: NodeJS.ErrnoException) => void;
+
+/** An error of Node's that waits for its explanation, before it is emitted. */
+interface Waiting {
+  /** Emits it after all, as it is known now. */
+  readonly release: () => void;
+}
+
+const waiting = new Map<object, Waiting>();
+
+// Errors come in the order in which they were made.
+let last: Promise<unknown> = Promise.resolve();
+
+/** Emits an error in the place of its process.nextTick(), once it is explained; at once for whoever cannot wait. */
+function emitExplained(refused: Refused, error: Error, server: object, emit: () => void): void {
+  // What runs in the error's listener sees the storage of its listen(), as with Node.
+  const scope = new AsyncResource('EXACTBIND_REFUSAL');
+  let isEmitted = false;
+  const release = (report: PortReport | undefined) => {
+    if (isEmitted) return;
+    isEmitted = true;
+    waiting.delete(server);
+    if (report !== undefined) addReport(error, report);
+    scope.runInAsyncScope(emit);
+  };
+  waiting.set(server, { release: () => release(reportOn(refused)) });
+  last = Promise.all([reportOnLater(refused), last]).then(([report]) => release(report));
+}
+
 /**
- * Adds the report to the error that Node makes of a refusal; returns what ends that. Node hands the error to
- * process.nextTick() before listen() returns: there it can be met without a listener for 'error', whose absence ends the
- * program, and without a frame in anybody's stack.
+ * Has the error that Node makes of a refusal explained; returns what ends that. Node hands the error to process.nextTick()
+ * before listen() returns: there it can be met without a listener for 'error', whose absence ends the program, and without
+ * a frame in anybody's stack.
  */
-function meetError(refused: Refused): () => void {
-  const report = reportOn(refused);
+function meetError(refused: Refused, server: ListeningServer): () => void {
   const { nextTick } = process;
-  const meet: typeof nextTick = (callback, ...args) => {
-    const error = args.find((arg) => (arg as NodeJS.ErrnoException | null)?.code === refused.refusal.code);
-    if (error instanceof Error && report !== undefined) addReport(error, report);
-    nextTick(callback, ...args);
+  const meet = (callback: EmitError, ...args: Parameters<EmitError>) => {
+    const [, error] = args;
+    const emit = () => nextTick(callback, ...args);
+    // By its code: where a runner has contexts of its own, it is no instance of this Error.
+    if (args[0] === server && error?.code === refused.refusal.code) emitExplained(refused, error, server, emit);
+    else emit();
   };
   Reflect.set(process, 'nextTick', meet);
   return () => Reflect.set(process, 'nextTick', nextTick);
@@ -114,13 +146,18 @@ function meetError(refused: Refused): () => void {
 
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
 export function installHook(): void {
-  const prototype = net.Server.prototype as unknown as { _listen2: Listen2 };
+  const prototype = net.Server.prototype as unknown as {
+    _listen2: Listen2;
+    _emitCloseIfDrained: (this: object) => void;
+  };
   // Node keeps this name "to avoid breaking code that wraps this method": arguments, names and the cluster's decision
   // are behind us when it is called.
   const listen2 = prototype._listen2;
   if (typeof listen2 !== 'function')
     throw notSupported('exactbind/register', `${process.release.name} ${process.version} has no hook for it`);
   prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
+    // The error of the attempt before comes before whatever becomes of this one.
+    waiting.get(this)?.release();
     if (this._handle || !isExact(address, port, fd, flags)) {
       listen2.call(this, address, port, addressType, backlog, fd, flags);
       return;
@@ -129,12 +166,19 @@ export function installHook(): void {
     const handle = handleOf(bound);
     // Node builds its own error from a handle that fails.
     this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
-    const end = 'refusal' in bound ? meetError(bound) : undefined;
+    const end = 'refusal' in bound ? meetError(bound, this) : undefined;
     try {
       listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
     } finally {
       end?.();
     }
+  };
+
+  // close() comes here, whatever the kind of the server, before it has 'close' emitted: the error comes first.
+  const emitCloseIfDrained = prototype._emitCloseIfDrained;
+  prototype._emitCloseIfDrained = function () {
+    waiting.get(this)?.release();
+    emitCloseIfDrained.call(this);
   };
 
   // The primary of a cluster with SCHED_NONE binds for its workers here.

@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { addon } from '../addon.ts';
+import { isAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
+import { isConfined, isWsl } from './confinement.ts';
 
 const NOTHING = new Int32Array([0]);
 
@@ -31,8 +33,12 @@ function mayBindLowPorts(): boolean {
   }
 }
 
-function isPrivileged(port: number): boolean {
-  return port < firstUnprivilegedPort() && !(system === 'linux' && mayBindLowPorts());
+/** Whether this process may not bind a port because it is too low. */
+export function isPrivileged(address: string, port: number): boolean {
+  if (port >= firstUnprivilegedPort()) return false;
+  // in_pcbbind() in XNU asks for no privilege where the address is the wildcard, since macOS 10.14.
+  if (system === 'darwin') return !isAny(address) && process.geteuid?.() !== 0;
+  return system !== 'linux' || !mayBindLowPorts();
 }
 
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
@@ -50,7 +56,11 @@ function isOfThisMachine(address: string): boolean {
   }
 }
 
-/** Whether a bind can fail although nobody holds the address: too low a port, or no interface with that address. */
+// Microsoft Defender and others listen there unlisted: a bind is refused with nobody there.
+const MACOS_REFUSES = 55555;
+
+/** Whether a bind can fail although nobody is listed: too low a port, no interface with that address, a rule, a host. */
 export function mayBeRefused(address: string, port: number): boolean {
-  return isPrivileged(port) || (system === 'darwin' && port === 55555) || !isOfThisMachine(address);
+  const isKept = system === 'darwin' && port === MACOS_REFUSES;
+  return isKept || isPrivileged(address, port) || !isOfThisMachine(address) || isWsl() || isConfined();
 }

@@ -85,6 +85,7 @@ void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* li
   }
   socket.state = message->idiag_state;
   socket.uid = message->idiag_uid;
+  socket.device = message->id.idiag_if;
   socket.inode = message->idiag_inode;
   if (message->idiag_timer == kTimerTimeWait) socket.timeLeft = message->idiag_expires;
   readAttributes(message, length, &socket);

@@ -245,7 +245,7 @@ describe.runIf(isLinux)('a port on Linux', () => {
     const { end } = await hold('listener', port, ['python3', '-c', withThem]);
     endings.push(end);
     const { stdout } = await cli(['inspect', port]);
-    expect(stdout).toMatch(/ \?\[2J\?free\?1m\?\n$/);
+    expect(stdout).toMatch(/ \\x1b\[2J\\x0afree\\x9b1m\\u\{202e\}\n$/);
     expect(stdout.split('\n')).toHaveLength(5);
   });
 });

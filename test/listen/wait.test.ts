@@ -258,10 +258,18 @@ describe.runIf(isLinux)('a wait where the kernel does not tell', () => {
     const { other, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing('filter'));
     expect(await refused.next()).toEqual({ state: 'waiting' });
-    const watched = readdirSync(`/proc/${refused.process.pid}/fdinfo`).map((fd) =>
-      readFileSync(`/proc/${refused.process.pid}/fdinfo/${fd}`, 'utf8'),
-    );
-    expect(watched.join()).toContain(`Pid:\t${other.process.pid}\n`);
+    const folder = `/proc/${refused.process.pid}/fdinfo`;
+    const read = (fd: string) => {
+      try {
+        return readFileSync(`${folder}/${fd}`, 'utf8');
+      } catch {
+        // Closed meanwhile.
+        return '';
+      }
+    };
+    // The holder is looked for on a thread.
+    const watched = () => readdirSync(folder).map(read).join();
+    await expect.poll(watched).toContain(`Pid:\t${other.process.pid}\n`);
     await other.end('SIGKILL');
     expect(await refused.next()).toEqual({ state: 'listening', port });
   });

@@ -47,7 +47,14 @@ vi.mock('../../lib/addon.ts', async () => {
       return 0;
     },
     localPort: () => 3000,
-    sockets: () => ({ error: played.listError, ownersError: 0, sockets: [...played.listed] as SocketRow[] }),
+    sockets: () => ({
+      error: played.listError,
+      ownersError: 0,
+      areOwnersWhole: true,
+      isWhole: true,
+      processes: [],
+      sockets: [...played.listed] as SocketRow[],
+    }),
   };
   return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
 });
