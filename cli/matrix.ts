@@ -110,7 +110,7 @@ export const matrix = new Command('matrix')
       'is tried too.',
   )
   .option('--json', 'every cell, measured and predicted')
-  .addHelpText('after', '\nExit codes: 0 all as predicted, 1 not as predicted, 2 usage error, 3 not measured.')
+  .addHelpText('after', '\nExit codes: 0 as predicted, 1 not as predicted, 2 usage error, 3 not measured.')
   .action(async ({ json }: Options) => {
     // Not earlier: without a binary the import fails, and --help still helps.
     const { agrees, inWords, measureMatrix } = await import('../matrix/index.ts');

@@ -19,7 +19,7 @@ import { rule } from '../systems/running.ts';
 import type { Known, Leftovers, Sharing } from '../systems/system.ts';
 import { isWsl } from './confinement.ts';
 import { holderOf } from './holders.ts';
-import { isPrivileged, mayBeRefused } from './limits.ts';
+import { isKept, isPrivileged, mayBeRefused } from './limits.ts';
 import { predict } from './predict.ts';
 import { reasonOf, remedyOf } from './reasons.ts';
 import type { Bindable, PortReport, Verdict } from './report.ts';
@@ -143,7 +143,8 @@ function deniedBy({ request, place }: Evidence, { code }: Refusal): Verdict {
   if (code === 'EACCES' && system === 'windows') return 'excluded';
   if (code === 'EACCES' && isPrivileged(place.address, request.port)) return 'privileged';
   if (code === 'EACCES' || code === 'EPERM') return 'denied';
-  return code === 'EADDRINUSE' && isWsl() ? 'denied' : 'unknown';
+  const isUnlisted = isWsl() || (request.protocol === 'tcp' && isKept(request.port));
+  return code === 'EADDRINUSE' && isUnlisted ? 'denied' : 'unknown';
 }
 
 function freeIn(rows: readonly SocketRow[]): number | undefined {

@@ -56,11 +56,15 @@ function isOfThisMachine(address: string): boolean {
   }
 }
 
-// Microsoft Defender and others listen there unlisted: a bind is refused with nobody there.
+// TCP alone; with EADDRINUSE, and nobody there.
 const MACOS_REFUSES = 55555;
+
+/** Whether the system keeps a TCP port from everybody. */
+export function isKept(port: number): boolean {
+  return system === 'darwin' && port === MACOS_REFUSES;
+}
 
 /** Whether a bind can fail although nobody is listed: too low a port, no interface with that address, a rule, a host. */
 export function mayBeRefused(address: string, port: number): boolean {
-  const isKept = system === 'darwin' && port === MACOS_REFUSES;
-  return isKept || isPrivileged(address, port) || !isOfThisMachine(address) || isWsl() || isConfined();
+  return isKept(port) || isPrivileged(address, port) || !isOfThisMachine(address) || isWsl() || isConfined();
 }

@@ -24,6 +24,7 @@ const listed = (words: readonly string[]) =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 
 function whyDenied({ refusal, protocol }: Outcome): string {
+  if (refusal?.code === 'EADDRINUSE' && !isWsl()) return 'macOS refuses this port to everybody';
   if (refusal?.code === 'EADDRINUSE') {
     return `a program on the Windows machine around this one probably has the ${protocol.toUpperCase()} port: Linux lists nobody`;
   }
