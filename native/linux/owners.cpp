@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include "../os.h"
 
@@ -47,7 +48,8 @@ class Folder {
 
  private:
   bool fill() {
-    if (error_ != 0) return false;
+    // A folder of /proc that has left room for another entry has none.
+    if (error_ != 0 || (end_ > 0 && sizeof bytes_ - end_ > sizeof(dirent64))) return false;
     long length = ::syscall(SYS_getdents64, descriptor_, bytes_, sizeof bytes_);
     // A process that has ended meanwhile.
     if (length < 0 && errno != ENOENT) error_ = errno;
@@ -74,6 +76,10 @@ class Wanted {
   }
 
   bool isEmpty() const { return sockets_.empty(); }
+
+  bool isFound() const {
+    return std::all_of(sockets_.begin(), sockets_.end(), [](auto* socket) { return !socket->pids.empty(); });
+  }
 
   bool isUser(uint32_t uid) const {
     return std::any_of(sockets_.begin(), sockets_.end(), [uid](auto* socket) { return socket->uid == uid; });
@@ -106,8 +112,10 @@ class Search {
     int error = proc_.error();
     if (error == 0) error = likely();
     if (error == 0) error = everybody();
+    // Whoever is missing then is hidden, as far as this user can tell.
+    bool isCut = error == ETIMEDOUT && wanted_->isFound();
     *isWhole = error == 0 && !isAnyHidden_ && isInitialNamespace();
-    return error;
+    return isCut ? 0 : error;
   }
 
  private:
@@ -116,38 +124,62 @@ class Search {
     for (long pid : {static_cast<long>(::getpid()), lastFound.load(), static_cast<long>(::getppid())}) {
       if (int error = look(pid); error != 0) return error;
     }
-    for (long pid : childrenOf(::getpid())) {
+    return lookAll(childrenOf(::getpid()));
+  }
+
+  // Whom a socket is handed on to: the family of everybody who has it, and of those who turn out to have it too.
+  int relatives() {
+    for (; related_ < owners_.size(); related_++) {
+      long pid = owners_[related_];
+      if (int error = lookAll(childrenOf(pid)); error != 0) return error;
+      long parent = parentOf(pid);
+      if (int error = look(parent); error != 0) return error;
+      // The children of the first process are nobody's brothers.
+      if (int error = parent > 1 ? lookAll(childrenOf(parent)) : 0; error != 0) return error;
+    }
+    if (wanted_->isFound()) limitRest();
+    return 0;
+  }
+
+  // Everybody else may have got it from somebody unrelated. Whoever waits for an error waits no longer for them.
+  void limitRest() {
+    if (isRestLimited_ || limit_.processorEnd == INT64_MAX) return;
+    isRestLimited_ = true;
+    limit_.processorEnd = std::min(limit_.processorEnd, processorTime() + kRest);
+  }
+
+  int lookAll(const std::vector<long>& pids) {
+    for (long pid : pids) {
       if (int error = look(pid); error != 0) return error;
     }
     return 0;
   }
 
-  // Everybody else. How many processes have a socket open is recorded nowhere, so all of them are looked into, the
-  // socket's user's first: nearly always it is theirs.
+  // Everybody else. How many processes have a socket open is recorded nowhere, so all of them are looked into.
   int everybody() {
-    std::vector<long> others;
-    while (const char* name = proc_.next()) {
-      long pid = strtol(name, nullptr, 10);
-      struct stat status;
-      if (::fstatat(proc_.descriptor(), name, &status, 0) != 0) continue;
-      if (!wanted_->isUser(status.st_uid)) {
-        others.push_back(pid);
-      } else if (int error = look(pid); error != 0) {
-        return error;
-      }
-    }
-    for (long pid : others) {
+    std::vector<long> all;
+    while (const char* name = proc_.next()) all.push_back(strtol(name, nullptr, 10));
+    if (proc_.error() != 0) return proc_.error();
+    // Where time may run out, the socket's user's come first: nearly always it is theirs.
+    if (all.size() > kFew) std::stable_partition(all.begin(), all.end(), [this](long pid) { return isUsers(pid); });
+    for (long pid : all) {
+      if (int error = relatives(); error != 0) return error;
       if (int error = look(pid); error != 0) return error;
     }
-    return proc_.error();
+    return relatives();
+  }
+
+  bool isUsers(long pid) {
+    char path[32];
+    struct stat status;
+    return snprintf(path, sizeof path, "%ld", pid) > 0 && ::fstatat(proc_.descriptor(), path, &status, 0) == 0 &&
+           wanted_->isUser(status.st_uid);
   }
 
   // EMFILE or ENFILE, with which nobody can be looked into; who has ended and who is another user's is passed over.
   int look(long pid) {
-    if (pid <= 0 || std::find(looked_.begin(), looked_.end(), pid) != looked_.end()) return 0;
+    if (pid <= 0 || !looked_.insert(pid).second) return 0;
     if (limit_.isOver()) return ETIMEDOUT;
-    // Of the many that come one after another none comes twice.
-    if (looked_.size() < kMostLikely) looked_.push_back(pid);
     char path[32];
     if (snprintf(path, sizeof path, "%ld/fd", pid) < 0) return errno;
     Folder descriptors(proc_.descriptor(), path);
@@ -160,7 +192,9 @@ class Search {
       ssize_t length = ::readlinkat(descriptors.descriptor(), name, target, sizeof target - 1);
       if (length <= static_cast<ssize_t>(kPrefixLength) || memcmp(target, kPrefix, kPrefixLength) != 0) continue;
       target[length] = '\0';
-      if (wanted_->found(strtoull(target + kPrefixLength, nullptr, 10), pid)) lastFound = pid;
+      if (!wanted_->found(strtoull(target + kPrefixLength, nullptr, 10), pid)) continue;
+      lastFound = pid;
+      if (owners_.empty() || owners_.back() != pid) owners_.push_back(pid);
     }
     return failed(descriptors.error());
   }
@@ -182,7 +216,7 @@ class Search {
     ssize_t length = ::read(file, text, sizeof text - 1);
     ::close(file);
     text[std::max<ssize_t>(length, 0)] = '\0';
-    for (char* at = text; *at != '\0' && children.size() < kMostLikely / 2;) {
+    for (char* at = text; *at != '\0' && children.size() < kMostChildren;) {
       char* end = nullptr;
       long child = strtol(at, &end, 10);
       if (end == at) break;
@@ -190,6 +224,20 @@ class Search {
       at = *end == ' ' ? end + 1 : end;
     }
     return children;
+  }
+
+  // The fourth field; the second, in brackets, may have anything in it.
+  long parentOf(long pid) {
+    char path[32];
+    if (snprintf(path, sizeof path, "%ld/stat", pid) < 0) return 0;
+    int file = ::openat(proc_.descriptor(), path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    char text[512];
+    ssize_t length = ::read(file, text, sizeof text - 1);
+    ::close(file);
+    text[std::max<ssize_t>(length, 0)] = '\0';
+    const char* end = strrchr(text, ')');
+    return end != nullptr && strlen(end) > 4 ? strtol(end + 4, nullptr, 10) : 0;
   }
 
   // In another one there may be processes outside that have the socket too (PROC_PID_INIT_INO in linux/proc_ns.h).
@@ -202,12 +250,17 @@ class Search {
   static constexpr char kPrefix[] = "socket:[";
   static constexpr size_t kPrefixLength = sizeof kPrefix - 1;
   static constexpr size_t kBetweenClocks = 64;
-  static constexpr size_t kMostLikely = 64;
+  static constexpr size_t kMostChildren = 256;
+  static constexpr int64_t kRest = 1000;
+  static constexpr size_t kFew = 300;
 
   Wanted* wanted_;
-  const Limit& limit_;
+  Limit limit_;
   Folder proc_;
-  std::vector<long> looked_;
+  std::set<long> looked_;
+  std::vector<long> owners_;
+  size_t related_ = 0;
+  bool isRestLimited_ = false;
   bool isAnyHidden_ = false;
 };
 

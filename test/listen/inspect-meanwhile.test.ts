@@ -38,7 +38,7 @@ describe('under exactbind/register', () => {
     const program = [inspectFixture('refused-and.cjs'), String(port), what];
     const plain = await run(program);
     const hooked = await run([...REQUIRED, ...program]);
-    expect(plain.stdout).toContain('exit ');
+    expect(plain.stdout).toContain(what === 'exit' ? 'exit 7' : 'error EADDRINUSE');
     expect(hooked).toEqual(plain);
   });
 });
