@@ -2,6 +2,7 @@
 
 import type { SocketRow } from './addon.ts';
 import { endpoint, overlap } from './address.ts';
+import { resolveHost } from './adopt/resolve-host.ts';
 import { Alarm } from './alarm.ts';
 import { placeOf, type Refused } from './bind/places.ts';
 import {
@@ -10,6 +11,7 @@ import {
   checkBindOptions,
   checkSignal,
   checkTimeout,
+  isName,
   type Limit,
   type WaitOptions,
 } from './bind/request.ts';
@@ -187,6 +189,34 @@ function lookForListener(request: BindRequest): Reached | Pending {
   return isThere ? REACHED : PENDING;
 }
 
+function lookForAnyListener(requests: readonly BindRequest[]): Reached | Pending {
+  return requests.some((request) => lookForListener(request) === REACHED) ? REACHED : PENDING;
+}
+
+/** What is asked about, address by address: whoever connects to a name tries all that it has, a server binds one. */
+async function addressesOf(asked: number | string | InspectOptions, isFree: boolean): Promise<InspectOptions[]> {
+  const options = typeof asked === 'object' ? asked : { port: asked };
+  if (!isName(options.host)) return [options];
+  if (isFree) return [{ ...options, host: await resolveHost(options.host) }];
+  const { lookup } = process.getBuiltinModule('node:dns/promises');
+  const found = await lookup(options.host, { all: true });
+  return found.map(({ address }) => ({ ...options, host: address }));
+}
+
+/** The report on the first address that somebody listens on, else on the first. */
+async function lookAtEach(asked: number | string | InspectOptions, isFree: boolean): Promise<PortReport> {
+  // Whatever is wrong with the options is wrong before a name is looked up.
+  const isNamed = typeof asked === 'object' && asked !== null && isName(asked.host);
+  if (!isNamed) return inspectPort(asked);
+  const reports: PortReport[] = [];
+  for (const one of await addressesOf(asked, isFree)) {
+    const report = await inspectPort(one);
+    if (report.holders.some(isListener)) return report;
+    reports.push(report);
+  }
+  return reports[0] as PortReport;
+}
+
 const isListener = ({ protocol, state, remoteAddress }: Holder) =>
   protocol === 'udp' ? remoteAddress === undefined : state === 'LISTEN';
 
@@ -226,12 +256,13 @@ export async function waitForPort(
   const isFree = options.until === 'free';
   const deadline = performance.now() + timeout;
   for (;;) {
-    const report = await inspectPort(port);
+    const report = await lookAtEach(port, isFree);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
     if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
-    const host = typeof port === 'object' && port.host !== undefined ? report.host : undefined;
-    const request = checkBindOptions({ port: report.port, host, protocol: report.protocol });
+    const requests = (await addressesOf(port, isFree)).map((one) => checkBindOptions(one));
+    const [request] = requests as [BindRequest];
     const alarm = isFree ? await alarmOn(request, signal) : new Alarm(undefined, signal);
-    await repeat<Reached>(alarm, deadline, signal, () => (isFree ? lookForFree(request) : lookForListener(request)));
+    const look = isFree ? () => lookForFree(request) : () => lookForAnyListener(requests);
+    await repeat<Reached>(alarm, deadline, signal, look);
   }
 }

@@ -42,7 +42,7 @@ function isInTheWay(row: SocketRow, request: BindRequest, place: Place): boolean
 }
 
 // Those that say something of the address.
-const REFUSALS = ['EADDRINUSE', 'EACCES', 'EPERM', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+const REFUSALS = ['EINVAL', 'EADDRINUSE', 'EACCES', 'EPERM', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /** What this process would meet if it bound now; it remembers, because the modes of a system often come down to one. */
 class Trial {
@@ -126,6 +126,8 @@ function* verdictOf(
   refusal: Refusal | undefined,
 ): Generator<Question, Verdict, SocketList> {
   const { request, rows, list } = evidence;
+  // No address: whoever has it on an interface is not in the way.
+  if (refusal?.code === 'EINVAL') return 'unknown';
   const connections = rows.filter(isConnection);
   if (rows.some(({ state }) => state === STATE.LISTEN)) return 'listening';
   if (connections.length < rows.length) return request.protocol === 'udp' ? 'listening' : 'bound';

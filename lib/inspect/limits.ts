@@ -44,13 +44,20 @@ export function isPrivileged(address: string, port: number): boolean {
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
 function isOfThisMachine(address: string): boolean {
   if (address === '0.0.0.0') return true;
+  // A link-local one is of an interface, and no address without it.
+  const [literal, zone] = address.split('%');
+  const isLinkLocal = literal?.startsWith('fe80:');
   const isSame = (other: string) =>
-    other === address ||
+    (other === literal && (!isLinkLocal || zone !== undefined)) ||
     (address === '::' && other.includes(':')) ||
     // The loopback interface has all of them.
     (system === 'linux' && address.startsWith('127.') && other.startsWith('127.'));
+  const isZone = (name: string, scope: number | undefined) =>
+    zone === undefined || zone === name || zone === `${scope}`;
   try {
-    return Object.values(networkInterfaces()).some((list) => list?.some((one) => isSame(one.address)));
+    return Object.entries(networkInterfaces()).some(([name, list]) =>
+      list?.some((one) => isSame(one.address) && isZone(name, 'scopeid' in one ? one.scopeid : undefined)),
+    );
   } catch {
     return false;
   }

@@ -23,6 +23,8 @@ const UNLISTED = 'the system refuses the address and lists nobody who has it';
 const listed = (words: readonly string[]) =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 
+const isLinkLocal = (host: string) => /^fe80:/i.test(host) && !host.includes('%');
+
 function whyDenied({ refusal, protocol }: Outcome): string {
   if (refusal?.code === 'EADDRINUSE' && !isWsl()) return 'macOS refuses this port to everybody';
   if (refusal?.code === 'EADDRINUSE') {
@@ -47,6 +49,7 @@ export function reasonOf(outcome: Outcome): string | undefined {
   }
   if (verdict === 'denied') return whyDenied(outcome);
   if (refusal?.code === 'EADDRNOTAVAIL') return `no interface of this machine has the address ${place.host}`;
+  if (refusal?.code === 'EINVAL' && isLinkLocal(place.host)) return `${place.host} is an address of each interface`;
   if (refusal?.code === 'EAFNOSUPPORT') return `this machine has no IPv${place.family}`;
   return verdict === 'unknown' ? UNLISTED : undefined;
 }
@@ -80,6 +83,7 @@ export function remedyOf(outcome: Outcome): string | undefined {
     return `choose another port, or compare "netsh int ipv4 show excludedportrange protocol=${protocol}"`;
   }
   if (verdict === 'denied' && isWsl()) return 'end the program on Windows that has the port, or choose another port';
+  if (refusal?.code === 'EINVAL' && isLinkLocal(place.host)) return `name the interface: ${place.host}%eth0`;
   if (refusal?.code === 'EADDRNOTAVAIL') {
     return isAny(place.address) ? undefined : 'bind an address that an interface has, or every address (::)';
   }

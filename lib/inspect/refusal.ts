@@ -7,9 +7,13 @@ import { sentenceOf } from './sentence.ts';
 
 const EXPLAINED = ['EADDRINUSE', 'EACCES', 'EPERM', 'EADDRNOTAVAIL'];
 
-function isExplained({ request, refusal }: Refused): boolean {
+// A link-local address without its interface; of others the code says nothing about the address.
+const isZoneless = ({ place, refusal }: Refused) => refusal.code === 'EINVAL' && /^fe80:[^%]*$/i.test(place.host);
+
+function isExplained(refused: Refused): boolean {
+  const { request, refusal } = refused;
   const isOfAddress = refusal.syscall === 'bind' || refusal.syscall === 'listen';
-  return request.port !== 0 && isOfAddress && EXPLAINED.includes(refusal.code);
+  return request.port !== 0 && isOfAddress && (EXPLAINED.includes(refusal.code) || isZoneless(refused));
 }
 
 const requestAt = ({ request, place }: Refused) => ({ ...request, host: place.host });

@@ -22,10 +22,15 @@ import {
 
 // bind() of an exact IPv6 address marks a socket as IPV6_V6ONLY. A connection of a dual-stack :: has such an address, and no
 // mark: IPv4 takes it for one that 0.0.0.0 covers (inet_rcv_saddr_equal, net/ipv4/inet_connection_sock.c).
+// The list tells the mark of what listens or is bound alone.
 function overlaps(existing: Existing, newcomer: Local): boolean {
-  const isUnmarked = existing.family === 6 && existing.ipv6Only === false && !isAny(existing.address);
-  return overlap(existing, newcomer) || (isUnmarked && newcomer.address === '0.0.0.0');
+  const mayBeUnmarked = existing.family === 6 && existing.ipv6Only !== true && !isAny(existing.address);
+  return overlap(existing, newcomer) || (mayBeUnmarked && newcomer.address === '0.0.0.0');
 }
+
+/** Whether only a mark that is not told decides that two overlap. */
+const isUncertain = (existing: Existing, newcomer: Local) =>
+  existing.family === 6 && existing.ipv6Only === undefined && newcomer.family === 4;
 
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
   if (!overlaps(existing, newcomer)) return 'ok';
@@ -36,6 +41,7 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
     (existing.uid === undefined || newcomer.uid === undefined ? undefined : existing.uid === newcomer.uid);
   const sharesPort = both(both(existing.reusePort, newcomer.reusePort), isSameUser);
   const conflicts = not(either(sharesAddress, sharesPort));
+  if (conflicts && isUncertain(existing, newcomer)) return undefined;
   return conflicts === undefined ? undefined : conflicts ? 'EADDRINUSE' : 'ok';
 }
 
