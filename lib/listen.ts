@@ -20,10 +20,12 @@ import {
   asListenError,
   notRunning,
   type SystemError,
+  withRemedy,
   wrongType,
   wrongValue,
 } from './errors.ts';
 import { refusedErrorLater } from './inspect/refusal.ts';
+import { optionsIn, serverOf } from './suggestions.ts';
 import { bindWithin } from './wait.ts';
 
 /** What only the hand-over needs, apart from what binds. */
@@ -38,6 +40,9 @@ export function splitOptions(options: number | string | ListenOptions): Asked {
   if (typeof options !== 'object' || options === null) {
     return { bind: { port: checkPort(options) }, signal: undefined, limit: checkWait(undefined) };
   }
+  // It has a host and a port, but not those that are meant.
+  if (options instanceof URL)
+    throw withRemedy(wrongType('options', 'a port or an object', options), optionsIn(options));
   const signal = checkSignal('options.signal', options.signal);
   const limit = checkWait(options.wait);
   return { bind: replacing(options, { signal: undefined, wait: undefined }), signal, limit };
@@ -75,7 +80,8 @@ export async function listen(
 ): Promise<AddressInfo> {
   // First: where it has none, an http server need not be a net.Server either.
   tcpClass();
-  if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
+  if (!(server instanceof net.Server))
+    throw withRemedy(wrongType('server', 'an instance of net.Server', server), serverOf(server));
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
   const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
   const signal = asked?.signal;

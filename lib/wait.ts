@@ -35,6 +35,7 @@ import {
   NAMES,
   RECEIVING,
 } from './socket-list.ts';
+import { didYouMean } from './suggestions.ts';
 
 // However often a waiter is woken, and whatever a look costs: nine tenths of its time are rest.
 const REST = 9;
@@ -148,7 +149,7 @@ function checkOptions(options: WaitForPortOptions): Limit {
   for (const name in options) {
     const value = options[name as keyof WaitForPortOptions];
     if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, 'is not an option');
+      throw wrongValue(`options.${name}`, value, `is not an option${didYouMean(name, Object.keys(KNOWN))}`);
   }
   const { until, timeout, signal } = options;
   if (until !== 'free' && until !== 'listening') {

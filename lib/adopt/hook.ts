@@ -2,11 +2,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import net, { type Server } from 'node:net';
 import { addon } from '../addon.ts';
-import { isWithoutIpv6, type Refused } from '../bind/places.ts';
+import { isWithoutIpv6, placeOf, type Refused } from '../bind/places.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import type { BindRequest } from '../bind/request.ts';
 import { type Bound, bind } from '../bind/socket.ts';
-import { errnoOf, notSupported } from '../errors.ts';
+import { errnoOf, nameOfErrno, notSupported } from '../errors.ts';
 import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
 import type { TcpHandle } from './handle-classes.ts';
@@ -52,10 +52,10 @@ function isExact(address: unknown, port: unknown, fd: unknown, flags = 0): port 
   return (!address || net.isIP(address as string) !== 0) && hasNetPermission();
 }
 
-function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
+function requestAt(host: string, port: number, backlog: number | undefined, flags: number): BindRequest {
   // It has been checked; net.isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms.
   const family = host.includes(':') ? 6 : 4;
-  const request: BindRequest = {
+  return {
     port,
     host,
     ipv6Only: (flags & IPV6_ONLY) !== 0 && family === 6,
@@ -68,7 +68,10 @@ function exactAt(host: string, port: number, backlog: number | undefined, flags:
     socketOptions: undefined,
     acceptPartial: false,
   };
-  return bind(request);
+}
+
+function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
+  return bind(requestAt(host, port, backlog, flags));
 }
 
 function exact(
@@ -144,6 +147,67 @@ function meetError(refused: Refused, server: ListeningServer): () => void {
   return () => Reflect.set(process, 'nextTick', nextTick);
 }
 
+type Shared = (error: number | undefined, handle: TcpHandle | null) => void;
+
+interface ClusterWorker {
+  readonly isWorker: boolean;
+  _getServer?: (server: ListeningServer, options: SharedOptions, listenOn: Shared) => void;
+}
+
+interface SharedOptions {
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly fd?: number | null;
+  readonly flags?: number;
+}
+
+/** Lets `emit` run, and the error that the server emits meanwhile be explained. */
+function emitWith(report: PortReport, server: ListeningServer, emit: () => void): void {
+  const own = Object.getOwnPropertyDescriptor(server, 'emit');
+  const original = server.emit as (...args: unknown[]) => boolean;
+  const restore = () => {
+    if (own === undefined) Reflect.deleteProperty(server, 'emit');
+    else Object.defineProperty(server, 'emit', own);
+  };
+  Reflect.set(server, 'emit', (event: string, ...args: unknown[]) => {
+    const [error] = args;
+    if (event === 'error' && typeof error === 'object' && error !== null) {
+      restore();
+      addReport(error as Error, report);
+    }
+    return original.call(server, event, ...args);
+  });
+  try {
+    emit();
+  } finally {
+    restore();
+  }
+}
+
+/** In a cluster worker, has explained what the primary was refused: it tells the worker a number. */
+function explainShared(): void {
+  // Who is no worker need not load it.
+  const cluster = process.send && (process.getBuiltinModule('node:cluster') as unknown as ClusterWorker);
+  const getServer = cluster?.isWorker ? cluster._getServer : undefined;
+  if (cluster === undefined || typeof getServer !== 'function') return;
+  cluster._getServer = (server, options, listenOn) => {
+    const { address, port, fd, flags = 0 } = options;
+    getServer.call(cluster, server, options, (errno, handle) => {
+      if (!errno || !isExact(address, port, fd, flags)) {
+        listenOn(errno, handle);
+        return;
+      }
+      const request = requestAt(address || '::', port, undefined, flags);
+      const refusal = { code: nameOfErrno(errno), syscall: 'bind' };
+      const listen = () => listenOn(errno, handle);
+      reportOnLater({ request, place: placeOf(request), refusal }).then((report) => {
+        if (report === undefined) listen();
+        else emitWith(report, server, listen);
+      });
+    });
+  };
+}
+
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
 export function installHook(): void {
   const prototype = net.Server.prototype as unknown as {
@@ -180,6 +244,8 @@ export function installHook(): void {
     waiting.get(this)?.release();
     emitCloseIfDrained.call(this);
   };
+
+  explainShared();
 
   // The primary of a cluster with SCHED_NONE binds for its workers here.
   const internals = net as unknown as { _createServerHandle: CreateServerHandle };

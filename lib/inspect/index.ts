@@ -3,8 +3,9 @@ import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName } from '../bind/request.ts';
-import { badPort, wrongValue } from '../errors.ts';
+import { badPort, withRemedy, wrongType, wrongValue } from '../errors.ts';
 import { LISTENING, listSockets, listSocketsLater, NAMES, type Names } from '../socket-list.ts';
+import { didYouMean, optionsIn } from '../suggestions.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
 
@@ -12,10 +13,11 @@ const KNOWN = { port: true, host: true, protocol: true } satisfies Record<keyof 
 
 function optionsOf(asked: number | string | InspectOptions): InspectOptions {
   if (typeof asked !== 'object' || asked === null) return { port: asked };
+  if (asked instanceof URL) throw withRemedy(wrongType('options', 'a port or an object', asked), optionsIn(asked));
   for (const name in asked) {
     const value = asked[name as keyof InspectOptions];
     if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, 'is not an option');
+      throw wrongValue(`options.${name}`, value, `is not an option${didYouMean(name, Object.keys(KNOWN))}`);
   }
   return asked;
 }

@@ -5,7 +5,7 @@ import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
 import { confinements, isWsl } from './confinement.ts';
 import { firstUnprivilegedPort } from './limits.ts';
-import type { Holder, PortReport, Verdict } from './report.ts';
+import type { Holder, HolderProcess, PortReport, Verdict } from './report.ts';
 
 /** What was asked, and what came of it. */
 export interface Outcome {
@@ -64,10 +64,16 @@ const PRIVILEGE: Partial<Record<typeof system, string>> = {
 // What a service manager or a container engine runs, it would start again, and others may depend on it.
 const isManaged = ({ container }: Holder) => container !== undefined && !container.endsWith('.scope');
 
+// Of the processes that a program starts of itself, none is another instance.
+function isFamily({ pid, parent }: HolderProcess): boolean {
+  const isSibling = process.send !== undefined && parent?.pid === process.ppid;
+  return pid === process.ppid || parent?.pid === process.pid || isSibling;
+}
+
 function whichToEnd(holders: readonly Holder[]): string | undefined {
   const all = holders.flatMap(({ processes = [] }) => processes);
   const areOurs = holders.every((one) => one.sameProgram === true && !one.self && !isManaged(one));
-  if (holders.length === 0 || all.length === 0 || !areOurs) return undefined;
+  if (holders.length === 0 || all.length === 0 || !areOurs || all.some(isFamily)) return undefined;
   const pids = [...new Set(all.map(({ pid }) => pid))];
   const first = pids[0] as number;
   const parents = all.every(({ pid, parent }) => pid === first || parent?.pid === first);

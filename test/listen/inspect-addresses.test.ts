@@ -1,4 +1,7 @@
 // Addresses that are not what they look like: of one interface, of a name that has several, of connected sockets.
+import { spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { inspectPort, waitForPort } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -39,7 +42,6 @@ describe.runIf(isLinux && isRoot && hasIpv6)('a link-local address', () => {
 
 describe.runIf(hasIpv6)('waitForPort() until somebody listens on a name', () => {
   it.each(['127.0.0.1', '::1'])('is answered by whichever address of localhost does: %s', async (host) => {
-    const { lookup } = await import('node:dns/promises');
     const addresses = (await lookup('localhost', { all: true })).map(({ address }) => address);
     if (!addresses.includes(host)) return;
     const port = ownPort();
@@ -71,8 +73,6 @@ made.bind(("::", ${port}))
 made.connect(("::1", 9))
 print("holds", flush=True)
 sys.stdin.read()`;
-    const { spawn } = await import('node:child_process');
-    const { once } = await import('node:events');
     const child = spawn('python3', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     endings.push(() => child.stdin.end());
     await once(child.stdout, 'data');
