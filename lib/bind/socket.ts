@@ -5,6 +5,7 @@ import type { UdpHandle } from '../adopt/handle-classes.ts';
 import { bindInHandle } from '../adopt/udp.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { EVERY_STATE, existingOf, isConnection, listSockets } from '../socket-list.ts';
+import { settingsWords } from '../socket-options/lookup.ts';
 import type { BindOutcome, Setting } from '../systems/system.ts';
 import { follow, type Steps } from './guard.ts';
 import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
@@ -69,6 +70,23 @@ class SystemSteps implements Steps<Compiled, Opened, Guard, Refusal> {
   }
 
   attempt(how: Compiled, port: number): Opened | Refusal {
+    if (port !== 0 || this.request.sharing !== 'reuse-port') return this.attemptOn(how, port);
+    // Left to choose, the system may give the port of another group of this user. Nobody has one that a plain bind gets.
+    const guard = addon.open(plainPlan(this.request.protocol, this.#familyOnly()), this.place.host, 0);
+    if (guard === -1) return lastRefusal(this.request, this.place, port);
+    try {
+      addon.set(guard, new Int32Array(settingsWords([['SO_REUSEPORT', true]])));
+      return this.attemptOn(how, addon.localPort(guard));
+    } finally {
+      addon.close(guard);
+    }
+  }
+
+  #familyOnly(): readonly Setting[] {
+    return this.place.family === 6 ? [['IPV6_V6ONLY', this.request.ipv6Only]] : [];
+  }
+
+  protected attemptOn(how: Compiled, port: number): Opened | Refusal {
     const socket = addon.open(planWith(how, this.#backlog), this.place.host, port);
     if (socket === -1) return lastRefusal(this.request, this.place, port);
     return { socket, outcome: how.policy.attempts[addon.status[2] as number]?.outcome };
@@ -96,7 +114,7 @@ class DatagramSteps extends SystemSteps {
     this.#socket = socket;
   }
 
-  override attempt({ beforeBind, policy }: Compiled, port: number): Opened | Refusal {
+  protected override attemptOn({ beforeBind, policy }: Compiled, port: number): Opened | Refusal {
     const error = addon.bind(this.#socket, beforeBind, this.place.host, port);
     if (error !== 0) return lastRefusal(this.request, this.place, port);
     return { socket: this.#socket, outcome: policy.attempts[0]?.outcome };
