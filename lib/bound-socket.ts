@@ -3,6 +3,7 @@ import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
+import type { Refused } from './bind/places.ts';
 import { DEFAULT_BACKLOG } from './bind/plan.ts';
 import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
@@ -27,6 +28,18 @@ function warnOnce(caveat: string, code: string): void {
     type: 'ExactbindWarning',
     code,
   });
+}
+
+interface Opened {
+  readonly request: BindRequest;
+  readonly bound: Bound;
+}
+
+function open(options: BindOptions): Opened | Refused {
+  const request = checkBindOptions(options);
+  requireNetPermission(request.host ?? '');
+  const bound = bind(request);
+  return 'refusal' in bound ? bound : { request, bound };
 }
 
 /**
@@ -85,11 +98,13 @@ export class BoundSocket {
    * @throws Error `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … with `syscall` naming the call that failed; `ENOTSUP` naming
    * the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
    */
-  constructor(options: BindOptions = {}) {
-    this.#request = checkBindOptions(options);
-    requireNetPermission(this.#request.host ?? '');
-    const bound = bind(this.#request);
-    if ('refusal' in bound) throw refusedError(bound);
+  constructor(options?: BindOptions);
+  /** @internal */
+  constructor(options: BindOptions | undefined, opened: Opened);
+  constructor(options: BindOptions = {}, opened: Opened | Refused = open(options)) {
+    if ('refusal' in opened) throw refusedError(opened);
+    const { request, bound } = opened;
+    this.#request = request;
     this.#bound = bound;
     watchOwner(this, bound);
     const { outcome, promise, stranger, how } = bound;
@@ -101,6 +116,16 @@ export class BoundSocket {
     if (caveat === undefined || sharing !== 'exclusive' || acceptPartial) return;
     if (stranger !== undefined) warnOnce(stranger, 'EXACTBIND_STRANGER');
     else if (how.policy.warns || guard) warnOnce(caveat, 'EXACTBIND_PARTIAL');
+  }
+
+  /**
+   * The same without an exception for what the system refuses: explaining that takes time, which others need not wait for.
+   * @throws what `new BoundSocket()` throws of a caller's fault
+   * @internal
+   */
+  static open(options: BindOptions): BoundSocket | Refused {
+    const opened = open(options);
+    return 'refusal' in opened ? opened : new BoundSocket(undefined, opened);
   }
 
   /**

@@ -3,6 +3,7 @@ import net, { type AddressInfo, type Server } from 'node:net';
 import { onAbort } from './abort.ts';
 import { requireTcp } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
+import type { Refused } from './bind/places.ts';
 import {
   type BindOptions,
   checkPort,
@@ -19,9 +20,12 @@ import {
   asListenError,
   notRunning,
   type SystemError,
+  withRemedy,
   wrongType,
   wrongValue,
 } from './errors.ts';
+import { refusedErrorLater } from './inspect/refusal.ts';
+import { optionsIn, serverOf } from './suggestions.ts';
 import { bindWithin } from './wait.ts';
 
 /** What only the hand-over needs, apart from what binds. */
@@ -36,6 +40,9 @@ export function splitOptions(options: number | string | ListenOptions): Asked {
   if (typeof options !== 'object' || options === null) {
     return { bind: { port: checkPort(options) }, signal: undefined, limit: checkWait(undefined) };
   }
+  // It has a host and a port, but not those that are meant.
+  if (options instanceof URL)
+    throw withRemedy(wrongType('options', 'a port or an object', options), optionsIn(options));
   const signal = checkSignal('options.signal', options.signal);
   const limit = checkWait(options.wait);
   return { bind: replacing(options, { signal: undefined, wait: undefined }), signal, limit };
@@ -77,7 +84,8 @@ export async function listen(
 ): Promise<AddressInfo> {
   // First: where it has none, an http server need not be a net.Server either.
   requireTcp();
-  if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
+  if (!(server instanceof net.Server))
+    throw withRemedy(wrongType('server', 'an instance of net.Server', server), serverOf(server));
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
   const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
   const signal = asked?.signal;
@@ -106,12 +114,21 @@ function open(server: Server, asked: Asked): BoundSocket | Promise<BoundSocket> 
   return isName(bind.host) || limit.timeout > 0 ? openLater(server, asked) : openNow(server, bind);
 }
 
-function openNow(server: Server, bind: BindOptions): BoundSocket {
+function openNow(server: Server, bind: BindOptions): BoundSocket | Promise<never> {
+  const opened = openOrThrow(server, bind);
+  return opened instanceof BoundSocket ? opened : refuse(server, opened);
+}
+
+function openOrThrow(server: Server, bind: BindOptions): BoundSocket | Refused {
   try {
-    return new BoundSocket(bind);
+    return BoundSocket.open(bind);
   } catch (error) {
     throw announced(server, error);
   }
+}
+
+async function refuse(server: Server, refused: Refused): Promise<never> {
+  throw announced(server, await refusedErrorLater(refused));
 }
 
 async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<BoundSocket> {

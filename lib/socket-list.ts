@@ -19,7 +19,7 @@ export const STATE = {
 /** Sets of states, one bit each. */
 export const EVERY_STATE = 0xffff;
 export const LISTENING = 1 << STATE.LISTEN;
-const BOUND = 1 << STATE.BOUND;
+export const BOUND = 1 << STATE.BOUND;
 export const UNLISTED_AS_BOUND = EVERY_STATE & ~BOUND;
 /** Bound or about to connect: not where they will be. */
 export const UNSETTLED = BOUND | (1 << STATE.SYN_SENT);
@@ -38,19 +38,103 @@ export interface ListedPort {
   readonly port: number;
 }
 
-/** For `budget`: processes, users and control groups are not looked up. */
-export const NO_NAMES = -1;
-/** For `budget`: the search for processes takes as long as it takes. */
-export const EVERY_NAME = 2 ** 31 - 1;
+/** Which processes, users and control groups are looked up beside the list. */
+export const NAMES = {
+  none: 0,
+  /** For an error: limited to 100 ms of the processor, and against a system that hangs to a second. */
+  inTime: 1,
+  /** However long that takes. */
+  every: 2,
+} as const;
 
-/** @param budget milliseconds that the search for processes may take */
-export function listSockets({ protocol, port }: ListedPort, states: number, budget: number = NO_NAMES): SocketList {
-  return addon.sockets(typeNumber(protocol), port, states, budget);
+export type Names = (typeof NAMES)[keyof typeof NAMES];
+
+/** The list alone, of a search that hung. */
+function withoutNames(port: ListedPort, states: number): SocketList {
+  return { ...listSockets(port, states), ownersError: process.getBuiltinModule('node:os').constants.errno.ETIMEDOUT };
 }
 
-/** The same, off the main thread. */
-export function listSocketsLater({ protocol, port }: ListedPort, states: number, budget: number): Promise<SocketList> {
-  return addon.socketsAsync(typeNumber(protocol), port, states, budget);
+export function listSockets(port: ListedPort, states: number, names: Names = NAMES.none): SocketList {
+  return addon.sockets(typeNumber(port.protocol), port.port, states, names) ?? withoutNames(port, states);
+}
+
+// Threads at a time: a look takes a processor, and who inspects a thousand ports has no thousand of these.
+const LOOKS = 4;
+let looking = 0;
+const waiting: (() => void)[] = [];
+
+// The longest that an error waits for a thread that hangs in a system call; the search ends itself before.
+const HANGS = 1200;
+
+async function inTurn(look: () => Promise<SocketList>): Promise<SocketList> {
+  if (looking >= LOOKS) await new Promise<void>((resolve) => waiting.push(resolve));
+  looking++;
+  try {
+    return await look();
+  } finally {
+    looking--;
+    waiting.shift()?.();
+  }
+}
+
+async function unlessItHangs(look: Promise<SocketList>, instead: () => SocketList): Promise<SocketList> {
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<SocketList>((resolve) => {
+    timer = setTimeout(() => resolve(instead()), HANGS);
+  });
+  try {
+    return await Promise.race([look, hung]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A look that runs, and the one after it, which whoever asks meanwhile shares. */
+interface Looks {
+  readonly running: Promise<SocketList>;
+  next: Promise<SocketList> | undefined;
+}
+
+const looks = new Map<string, Looks>();
+
+/** The same on a thread of its own. Whoever asks the same while one looks shares the look that follows. */
+export function listSocketsLater(port: ListedPort, states: number, names: Names): Promise<SocketList> {
+  const key = `${port.protocol} ${port.port} ${states} ${names}`;
+  const start = (): Promise<SocketList> => {
+    const look = () => addon.socketsAsync(typeNumber(port.protocol), port.port, states, names);
+    const running = inTurn(() =>
+      names === NAMES.inTime ? unlessItHangs(look(), () => withoutNames(port, states)) : look(),
+    );
+    const mine: Looks = { running, next: undefined };
+    looks.set(key, mine);
+    const end = () => {
+      if (looks.get(key) === mine && mine.next === undefined) looks.delete(key);
+    };
+    running.then(end, end);
+    return running;
+  };
+  const current = looks.get(key);
+  if (current === undefined) return start();
+  current.next ??= current.running.then(start, start);
+  return current.next;
+}
+
+let lookedNow: Map<string, SocketList> | undefined;
+
+/** The list without names, at most once for all who ask the same in one turn of the event loop. */
+export function listSocketsOnce(port: ListedPort, states: number): SocketList {
+  if (lookedNow === undefined) {
+    lookedNow = new Map();
+    setImmediate(() => {
+      lookedNow = undefined;
+    });
+  }
+  const key = `${port.protocol} ${port.port} ${states}`;
+  const known = lookedNow.get(key);
+  if (known !== undefined) return known;
+  const list = listSockets(port, states);
+  lookedNow.set(key, list);
+  return list;
 }
 
 export function isConnection({ remotePort }: SocketRow): boolean {
@@ -98,6 +182,6 @@ export function listsBoundSockets(): boolean {
 }
 
 /** Whether a list of every state has all that can be in the way on a port. */
-export function isWhole({ error }: SocketList, protocol: Protocol): boolean {
-  return error === 0 && (protocol === 'udp' || listsBoundSockets());
+export function isWhole({ error, isWhole: hasAll }: SocketList, protocol: Protocol): boolean {
+  return error === 0 && hasAll && (protocol === 'udp' || listsBoundSockets());
 }

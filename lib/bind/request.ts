@@ -1,7 +1,8 @@
 // What a caller may ask for, checked and completed.
 import { isIP } from 'node:net';
-import { badPort, incompatible, outOfRange, wrongType, wrongValue } from '../errors.ts';
+import { badPort, incompatible, outOfRange, withRemedy, wrongType, wrongValue } from '../errors.ts';
 import type { SocketOptions } from '../socket-options/values.ts';
+import { didYouMean, optionsIn } from '../suggestions.ts';
 import type { Leftovers, Protocol, Sharing } from '../systems/system.ts';
 
 /** What `new BoundSocket()` takes. */
@@ -134,7 +135,12 @@ const LEFTOVERS: readonly Leftovers[] = ['reuse', 'refuse'];
 function oneOf<T extends string>(name: string, value: T | undefined, allowed: readonly T[], fallback: T): T {
   if (value === undefined) return fallback;
   if (allowed.includes(value)) return value;
-  throw wrongValue(`options.${name}`, value, `must be one of: ${allowed.map((word) => `'${word}'`).join(', ')}`);
+  const meant = typeof value === 'string' ? didYouMean(value, allowed) : '';
+  throw wrongValue(
+    `options.${name}`,
+    value,
+    `must be one of: ${allowed.map((word) => `'${word}'`).join(', ')}${meant}`,
+  );
 }
 
 function boolean(name: string, value: boolean | undefined): boolean {
@@ -208,18 +214,24 @@ function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing
  * @throws RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
  */
 export function checkBindOptions(options: BindOptions): BindRequest {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  if (typeof options !== 'object' || options === null || options instanceof URL) {
+    throw withRemedy(wrongType('options', 'of type object', options), optionsIn(options));
+  }
   // Inherited ones too: they are read below like own ones.
   for (const name in options) {
     if (Object.hasOwn(KNOWN, name) || name in Object.prototype || options[name as keyof BindOptions] === undefined)
       continue;
-    throw wrongValue(`options.${name}`, options[name as keyof BindOptions], FOREIGN[name] ?? 'is not an option');
+    const reason = FOREIGN[name] ?? `is not an option${didYouMean(name, Object.keys(KNOWN))}`;
+    throw wrongValue(`options.${name}`, options[name as keyof BindOptions], reason);
   }
 
   const { port = 0, host } = options;
   if (host !== undefined && (typeof host !== 'string' || isIP(host) === 0)) {
     if (typeof host !== 'string') throw wrongType('options.host', 'of type string', host);
-    throw wrongValue('options.host', host, 'must be an IP address (listen() also takes names)');
+    throw withRemedy(
+      wrongValue('options.host', host, 'must be an IP address (listen() also takes names)'),
+      optionsIn(host),
+    );
   }
   const sharing = oneOf('sharing', options.sharing, SHARINGS, 'exclusive');
   const leftovers = oneOf('leftovers', options.leftovers, LEFTOVERS, 'reuse');

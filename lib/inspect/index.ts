@@ -3,22 +3,21 @@ import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName } from '../bind/request.ts';
-import { badPort, wrongValue } from '../errors.ts';
-import { EVERY_NAME, listSockets, listSocketsLater, NO_NAMES } from '../socket-list.ts';
+import { badPort, withRemedy, wrongType, wrongValue } from '../errors.ts';
+import { LISTENING, listSockets, listSocketsLater, NAMES, type Names } from '../socket-list.ts';
+import { didYouMean, optionsIn } from '../suggestions.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
-
-// Whoever waits for an answer wants the pids; whoever waits for an error wants the error.
-const NAMES_OF_AN_ERROR = 20;
 
 const KNOWN = { port: true, host: true, protocol: true } satisfies Record<keyof InspectOptions, true>;
 
 function optionsOf(asked: number | string | InspectOptions): InspectOptions {
   if (typeof asked !== 'object' || asked === null) return { port: asked };
+  if (asked instanceof URL) throw withRemedy(wrongType('options', 'a port or an object', asked), optionsIn(asked));
   for (const name in asked) {
     const value = asked[name as keyof InspectOptions];
     if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, 'is not an option');
+      throw wrongValue(`options.${name}`, value, `is not an option${didYouMean(name, Object.keys(KNOWN))}`);
   }
   return asked;
 }
@@ -30,12 +29,23 @@ function requestOf({ port, host, protocol }: InspectOptions): BindRequest {
   return request;
 }
 
-const inWords = ({ protocol }: BindRequest, { port, states, names }: Question, budget: number) =>
-  [{ protocol, port }, states, names ? budget : NO_NAMES] as const;
+const inWords = ({ protocol }: BindRequest, { port, states, names }: Question, which: Names) =>
+  [{ protocol, port }, states, names ? which : NAMES.none] as const;
 
-function answered(request: BindRequest, budget: number, inspection: Inspection): PortReport {
+function answered(request: BindRequest, which: Names, inspection: Inspection): PortReport {
   let step = inspection.next();
-  while (!step.done) step = inspection.next(listSockets(...inWords(request, step.value, budget)));
+  while (!step.done) step = inspection.next(listSockets(...inWords(request, step.value, which)));
+  return step.value;
+}
+
+async function answeredLater(request: BindRequest, which: Names, inspection: Inspection): Promise<PortReport> {
+  let step = inspection.next();
+  while (!step.done) {
+    const question = inWords(request, step.value, which);
+    // Listeners alone are listed sooner than a thread is begun.
+    const isSoon = step.value.states === LISTENING && !step.value.names;
+    step = inspection.next(isSoon ? listSockets(...question) : await listSocketsLater(...question));
+  }
   return step.value;
 }
 
@@ -55,10 +65,7 @@ function answered(request: BindRequest, budget: number, inspection: Inspection):
 export async function inspectPort(options: number | string | InspectOptions): Promise<PortReport> {
   const asked = optionsOf(options);
   const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
-  const inspection = inspect(request);
-  let step = inspection.next();
-  while (!step.done) step = inspection.next(await listSocketsLater(...inWords(request, step.value, EVERY_NAME)));
-  return step.value;
+  return answeredLater(request, NAMES.every, inspect(request));
 }
 
 /**
@@ -68,10 +75,18 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport {
   const request = requestOf(optionsOf(options));
-  return answered(request, EVERY_NAME, inspect(request));
+  return answered(request, NAMES.every, inspect(request));
 }
 
-/** Explains a refusal of the system: at most 20 ms of looking for pids, and nothing is bound. */
+/**
+ * Explains a refusal of the system, and binds nothing: on a thread that is limited to 100 ms of the processor, for which
+ * this one waits.
+ */
 export function explain(request: BindRequest, refusal: Refusal): PortReport {
-  return answered(request, NAMES_OF_AN_ERROR, inspect(request, refusal));
+  return answered(request, NAMES.inTime, inspect(request, refusal));
+}
+
+/** The same while this thread goes on. */
+export function explainLater(request: BindRequest, refusal: Refusal): Promise<PortReport> {
+  return answeredLater(request, NAMES.inTime, inspect(request, refusal));
 }

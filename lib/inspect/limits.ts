@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { addon } from '../addon.ts';
+import { isAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
+import { isConfined, isWsl } from './confinement.ts';
 
 const NOTHING = new Int32Array([0]);
 
@@ -31,26 +33,45 @@ function mayBindLowPorts(): boolean {
   }
 }
 
-function isPrivileged(port: number): boolean {
-  return port < firstUnprivilegedPort() && !(system === 'linux' && mayBindLowPorts());
+/** Whether this process may not bind a port because it is too low. */
+export function isPrivileged(address: string, port: number): boolean {
+  if (port >= firstUnprivilegedPort()) return false;
+  // in_pcbbind() in XNU asks for no privilege where the address is the wildcard, since macOS 10.14.
+  if (system === 'darwin') return !isAny(address) && process.geteuid?.() !== 0;
+  return system !== 'linux' || !mayBindLowPorts();
 }
 
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
 function isOfThisMachine(address: string): boolean {
   if (address === '0.0.0.0') return true;
+  // A link-local one is of an interface, and no address without it.
+  const [literal, zone] = address.split('%');
+  const isLinkLocal = literal?.startsWith('fe80:');
   const isSame = (other: string) =>
-    other === address ||
+    (other === literal && (!isLinkLocal || zone !== undefined)) ||
     (address === '::' && other.includes(':')) ||
     // The loopback interface has all of them.
     (system === 'linux' && address.startsWith('127.') && other.startsWith('127.'));
+  const isZone = (name: string, scope: number | undefined) =>
+    zone === undefined || zone === name || zone === `${scope}`;
   try {
-    return Object.values(networkInterfaces()).some((list) => list?.some((one) => isSame(one.address)));
+    return Object.entries(networkInterfaces()).some(([name, list]) =>
+      list?.some((one) => isSame(one.address) && isZone(name, 'scopeid' in one ? one.scopeid : undefined)),
+    );
   } catch {
     return false;
   }
 }
 
-/** Whether a bind can fail although nobody holds the address: too low a port, or no interface with that address. */
+// TCP alone; with EADDRINUSE, and nobody there.
+const MACOS_REFUSES = 55555;
+
+/** Whether the system keeps a TCP port from everybody. */
+export function isKept(port: number): boolean {
+  return system === 'darwin' && port === MACOS_REFUSES;
+}
+
+/** Whether a bind can fail although nobody is listed: too low a port, no interface with that address, a rule, a host. */
 export function mayBeRefused(address: string, port: number): boolean {
-  return isPrivileged(port) || (system === 'darwin' && port === 55555) || !isOfThisMachine(address);
+  return isKept(port) || isPrivileged(address, port) || !isOfThisMachine(address) || isWsl() || isConfined();
 }

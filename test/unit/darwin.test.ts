@@ -53,7 +53,14 @@ vi.mock('../../lib/addon.ts', async () => {
       return 0;
     },
     localPort: () => 3000,
-    sockets: () => ({ error: played.listError, ownersError: 0, sockets: [...played.listed] as SocketRow[] }),
+    sockets: () => ({
+      error: played.listError,
+      ownersError: 0,
+      areOwnersWhole: true,
+      isWhole: true,
+      processes: [],
+      sockets: [...played.listed] as SocketRow[],
+    }),
   };
   const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
   return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };

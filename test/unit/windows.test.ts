@@ -63,6 +63,9 @@ vi.mock('../../lib/addon.ts', async () => {
     sockets: () => ({
       error: played.listError,
       ownersError: 0,
+      areOwnersWhole: true,
+      isWhole: true,
+      processes: [],
       sockets: played.listeners.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }) as SocketRow),
     }),
   };
