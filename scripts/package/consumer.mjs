@@ -7,6 +7,11 @@ import { CACHE, install, run } from '../node-binaries.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fixtures = join(root, 'test/fixtures/package');
 
+/**
+ * Something to try in a folder that has the package installed; it returns what was said, the last line of which counts.
+ * @typedef {{ name: string, run: (folder: string) => string, isSample?: boolean }} Try
+ */
+
 /** Where all of this happens; made anew by each run. */
 export const WORK = join(CACHE, 'package');
 
