@@ -74,8 +74,14 @@ function give(path, user) {
   }
 }
 
+// Where tests are that depend on who runs them; the slow ones that do not depend on it are elsewhere.
+const OF_USERS = [
+  'test/linux/inspect.test',
+  'test/linux/inspect-errors',
+  'test/listen/bad-input',
+  'test/listen/exclusive',
+];
 const OTHERS = '(another user|ordinary user|same user|hides|cannot see|privileged|administrator|take long|200 reports)';
-const OF_USERS = ['test/linux/inspect', 'test/listen/cli', 'test/listen/bad-input', 'test/native/leaks'];
 
 /**
  * What an environment is made of. `before` comes before each command, `beforeTests` before those that need no network;
@@ -101,7 +107,7 @@ const ENVIRONMENTS = {
       'test/unit/left-out',
       'test/native/addon',
       'test/linux',
-      'test/listen/cli',
+      'test/cli',
       'test/listen/udp',
     ],
     says: /left out: .*python3.*\(apt install .*python3/,
@@ -114,19 +120,27 @@ const ENVIRONMENTS = {
       copyFileSync(node, own);
       return [programs(folder, { node: own, npm: pathOf('npm') }), process.env.PATH].join(delimiter);
     },
-    sample: [...OF_USERS, 'test/matrix/matrix', '-t', OTHERS],
+    sample: [
+      ...OF_USERS,
+      'test/linux/inspect-hostile',
+      'test/cli',
+      'test/native/leaks',
+      'test/matrix/matrix',
+      '-t',
+      OTHERS,
+    ],
   },
   /** A user who can make namespaces of his own, in which he is root with no other user. */
   'ordinary-user': {
     user: USER,
     before: () => asUser,
-    sample: [...OF_USERS, 'test/listen/exclusive', '-t', OTHERS],
+    sample: [...OF_USERS, 'test/cli'],
     says: /left out: .*another user.*\(.*run as root/,
   },
   'no-user-namespaces': {
     user: USER,
     before: (folder) => [...inRoot(folder), ...asUser],
-    sample: [...OF_USERS, 'test/listen/exclusive', '-t', OTHERS],
+    sample: [...OF_USERS, 'test/cli'],
     says: /left out: .*another network.*\(.*run as root/,
   },
   'no-ipv6': {
