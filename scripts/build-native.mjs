@@ -19,11 +19,16 @@ const prefix = dirname(dirname(process.execPath));
 const hasHeaders = process.env.npm_config_nodedir === undefined && existsSync(join(prefix, 'include/node/config.gypi'));
 const headers = hasHeaders ? [`--nodedir=${prefix}`] : [];
 
+/**
+ * @param {string} command
+ * @param {'inherit' | 'pipe'} stdio
+ */
 function gyp(command, stdio) {
   const args = [require.resolve('node-gyp/bin/node-gyp.js'), command, ...headers];
   return spawnSync(process.execPath, args, { cwd: root, stdio, encoding: 'utf8' });
 }
 
+/** @param {string} program */
 function isMissing(program) {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status !== 0;
 }
@@ -42,41 +47,43 @@ function whyNotGyp() {
 }
 
 function targetOfThisMachine() {
-  const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
+  const isGlibc = header.glibcVersionRuntime !== undefined;
   const libc = process.platform === 'linux' ? (isGlibc ? 'glibc' : 'musl') : undefined;
   return TARGETS.find(
     (target) => target.platform === process.platform && target.arch === process.arch && target.libc === libc,
   );
 }
 
-/** The words that compile, and those that link, as CMake has them for the prebuilt binaries. */
-function wordsFor(target, folder, napiVersion) {
-  const compile = [
-    ...['-std=c++17', '-Os', '-g0', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections'],
-    ...['-fvisibility=hidden', '-fvisibility-global-new-delete-hidden'],
-    ...['node-api-headers', 'node-addon-api'].flatMap((name) => ['-isystem', require(name).include_dir]),
-    ...[`-DNAPI_VERSION=${napiVersion}`, '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
-    ...['-DBUILDING_NODE_EXTENSION', '-D_LIBCPP___STRING_EXTERN_TEMPLATE_LISTS_H'],
-    '-D_LIBCPP_STRING_V1_EXTERN_TEMPLATE_LIST(...)=',
-  ];
-  // Without a C++ library, which Zig would have to compile first: see native/prebuilt/library.cpp.
-  const link = ['-shared', '-s', '-nostdlib++'];
-  if (target.platform === 'win32') {
-    compile.push('-DWIN32_LEAN_AND_MEAN', '-DNOMINMAX', '-I', folder);
-    link.push('-lws2_32', '-liphlpapi');
-  } else {
-    compile.push('-fPIC', '-D_FILE_OFFSET_BITS=64');
-    link.push(...(target.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,--gc-sections']));
-  }
-  return { compile, link };
+/**
+ * What is compiled, with which words, and which words link it: `exactbind build` reads the same lists.
+ * @param {import('./prebuild/targets.mjs').Target} target
+ * @param {string} folder
+ */
+function recipeFor({ platform }, folder) {
+  /** @param {string} name */
+  const read = (name) => JSON.parse(readFileSync(join(root, 'native', name), 'utf8'));
+  const [lists, words] = [read('sources.json'), read('build.json')];
+  const isWindowsTarget = platform === 'win32';
+  const system = isWindowsTarget ? 'windows' : platform;
+  /**
+   * @param {Record<string, string[]>} from
+   * @param {string[]} names
+   */
+  const joined = (from, ...names) => names.flatMap((name) => from[name]);
+  return {
+    napiVersion: lists.napiVersion,
+    sources: joined(lists, 'all', system, 'prebuilt', ...(isWindowsTarget ? ['prebuiltWindows'] : [])),
+    compile: [
+      ...joined(words.compile, 'all', system, 'withZig'),
+      ...['node-api-headers', 'node-addon-api'].flatMap((name) => ['-isystem', require(name).include_dir]),
+      ...[`-DNAPI_VERSION=${lists.napiVersion}`, '-I', folder],
+    ],
+    link: joined(words.link, 'all', system, 'withZig'),
+  };
 }
 
-function sourcesFor({ platform }) {
-  const lists = JSON.parse(readFileSync(join(root, 'native/sources.json'), 'utf8'));
-  const own = { linux: ['linux'], darwin: ['darwin'], win32: ['windows', 'prebuiltWindows'] }[platform];
-  return { ...lists, sources: ['all', ...own, 'prebuilt'].flatMap((list) => lists[list]) };
-}
-
+/** @param {import('./prebuild/targets.mjs').Target} target */
 async function buildWithZig(target) {
   const program = zig();
   const folder = join(CACHE, 'native');
@@ -84,6 +91,7 @@ async function buildWithZig(target) {
   mkdirSync(folder, { recursive: true });
   const cache = join(CACHE, 'zig', 'cache');
   const env = { ...process.env, ZIG_GLOBAL_CACHE_DIR: cache, ZIG_LOCAL_CACHE_DIR: cache };
+  /** @type {(words: string[]) => Promise<void>} */
   const compiler = (words) =>
     new Promise((resolve, reject) => {
       const child = spawn(program, ['c++', '-target', target.zig, ...words], { cwd: root, env, stdio: 'inherit' });
@@ -91,8 +99,7 @@ async function buildWithZig(target) {
       child.on('exit', (status) => (status === 0 ? resolve() : reject(new Error(`zig: status ${status}`))));
     });
 
-  const { sources, napiVersion } = sourcesFor(target);
-  const { compile, link } = wordsFor(target, folder, napiVersion);
+  const { sources, napiVersion, compile, link } = recipeFor(target, folder);
   if (target.platform === 'win32') {
     const names = Object.values(require('node-api-headers').symbols[`v${napiVersion}`]).flat();
     writeFileSync(join(folder, 'node-api-names.h'), names.map((name) => `EACH(${name})\n`).join(''));

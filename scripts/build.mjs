@@ -18,15 +18,25 @@ const ENTRY = 'virtual-entry.ts';
 // The names are those that stack traces and util.inspect() show.
 const MINIFY = { compress: true, mangle: { keepNames: true }, codegen: true };
 
-/** Bundles entries that are files, by name, or one of the given code; returns what it wrote. */
-async function bundle({ input, code, plugins, external = [/^node:/, 'node-gyp-build'], ...output }) {
+/** @typedef {Omit<import('rolldown').OutputOptions, 'plugins'>} OutputOptions */
+/** @typedef {import('rolldown').Plugin} Plugin */
+/** @typedef {Map<string, Set<string>>} ModulesByFile */
+
+/**
+ * Bundles entries that are files, by name, or one of the given code; returns what it wrote.
+ * @param {OutputOptions & { input: Record<string, string>, code?: string, plugins: Plugin[] }} options
+ */
+async function bundle({ input, code, plugins, ...output }) {
   const entry = join(root, ENTRY);
+  /** @type {Plugin} */
   const virtual = {
     name: 'entry',
     resolveId: (id) => (id === ENTRY ? entry : null),
     load: (id) => (id === entry ? code : null),
   };
+  const external = [/^node:/, 'node-gyp-build'];
   const build = await rolldown({ cwd: root, platform: 'node', external, input, plugins: [virtual, ...plugins] });
+  /** @type {OutputOptions} */
   const options = {
     format: 'cjs',
     esModule: false,
@@ -37,17 +47,20 @@ async function bundle({ input, code, plugins, external = [/^node:/, 'node-gyp-bu
   };
   const { output: files } = await build[output.dir === undefined ? 'generate' : 'write']({ ...options, ...output });
   await build.close();
-  return files;
+  return files.filter((file) => file.type === 'chunk');
 }
 
 const chunkOf = new Map(Object.entries(CHUNKS).flatMap(([chunk, modules]) => modules.map((one) => [one, chunk])));
 // By the name of the file: the modules that it holds, and those of them that other files take.
+/** @type {ModulesByFile} */
 const held = new Map();
-const taken = new Map([
-  ['index', new Set(['lib/adopt/hook.ts', ...SHARED])],
-  ...Object.entries(CHUNKS).map(([chunk, own]) => [chunk, new Set(own)]),
-]);
+const taken = new Map(
+  Object.entries({ index: ['lib/adopt/hook.ts', ...SHARED], ...CHUNKS }).map(([file, own]) => [file, new Set(own)]),
+);
+/** @param {string} file */
+const takenOf = (file) => [...(taken.get(file) ?? [])];
 
+/** @param {string} module */
 function holderOf(module) {
   if (chunkOf.has(module)) return chunkOf.get(module);
   for (const [file, modules] of held) if (modules.has(module)) return file;
@@ -56,7 +69,9 @@ function holderOf(module) {
 
 // The core is what the public names and the hook need and no chunk holds, so it is found first; then the chunks, which
 // take of it; then the programs, which take of all.
+/** @param {OutputOptions} output */
 async function makeCore(output) {
+  /** @type {Set<string>} */
   const own = new Set();
   const plugin = splitting({ root, file: 'index', holderOf, own, wanted: new Map(), outside: new Map() });
   const more = `export * from '${join(root, 'lib/index.ts')}';`;
@@ -65,24 +80,30 @@ async function makeCore(output) {
   const outro = `Object.defineProperty(exports, ${INTERNALS}, { value: $modules });`;
   const files = await bundle({
     input: { index: ENTRY },
-    code: entryOf(root, [...taken.get('index')], '$modules', more),
+    code: entryOf(root, takenOf('index'), '$modules', more),
     plugins: [plugin],
     intro,
     outro,
     ...output,
   });
   held.set('index', own);
-  return files.find(({ isEntry }) => isEntry).exports;
+  return files.flatMap(({ isEntry, exports }) => (isEntry ? exports : []));
 }
 
+/**
+ * @param {string} name
+ * @param {OutputOptions} output
+ */
 async function makeChunk(name, output) {
+  /** @type {Set<string>} */
   const own = new Set();
+  /** @type {ModulesByFile} */
   const wanted = new Map();
   const plugin = splitting({ root, file: name, holderOf, own, wanted, outside: new Map() });
   const input = { [name]: ENTRY };
   await bundle({
     input,
-    code: entryOf(root, [...taken.get(name)], 'export const modules'),
+    code: entryOf(root, takenOf(name), 'export const modules'),
     plugins: [plugin],
     ...output,
   });
@@ -90,24 +111,32 @@ async function makeChunk(name, output) {
   note(wanted);
 }
 
-/** Returns the paths of what is in it. */
-async function makeProgram(name, output) {
+/**
+ * Returns the paths of what is in it.
+ * @param {string} name
+ * @param {Record<string, string>} modules - by the name of the file that starts with it
+ * @param {OutputOptions} output
+ */
+async function makeProgram(name, modules, output) {
+  /** @type {ModulesByFile} */
   const wanted = new Map();
   const others = Object.entries(PROGRAMS).flatMap(([other, input]) => (other === name ? [] : Object.entries(input)));
   const outside = new Map(others.map(([file, module]) => [module, `./${file}.cjs`]));
   outside.set('lib/index.ts', './index.cjs');
   const plugin = splitting({ root, file: name, holderOf, own: new Set(), wanted, outside });
-  const input = Object.fromEntries(Object.entries(PROGRAMS[name]).map(([file, module]) => [file, join(root, module)]));
+  const input = Object.fromEntries(Object.entries(modules).map(([file, module]) => [file, join(root, module)]));
   const files = await bundle({ input, plugins: [plugin], chunkFileNames: `${name}-[name].cjs`, ...output });
   note(wanted);
-  return files.flatMap(({ moduleIds }) => moduleIds ?? []);
+  return files.flatMap(({ moduleIds }) => moduleIds);
 }
 
+/** @param {ModulesByFile} wanted */
 function note(wanted) {
-  for (const [file, modules] of wanted) for (const one of modules) taken.get(file).add(one);
+  for (const [file, modules] of wanted) for (const one of modules) taken.get(file)?.add(one);
 }
 
 // The progress bar of the command and whatever else is bundled: its licences go with it.
+/** @param {string[]} modules */
 function licences(modules) {
   const found = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replaceAll('\\', '/')) ?? []);
   return [...new Set(found)].sort().map((folder) => {
@@ -116,19 +145,26 @@ function licences(modules) {
   });
 }
 
+/**
+ * @param {string} file
+ * @param {string[]} lines
+ */
 const write = (file, ...lines) => writeFileSync(join(next, file), `${lines.join('\n')}\n`);
 
 rmSync(next, { recursive: true, force: true });
 await rollUp({ root, into: next });
 
+/** @type {string[]} */
 let names = [];
+/** @type {string[]} */
 let inPrograms = [];
 // Without a folder, they only find out who takes what of whom.
 for (const output of [{}, { dir: next }]) {
   names = await makeCore(output);
   for (const name of Object.keys(CHUNKS)) await makeChunk(name, output);
   inPrograms = [];
-  for (const name of Object.keys(PROGRAMS)) inPrograms.push(...(await makeProgram(name, output)));
+  for (const [name, modules] of Object.entries(PROGRAMS))
+    inPrograms.push(...(await makeProgram(name, modules, output)));
 }
 
 // createRequire() costs Node less than its search for the names of a CommonJS module; bundlers do not follow it.

@@ -25,6 +25,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const USER = 12345;
 const asUser = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'];
 
+/** @param {string} script */
 const shell = (script) => ['sh', '-c', `${script} && exec "$@"`, 'sh'];
 
 // So that neither the machine's ports are in the way, nor these in anybody's.
@@ -32,7 +33,9 @@ const alone = ['unshare', '--net', ...shell('ip link set lo up')];
 const withoutIpv6 = shell('for each in all default lo; do echo 1 > /proc/sys/net/ipv6/conf/$each/disable_ipv6; done');
 
 // Below a changed root the kernel gives no user namespace: https://github.com/torvalds/linux/blob/v6.6/kernel/user_namespace.c#L94
+/** @param {string} folder */
 const mountPoint = (folder) => join(folder, 'root');
+/** @param {string} folder */
 const inRoot = (folder) => [
   'unshare',
   '--mount',
@@ -40,7 +43,11 @@ const inRoot = (folder) => [
   ...['chroot', mountPoint(folder)],
 ];
 
-/** Where the programs of PATH are found first. */
+/**
+ * Where the programs of PATH are found first.
+ * @param {string} folder
+ * @param {Record<string, string>} names
+ */
 function programs(folder, names) {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
@@ -48,12 +55,17 @@ function programs(folder, names) {
   return bin;
 }
 
+/** @param {string} name */
 function pathOf(name) {
-  const found = process.env.PATH.split(delimiter).find((folder) => existsSync(join(folder, name)));
+  const found = (process.env.PATH ?? '').split(delimiter).find((folder) => existsSync(join(folder, name)));
   if (found === undefined) throw new Error(`${name} is not installed`);
   return realpathSync(join(found, name));
 }
 
+/**
+ * @param {string} path
+ * @param {number} user
+ */
 function give(path, user) {
   lchownSync(path, user, user);
   for (const entry of readdirSync(path, { withFileTypes: true })) {
@@ -62,13 +74,30 @@ function give(path, user) {
   }
 }
 
+// Where tests are that depend on who runs them; the slow ones that do not depend on it are elsewhere.
+const OF_USERS = [
+  'test/linux/inspect.test',
+  'test/linux/inspect-errors',
+  'test/listen/bad-input',
+  'test/listen/exclusive',
+];
 const OTHERS = '(another user|ordinary user|same user|hides|cannot see|privileged|administrator|take long|200 reports)';
-const OF_USERS = ['test/linux/inspect', 'test/listen/cli', 'test/listen/bad-input', 'test/native/leaks'];
 
 /**
  * What an environment is made of. `before` comes before each command, `beforeTests` before those that need no network;
  * `sample` is what `--sample` tests, and `says` is in the output of `npm test`, or nothing is left out.
+ * @typedef {object} Environment
+ * @property {(folder: string, node: string) => string} [path]
+ * @property {boolean} [isPrivate]
+ * @property {number} [user]
+ * @property {(folder: string) => string[]} [before]
+ * @property {() => string[]} [beforeTests]
+ * @property {number} [load] loops for each core
+ * @property {string[]} sample
+ * @property {RegExp} [says]
  */
+
+/** @type {Record<string, Environment>} */
 const ENVIRONMENTS = {
   /** Node, npm, git and a shell; nothing else on PATH. */
   bare: {
@@ -78,7 +107,7 @@ const ENVIRONMENTS = {
       'test/unit/left-out',
       'test/native/addon',
       'test/linux',
-      'test/listen/cli',
+      'test/cli',
       'test/listen/udp',
     ],
     says: /left out: .*python3.*\(apt install .*python3/,
@@ -87,22 +116,31 @@ const ENVIRONMENTS = {
   'private-folder': {
     isPrivate: true,
     path(folder, node) {
-      copyFileSync(node, join(folder, 'node'));
-      return [programs(folder, { node: join(folder, 'node'), npm: pathOf('npm') }), process.env.PATH].join(delimiter);
+      const own = join(folder, 'node');
+      copyFileSync(node, own);
+      return [programs(folder, { node: own, npm: pathOf('npm') }), process.env.PATH].join(delimiter);
     },
-    sample: [...OF_USERS, 'test/matrix/matrix', '-t', OTHERS],
+    sample: [
+      ...OF_USERS,
+      'test/linux/inspect-hostile',
+      'test/cli',
+      'test/native/leaks',
+      'test/matrix/matrix',
+      '-t',
+      OTHERS,
+    ],
   },
   /** A user who can make namespaces of his own, in which he is root with no other user. */
   'ordinary-user': {
     user: USER,
     before: () => asUser,
-    sample: [...OF_USERS, 'test/listen/exclusive', '-t', OTHERS],
+    sample: [...OF_USERS, 'test/cli'],
     says: /left out: .*another user.*\(.*run as root/,
   },
   'no-user-namespaces': {
     user: USER,
     before: (folder) => [...inRoot(folder), ...asUser],
-    sample: [...OF_USERS, 'test/listen/exclusive', '-t', OTHERS],
+    sample: [...OF_USERS, 'test/cli'],
     says: /left out: .*another network.*\(.*run as root/,
   },
   'no-ipv6': {
@@ -114,6 +152,11 @@ const ENVIRONMENTS = {
   busy: { load: 2, sample: ['test/listen'] },
 };
 
+/**
+ * @param {Environment} environment
+ * @param {string} folder
+ * @param {string[]} files
+ */
 function commandsOf({ before, beforeTests, user }, folder, files) {
   const prefix = before?.(folder) ?? [];
   const own = [...alone, ...(beforeTests?.() ?? []), ...prefix];
@@ -125,6 +168,11 @@ function commandsOf({ before, beforeTests, user }, folder, files) {
   ];
 }
 
+/**
+ * @param {Environment} environment
+ * @param {string} folder
+ * @param {string} node
+ */
 function prepare({ user, isPrivate, path }, folder, node) {
   chmodSync(folder, isPrivate ? 0o700 : 0o755);
   const clone = join(folder, 'clone');
@@ -150,9 +198,15 @@ function prepare({ user, isPrivate, path }, folder, node) {
 }
 
 // PATH is set by the last shell: what comes before the command may need more.
+/** @param {string[]} words */
 const withPath = (words) =>
   words.map((word) => word.replace(/^cd (.*) && exec/, 'PATH=$ENVIRONMENT_PATH; cd $1 && exec'));
 
+/**
+ * @param {string[]} words
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<{ status: number | null, output: string }>}
+ */
 function run(words, env) {
   return new Promise((resolve, reject) => {
     const [file, ...args] = withPath(words);
@@ -189,7 +243,7 @@ let passed = 0;
 try {
   const env = prepare(environment, folder, node);
   const commands = commandsOf(environment, folder, values.sample ? environment.sample : files);
-  let last;
+  let last = { status: /** @type {number | null} */ (0), output: '' };
   for (const words of commands) {
     const began = performance.now();
     last = await run(words, env);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 
 const LOOPBACK = '::1';
-const hasIpv6 = Object.values(networkInterfaces()).some((list) => list.some(({ address }) => address === LOOPBACK));
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === LOOPBACK));
 // A machine without IPv6 has none in there either.
 const withoutIpv6 = hasIpv6 ? '' : 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ';
 const up = ['sh', '-c', `${withoutIpv6}ip link set lo up && exec "$@"`, 'sh'];

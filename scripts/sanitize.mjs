@@ -170,8 +170,11 @@ function fuzz(preload, calls) {
 function runTests(preload) {
   const report = join(reports, 'tests.json');
   const args = [join(root, 'scripts/test.mjs'), ...taggedFiles('sanitize')];
-  const options = { cwd: root, stdio: 'inherit', env: environment(preload, 'tests', false) };
-  const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], options);
+  const { status } = spawnSync(process.execPath, [...args, ...reportTo(report)], {
+    cwd: root,
+    stdio: 'inherit',
+    env: environment(preload, 'tests', false),
+  });
   const found = readReports('tests').filter((text) => text.includes('ERROR: AddressSanitizer'));
   if (found.length > 0) console.error(found.join('\n\n'));
   return [

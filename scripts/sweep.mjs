@@ -5,9 +5,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** @param {string[]} args */
 const test = (...args) => ['scripts/test.mjs', ...args];
 
-/** Programs of each sweep, in their order, and what they find in their environment. */
+/**
+ * Programs of each sweep, in their order, and what they find in their environment.
+ * @type {Record<string, { run: string[][], env?: NodeJS.ProcessEnv }>}
+ */
 const SWEEPS = {
   races: { run: [test('race.test.ts')], env: { EXACTBIND_RACES: '10000' } },
   workers: { run: [test('worker-threads.test.ts', 'leaks.test.ts')], env: { EXACTBIND_WORKERS: '1000' } },
@@ -35,8 +39,8 @@ for (const name of asked.length === 0 ? Object.keys(SWEEPS) : asked) {
   const failed = run.filter((args) => {
     console.log(`\n=== ${name}: node ${args.join(' ')}`);
     // Where nothing may be left out in silence.
-    const options = { cwd: root, stdio: 'inherit', env: { CI: '1', ...process.env, ...env } };
-    return spawnSync(process.execPath, args, options).status !== 0;
+    const given = { CI: '1', ...process.env, ...env };
+    return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: given }).status !== 0;
   });
   const minutes = ((performance.now() - started) / 60_000).toFixed(1);
   rows.push(`| ${name} | ${new Date().toISOString().slice(0, 10)}, ${commit}, ${minutes} min |`);

@@ -5,9 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Their paths in the repository. Found without starting vitest, which starts a process for a file to skip it. */
+/**
+ * Their paths in the repository. Found without starting vitest, which starts a process for a file to skip it.
+ * @param {string} tag
+ */
 export function taggedFiles(tag) {
-  const files = readdirSync(join(root, 'test'), { recursive: true })
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join('test', path))
     .filter((path) => readFileSync(join(root, path), 'utf8').includes(`// @module-tag ${tag}\n`));

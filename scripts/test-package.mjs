@@ -16,7 +16,7 @@ import { RUNTIMES } from './package/runtimes.mjs';
 import { writePage } from './package/table.mjs';
 import { COMBINATIONS, compile, completions } from './package/types.mjs';
 import { faultsOf } from './prebuild/check.mjs';
-import { PREBUILDS, TARGETS } from './prebuild/targets.mjs';
+import { PREBUILDS, TARGETS, targetOf } from './prebuild/targets.mjs';
 
 const PUBLINT = 'publint@0.3.25';
 const ATTW = '@arethetypeswrong/cli@0.18.5';
@@ -32,13 +32,15 @@ for (const { file, platform, arch } of TARGETS) {
 }
 const tarball = pack();
 const installed = consumer('npm', tarball);
+/** @param {string[]} path */
 const inPackage = (...path) => join(installed, 'node_modules/exactbind', ...path);
 
+/** @type {(folder: string, args: string[], options?: import('node:child_process').SpawnSyncOptions) => string} */
 const node = (folder, args, options = {}) => run(process.execPath, args, { cwd: folder, timeout: 60_000, ...options });
 
 // With ports that are free, and an end.
 function readmeExample() {
-  const [, code] = readFileSync(join(root, 'README.md'), 'utf8').match(/```js\n([\s\S]*?)```/);
+  const [, code = ''] = readFileSync(join(root, 'README.md'), 'utf8').match(/```js\n([\s\S]*?)```/) ?? [];
   const ending = 'const { log } = console;\nconsole.log = (...said) => {\n  log(...said);\n  process.exit();\n};\n';
   return ending + code.replaceAll(/port: \d+/g, 'port: 0');
 }
@@ -74,13 +76,7 @@ const contents = [
         const others = TARGETS.filter((other) => other.file !== file);
         for (const other of others)
           ok(faultsOf(inPackage('prebuilds', file), other).length > 0, `${file} as ${other.file}`);
-        strictEqual(
-          faultsOf(
-            inPackage('prebuilds', file),
-            TARGETS.find((own) => own.file === file),
-          ).join(),
-          '',
-        );
+        strictEqual(faultsOf(inPackage('prebuilds', file), targetOf(file)).join(), '');
       }
       return 'ok';
     },
@@ -132,7 +128,21 @@ const loading = [
   },
 ];
 
-/** What belongs to a table of the page carries its name. */
+/** @typedef {import('./package/table.mjs').Found} Found */
+/**
+ * One of them: it returns what was said, or more for its table.
+ * @typedef {object} Check
+ * @property {string} name
+ * @property {() => string | Found} run
+ * @property {() => string | undefined} [why]
+ * @property {boolean} [isOptional]
+ * @property {boolean} [isSample]
+ */
+
+/**
+ * What belongs to a table of the page carries its name.
+ * @satisfies {Record<string, Check[]>}
+ */
 const groups = {
   contents: [...contents, readme, { name: 'completion offers options alone', run: () => completions(installed) }],
   managers: MANAGERS.map((one) => ({ ...one, run: () => installWith(one, tarball) })),
@@ -144,9 +154,14 @@ const groups = {
 };
 
 let [passed, failed, skipped] = [0, 0, 0];
-const results = Object.fromEntries(Object.keys(groups).map((name) => [name, []]));
+/** @type {Record<keyof typeof groups, Found[]>} */
+const results = { contents: [], managers: [], runners: [], types: [], bundles: [], binaries: [], loading: [] };
 
-/** Runs one check, and keeps what it found. */
+/**
+ * Runs one check, and keeps what it found.
+ * @param {Check} check
+ * @param {Found[]} into
+ */
 function attempt(check, into) {
   const { name, why = () => undefined, isOptional = false } = check;
   const started = performance.now();
@@ -164,17 +179,18 @@ function attempt(check, into) {
     const found = check.run();
     passed++;
     const said = typeof found === 'string' ? found.trim().split('\n').pop() : undefined;
-    into.push({ ...check, ...(said === undefined ? found : { result: /^(ok|TS\d+)/.test(said) ? said : 'ok' }) });
+    const result = said !== undefined && /^(ok|TS\d+)/.test(said) ? said : 'ok';
+    into.push({ ...check, ...(typeof found === 'string' ? { result } : found) });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`passed  ${name} (${seconds} s)${said && /^(ok|TS)/.test(said) ? `: ${said}` : ''}`);
   } catch (error) {
     failed++;
-    console.log(`FAILED  ${name}\n${error.message}`);
+    console.log(`FAILED  ${name}\n${error instanceof Error ? error.message : error}`);
   }
 }
 
-for (const [group, checks] of Object.entries(groups)) {
-  for (const check of checks) {
+for (const group of /** @type {(keyof typeof groups)[]} */ (Object.keys(groups))) {
+  for (const check of /** @type {Check[]} */ (groups[group])) {
     const { name } = check;
     const isAsked = words.every((word) => name.includes(word)) && (!isSample || check.isSample || group === 'contents');
     if (isAsked) attempt(check, results[group]);

@@ -24,6 +24,7 @@ const reporters = [...(args.some((arg) => arg.startsWith('--reporter')) ? [] : [
 // What tests leave behind goes with this folder. Processes of other users read in it.
 const temporary = mkdtempSync(join(tmpdir(), 'exactbind-'));
 chmodSync(temporary, 0o755);
+/** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, TMPDIR: temporary };
 if (process.platform !== 'win32') env.PATH = pathOfPython();
 

@@ -27,7 +27,10 @@ export const CHUNKS = {
 /** What several of these need, and is too small to load one for the other. */
 export const SHARED = ['lib/tcp-states.ts'];
 
-/** What stands on all of that: the files of each program, and what each starts with. Each program is bundled by itself. */
+/**
+ * What stands on all of that: the files of each program, and what each starts with. Each program is bundled by itself.
+ * @type {Record<string, Record<string, string>>}
+ */
 export const PROGRAMS = {
   cli: { cli: 'cli/main.ts' },
   matrix: { matrix: 'matrix/index.ts', 'matrix-process': 'matrix/process.ts' },

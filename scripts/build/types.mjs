@@ -17,7 +17,10 @@ const DISPOSE = `declare global {
   }
 }`;
 
-/** Writes index.d.cts. */
+/**
+ * Writes index.d.cts.
+ * @param {{ root: string, into: string }} places
+ */
 export async function rollUp({ root, into }) {
   const folder = join(root, 'dist.types');
   rmSync(folder, { recursive: true, force: true });
@@ -33,12 +36,15 @@ export async function rollUp({ root, into }) {
   const { output } = await build.generate({ format: 'es' });
   await build.close();
   rmSync(folder, { recursive: true, force: true });
-  const [{ code }] = output.filter(({ fileName }) => fileName.endsWith('.d.ts'));
+  const [declarations] = output
+    .filter((file) => file.type === 'chunk')
+    .filter(({ fileName }) => fileName.endsWith('.d.ts'));
   mkdirSync(into, { recursive: true });
-  writeFileSync(join(into, 'index.d.cts'), `${polished(code)}\n${DISPOSE}\n`);
+  writeFileSync(join(into, 'index.d.cts'), `${polished(declarations.code)}\n${DISPOSE}\n`);
 }
 
 // Default imports would need esModuleInterop of whoever compiles against this.
+/** @param {string} code */
 function polished(code) {
   return code
     .replace(/^\/\/ dist\.types\/.*\n|^\/\/#(end)?region.*\n/gm, '')

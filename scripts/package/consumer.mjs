@@ -7,10 +7,20 @@ import { CACHE, install, run } from '../node-binaries.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fixtures = join(root, 'test/fixtures/package');
 
+/**
+ * Something to try in a folder that has the package installed; it returns what was said, the last line of which counts.
+ * @typedef {{ name: string, run: (folder: string) => string, isSample?: boolean }} Try
+ */
+
 /** Where all of this happens; made anew by each run. */
 export const WORK = join(CACHE, 'package');
 
-/** The path of a program of npm packages, installed into a folder of its own. */
+/**
+ * The path of a program of npm packages, installed into a folder of its own.
+ * @param {string} name
+ * @param {string | string[]} specs
+ * @param {string} program
+ */
 export function tool(name, specs, program) {
   const folder = join(CACHE, 'tools', name);
   const path = join(folder, 'node_modules', program);
@@ -24,11 +34,16 @@ export function pack() {
   mkdirSync(WORK, { recursive: true });
   const said = run('npm', ['pack', '--json', `--pack-destination=${WORK}`], { cwd: root });
   // The scripts that run before it may say something.
+  /** @type {{ filename: string, size: number, files: { path: string }[] }[]} */
   const [packed] = JSON.parse(said.slice(said.indexOf('[\n')));
   return { path: join(WORK, packed.filename), bytes: packed.size, files: packed.files.map(({ path }) => path) };
 }
 
-/** A PATH with Node, npm and a shell, and nothing that compiles; the shell writes to `log` what it is told. */
+/**
+ * A PATH with Node, npm and a shell, and nothing that compiles; the shell writes to `log` what it is told.
+ * @param {string} name
+ * @param {{ node?: string, log?: string }} [options]
+ */
 export function barePath(name, { node = process.execPath, log } = {}) {
   const folder = join(WORK, 'bin', name);
   if (existsSync(folder)) return folder;
@@ -45,7 +60,10 @@ export function barePath(name, { node = process.execPath, log } = {}) {
 
 export const bare = () => ({ ...process.env, PATH: barePath('plain'), CC: '', CXX: '' });
 
-/** A folder with the programs that try the package, and not yet the package. */
+/**
+ * A folder with the programs that try the package, and not yet the package.
+ * @param {string} name
+ */
 export function emptyProject(name) {
   const folder = join(WORK, name);
   mkdirSync(folder, { recursive: true });
@@ -54,14 +72,22 @@ export function emptyProject(name) {
   return folder;
 }
 
-/** The same with the package, installed by npm. */
+/**
+ * The same with the package, installed by npm.
+ * @param {string} name
+ * @param {{ path: string }} tarball
+ */
 export function consumer(name, tarball) {
   const folder = emptyProject(name);
   run('npm', ['install', '--no-audit', '--no-fund', tarball.path], { cwd: folder, env: bare() });
   return folder;
 }
 
-/** What a tool says of itself. */
+/**
+ * What a tool says of itself.
+ * @param {string} name
+ * @param {string} packageName
+ */
 export function manifestOf(name, packageName) {
   return JSON.parse(readFileSync(join(CACHE, 'tools', name, 'node_modules', packageName, 'package.json'), 'utf8'));
 }

