@@ -121,6 +121,11 @@ export function listSocketsLater(port: ListedPort, states: number, names: Names)
 
 let lookedNow: Map<string, SocketList> | undefined;
 
+/** Ends what is shared in this turn, because this process has changed it. */
+export function lookAnew(): void {
+  lookedNow?.clear();
+}
+
 /** The list without names, at most once for all who ask the same in one turn of the event loop. */
 export function listSocketsOnce(port: ListedPort, states: number): SocketList {
   if (lookedNow === undefined) {

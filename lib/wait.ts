@@ -32,6 +32,7 @@ import {
   type ListedPort,
   listSocketsLater,
   listSocketsOnce,
+  lookAnew,
   NAMES,
   RECEIVING,
 } from './socket-list.ts';
@@ -124,6 +125,8 @@ export async function bindWithin(options: BindOptions, { timeout, signal }: Limi
   const found = await repeat<BoundSocket | Refused>(alarm, deadline, signal, (isLast) => {
     if (!isLast && isHeld(request)) return PENDING;
     const opened = BoundSocket.open(options);
+    // Of many who wait in this process, the others then see that one has it, and need not try.
+    if (opened instanceof BoundSocket) lookAnew();
     if (opened instanceof BoundSocket || opened.refusal.code !== 'EADDRINUSE') return opened;
     last = opened;
     return { endsIn: endOf(listSocketsOnce(request, EVERY_STATE).sockets) };

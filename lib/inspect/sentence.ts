@@ -63,7 +63,8 @@ const isOwned = ({ pid, hidden }: Holder) => pid !== undefined || hidden !== und
 
 function leftovers({ holders, port, freeInMs, omitted = 0 }: PortReport): string {
   const [first] = holders;
-  const owner = holders.find(isOwned);
+  // Of thousands, some may not have been looked up in time.
+  const owner = holders.find(({ pid }) => pid !== undefined) ?? holders.find(isOwned);
   const total = holders.length + omitted;
   const count = `${total} connection${total === 1 ? '' : 's'}`;
   const states = [...new Set(holders.map(({ state }) => state))].join(', ');

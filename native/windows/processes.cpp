@@ -58,7 +58,11 @@ bool nameOf(DWORD pid, std::string* name) {
 }  // namespace
 
 // The tables of sockets have told them.
-int owners(std::vector<Socket>*, const Limit&, bool*) { return 0; }
+int owners(std::vector<Socket>*, const Limit&, bool* isWhole) {
+  // One each, where a socket may be open in several.
+  *isWhole = false;
+  return 0;
+}
 
 // Win32 has no call that tells the arguments or the working directory of another process.
 int process(int64_t pid, bool, Process* process) {

@@ -313,6 +313,25 @@ describeOn('linux')('bindUdp() with a wait', () => {
   });
 });
 
+describeOn('linux')('500 who wait for one port in one process', () => {
+  it('share a watch and a look, and one of them listens at once', async () => {
+    const { other, id, port } = await holder();
+    const [, threads = 0] = resources();
+    const began = performance.now();
+    const giveUp = new AbortController();
+    const wait = { timeout: 60_000, signal: giveUp.signal };
+    const waiting = Array.from({ length: 500 }, () => waitingServer({ port, wait }));
+    expect(performance.now() - began).toBeLessThan(WOKEN);
+    expect(resources()[1]).toBe(threads + 1);
+    await other.close(id);
+    expect(await took(Promise.any(waiting))).toBeLessThan(WOKEN);
+    giveUp.abort();
+    const ends = await Promise.allSettled(waiting);
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect.poll(() => resources()[1]).toBe(threads);
+  });
+});
+
 describe('waitForPort()', () => {
   it.each([
     [{}, 'ERR_INVALID_ARG_VALUE'],
