@@ -18,15 +18,19 @@ const ENTRY = 'virtual-entry.ts';
 // The names are those that stack traces and util.inspect() show.
 const MINIFY = { compress: true, mangle: { keepNames: true }, codegen: true };
 
-/** Bundles entries that are files, by name, or one of the given code; returns what it wrote. */
+/**
+ * Bundles entries that are files, by name, or one of the given code; returns what it wrote.
+ * @param {{ input: Record<string, string>, code?: string, plugins: import('rolldown').Plugin[], external?: (string | RegExp)[] } & Omit<import('rolldown').OutputOptions, 'plugins'>} how
+ */
 async function bundle({ input, code, plugins, external = [/^node:/, 'node-gyp-build'], ...output }) {
   const entry = join(root, ENTRY);
   const virtual = {
     name: 'entry',
-    resolveId: (id) => (id === ENTRY ? entry : null),
-    load: (id) => (id === entry ? code : null),
+    resolveId: (/** @type {string} */ id) => (id === ENTRY ? entry : null),
+    load: (/** @type {string} */ id) => (id === entry ? code : null),
   };
   const build = await rolldown({ cwd: root, platform: 'node', external, input, plugins: [virtual, ...plugins] });
+  /** @type {import('rolldown').OutputOptions} */
   const options = {
     format: 'cjs',
     esModule: false,
@@ -37,17 +41,20 @@ async function bundle({ input, code, plugins, external = [/^node:/, 'node-gyp-bu
   };
   const { output: files } = await build[output.dir === undefined ? 'generate' : 'write']({ ...options, ...output });
   await build.close();
-  return files;
+  return files.filter((file) => file.type === 'chunk');
 }
 
 const chunkOf = new Map(Object.entries(CHUNKS).flatMap(([chunk, modules]) => modules.map((one) => [one, chunk])));
 // By the name of the file: the modules that it holds, and those of them that other files take.
+/** @type {Map<string, Set<string>>} */
 const held = new Map();
+/** @type {Map<string, Set<string>>} */
 const taken = new Map([
-  ['index', new Set(['lib/adopt/hook.ts', ...SHARED])],
-  ...Object.entries(CHUNKS).map(([chunk, own]) => [chunk, new Set(own)]),
+  /** @type {const} */ (['index', new Set(['lib/adopt/hook.ts', ...SHARED])]),
+  ...Object.entries(CHUNKS).map(([chunk, own]) => /** @type {const} */ ([chunk, new Set(own)])),
 ]);
 
+/** @param {string} module */
 function holderOf(module) {
   if (chunkOf.has(module)) return chunkOf.get(module);
   for (const [file, modules] of held) if (modules.has(module)) return file;
@@ -56,6 +63,7 @@ function holderOf(module) {
 
 // The core is what the public names and the hook need and no chunk holds, so it is found first; then the chunks, which
 // take of it; then the programs, which take of all.
+/** @param {{ dir?: string }} output */
 async function makeCore(output) {
   const own = new Set();
   const plugin = splitting({ root, file: 'index', holderOf, own, wanted: new Map(), outside: new Map() });
@@ -65,16 +73,20 @@ async function makeCore(output) {
   const outro = `Object.defineProperty(exports, ${INTERNALS}, { value: $modules });`;
   const files = await bundle({
     input: { index: ENTRY },
-    code: entryOf(root, [...taken.get('index')], '$modules', more),
+    code: entryOf(root, [...(taken.get('index') ?? [])], '$modules', more),
     plugins: [plugin],
     intro,
     outro,
     ...output,
   });
   held.set('index', own);
-  return files.find(({ isEntry }) => isEntry).exports;
+  return files.find(({ isEntry }) => isEntry)?.exports ?? [];
 }
 
+/**
+ * @param {string} name
+ * @param {{ dir?: string }} output
+ */
 async function makeChunk(name, output) {
   const own = new Set();
   const wanted = new Map();
@@ -82,7 +94,7 @@ async function makeChunk(name, output) {
   const input = { [name]: ENTRY };
   await bundle({
     input,
-    code: entryOf(root, [...taken.get(name)], 'export const modules'),
+    code: entryOf(root, [...(taken.get(name) ?? [])], 'export const modules'),
     plugins: [plugin],
     ...output,
   });
@@ -90,7 +102,11 @@ async function makeChunk(name, output) {
   note(wanted);
 }
 
-/** Returns the paths of what is in it. */
+/**
+ * Returns the paths of what is in it.
+ * @param {keyof typeof PROGRAMS} name
+ * @param {{ dir?: string }} output
+ */
 async function makeProgram(name, output) {
   const wanted = new Map();
   const others = Object.entries(PROGRAMS).flatMap(([other, input]) => (other === name ? [] : Object.entries(input)));
@@ -103,11 +119,13 @@ async function makeProgram(name, output) {
   return files.flatMap(({ moduleIds }) => moduleIds ?? []);
 }
 
+/** @param {Map<string, Set<string>>} wanted */
 function note(wanted) {
-  for (const [file, modules] of wanted) for (const one of modules) taken.get(file).add(one);
+  for (const [file, modules] of wanted) for (const one of modules) taken.get(file)?.add(one);
 }
 
 // The progress bar of the command and whatever else is bundled: its licences go with it.
+/** @param {string[]} modules */
 function licences(modules) {
   const found = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replaceAll('\\', '/')) ?? []);
   return [...new Set(found)].sort().map((folder) => {
@@ -116,19 +134,23 @@ function licences(modules) {
   });
 }
 
+/** @type {(file: string, ...lines: string[]) => void} */
 const write = (file, ...lines) => writeFileSync(join(next, file), `${lines.join('\n')}\n`);
 
 rmSync(next, { recursive: true, force: true });
 await rollUp({ root, into: next });
 
+/** @type {string[]} */
 let names = [];
+/** @type {string[]} */
 let inPrograms = [];
 // Without a folder, they only find out who takes what of whom.
 for (const output of [{}, { dir: next }]) {
   names = await makeCore(output);
   for (const name of Object.keys(CHUNKS)) await makeChunk(name, output);
   inPrograms = [];
-  for (const name of Object.keys(PROGRAMS)) inPrograms.push(...(await makeProgram(name, output)));
+  for (const name of /** @type {(keyof typeof PROGRAMS)[]} */ (Object.keys(PROGRAMS)))
+    inPrograms.push(...(await makeProgram(name, output)));
 }
 
 // createRequire() costs Node less than its search for the names of a CommonJS module; bundlers do not follow it.

@@ -32,13 +32,15 @@ for (const { file, platform, arch } of TARGETS) {
 }
 const tarball = pack();
 const installed = consumer('npm', tarball);
+/** @param {string[]} path */
 const inPackage = (...path) => join(installed, 'node_modules/exactbind', ...path);
 
+/** @type {(folder: string, args: string[], options?: object) => string} */
 const node = (folder, args, options = {}) => run(process.execPath, args, { cwd: folder, timeout: 60_000, ...options });
 
 // With ports that are free, and an end.
 function readmeExample() {
-  const [, code] = readFileSync(join(root, 'README.md'), 'utf8').match(/```js\n([\s\S]*?)```/);
+  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
   const ending = 'const { log } = console;\nconsole.log = (...said) => {\n  log(...said);\n  process.exit();\n};\n';
   return ending + code.replaceAll(/port: \d+/g, 'port: 0');
 }
@@ -133,6 +135,7 @@ const loading = [
 ];
 
 /** What belongs to a table of the page carries its name. */
+/** @type {Record<string, (Parameters<typeof attempt>[0])[]>} */
 const groups = {
   contents: [...contents, readme, { name: 'completion offers options alone', run: () => completions(installed) }],
   managers: MANAGERS.map((one) => ({ ...one, run: () => installWith(one, tarball) })),
@@ -144,9 +147,14 @@ const groups = {
 };
 
 let [passed, failed, skipped] = [0, 0, 0];
+/** @type {Record<string, Record<string, unknown>[]>} */
 const results = Object.fromEntries(Object.keys(groups).map((name) => [name, []]));
 
-/** Runs one check, and keeps what it found. */
+/**
+ * Runs one check, and keeps what it found.
+ * @param {{ name: string, isSample?: boolean, isOptional?: boolean, why?: () => string | undefined, run: () => string | object }} check
+ * @param {Record<string, unknown>[]} into
+ */
 function attempt(check, into) {
   const { name, why = () => undefined, isOptional = false } = check;
   const started = performance.now();
@@ -164,12 +172,15 @@ function attempt(check, into) {
     const found = check.run();
     passed++;
     const said = typeof found === 'string' ? found.trim().split('\n').pop() : undefined;
-    into.push({ ...check, ...(said === undefined ? found : { result: /^(ok|TS\d+)/.test(said) ? said : 'ok' }) });
+    into.push({
+      ...check,
+      ...(typeof found === 'object' ? found : { result: /^(ok|TS\d+)/.test(said ?? '') ? said : 'ok' }),
+    });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`passed  ${name} (${seconds} s)${said && /^(ok|TS)/.test(said) ? `: ${said}` : ''}`);
   } catch (error) {
     failed++;
-    console.log(`FAILED  ${name}\n${error.message}`);
+    console.log(`FAILED  ${name}\n${error instanceof Error ? error.message : error}`);
   }
 }
 
@@ -177,7 +188,7 @@ for (const [group, checks] of Object.entries(groups)) {
   for (const check of checks) {
     const { name } = check;
     const isAsked = words.every((word) => name.includes(word)) && (!isSample || check.isSample || group === 'contents');
-    if (isAsked) attempt(check, results[group]);
+    if (isAsked) attempt(check, results[group] ?? []);
   }
 }
 

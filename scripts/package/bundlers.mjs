@@ -8,9 +8,14 @@ import { tool } from './consumer.mjs';
 const BANNER =
   "import { createRequire } from 'node:module'; import { fileURLToPath } from 'node:url'; import { dirname } from 'node:path'; const require = createRequire(import.meta.url); const __dirname = dirname(fileURLToPath(import.meta.url));";
 
-const node = (folder, file) => run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
+/** @type {(folder: string, file: string | undefined) => string} */
+const node = (folder, file = 'nothing was made') => run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
 
-/** A folder for what one bundler makes; nothing above it has the package. */
+/**
+ * A folder for what one bundler makes; nothing above it has the package.
+ * @param {string} folder
+ * @param {string} name
+ */
 function place(folder, name, { binaries = true } = {}) {
   const made = join(CACHE, 'package-bundles', name);
   mkdirSync(made, { recursive: true });
@@ -18,6 +23,12 @@ function place(folder, name, { binaries = true } = {}) {
   return made;
 }
 
+/**
+ * @param {string} folder
+ * @param {string} out
+ * @param {string} format
+ * @param {string[]} flags
+ */
 function esbuild(folder, out, format, ...flags) {
   const program = tool('esbuild', 'esbuild@0.28.2', 'esbuild/bin/esbuild');
   const entry = format === 'cjs' ? 'bundled.cjs' : 'bundled.mjs';
@@ -25,12 +36,22 @@ function esbuild(folder, out, format, ...flags) {
   run(process.execPath, [program, ...common, ...flags], { cwd: folder });
 }
 
+/**
+ * @param {string} folder
+ * @param {object} config
+ */
 function webpack(folder, config) {
   const program = tool('webpack', ['webpack@5.112.2', 'webpack-cli@7.3.1'], 'webpack-cli/bin/cli.js');
   writeFileSync(join(folder, 'webpack.config.mjs'), `export default ${JSON.stringify(config)};\n`);
   run(process.execPath, [program, 'build', '--config', 'webpack.config.mjs'], { cwd: folder });
 }
 
+/**
+ * @param {string} folder
+ * @param {string} out
+ * @param {string} format
+ * @param {string} [banner]
+ */
 function rollup(folder, out, format, banner) {
   const specs = ['rollup@4.68.8', '@rollup/plugin-node-resolve@16.0.3', '@rollup/plugin-commonjs@29.0.3'];
   const program = tool('rollup', specs, 'rollup/dist/bin/rollup');
@@ -50,6 +71,7 @@ const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
 console.log('ok', bound.address().address);
 `;
 
+/** @type {{ name: string, isSample?: boolean, run(folder: string): string }[]} */
 export const BUNDLERS = [
   {
     name: 'esbuild, CommonJS, the package inside',

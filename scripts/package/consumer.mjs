@@ -1,5 +1,5 @@
 // The packed tarball, and folders that have it installed as others do.
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE, install, run } from '../node-binaries.mjs';
@@ -10,7 +10,12 @@ const fixtures = join(root, 'test/fixtures/package');
 /** Where all of this happens; made anew by each run. */
 export const WORK = join(CACHE, 'package');
 
-/** The path of a program of npm packages, installed into a folder of its own. */
+/**
+ * The path of a program of npm packages, installed into a folder of its own.
+ * @param {string} name
+ * @param {string | string[]} specs
+ * @param {string} program
+ */
 export function tool(name, specs, program) {
   const folder = join(CACHE, 'tools', name);
   const path = join(folder, 'node_modules', program);
@@ -18,17 +23,33 @@ export function tool(name, specs, program) {
   return path;
 }
 
-/** Packs the package as it is published; its path, and what is in it. */
+/**
+ * What `npm pack` says, as far as it is asked.
+ * @typedef {{ path: string, bytes: number, files: string[] }} Tarball
+ */
+
+/**
+ * Packs the package as it is published; its path, and what is in it.
+ * @returns {Tarball}
+ */
 export function pack() {
   rmSync(WORK, { recursive: true, force: true });
   mkdirSync(WORK, { recursive: true });
   const said = run('npm', ['pack', '--json', `--pack-destination=${WORK}`], { cwd: root });
   // The scripts that run before it may say something.
   const [packed] = JSON.parse(said.slice(said.indexOf('[\n')));
-  return { path: join(WORK, packed.filename), bytes: packed.size, files: packed.files.map(({ path }) => path) };
+  return {
+    path: join(WORK, packed.filename),
+    bytes: packed.size,
+    files: packed.files.map((/** @type {{ path: string }} */ { path }) => path),
+  };
 }
 
-/** A PATH with Node, npm and a shell, and nothing that compiles; the shell writes to `log` what it is told. */
+/**
+ * A PATH with Node, npm and a shell, and nothing that compiles; the shell writes to `log` what it is told.
+ * @param {string} name
+ * @param {{ node?: string, log?: string }} [which]
+ */
 export function barePath(name, { node = process.execPath, log } = {}) {
   const folder = join(WORK, 'bin', name);
   if (existsSync(folder)) return folder;
@@ -45,7 +66,10 @@ export function barePath(name, { node = process.execPath, log } = {}) {
 
 export const bare = () => ({ ...process.env, PATH: barePath('plain'), CC: '', CXX: '' });
 
-/** A folder with the programs that try the package, and not yet the package. */
+/**
+ * A folder with the programs that try the package, and not yet the package.
+ * @param {string} name
+ */
 export function emptyProject(name) {
   const folder = join(WORK, name);
   mkdirSync(folder, { recursive: true });
@@ -54,14 +78,13 @@ export function emptyProject(name) {
   return folder;
 }
 
-/** The same with the package, installed by npm. */
+/**
+ * The same with the package, installed by npm.
+ * @param {string} name
+ * @param {Tarball} tarball
+ */
 export function consumer(name, tarball) {
   const folder = emptyProject(name);
   run('npm', ['install', '--no-audit', '--no-fund', tarball.path], { cwd: folder, env: bare() });
   return folder;
-}
-
-/** What a tool says of itself. */
-export function manifestOf(name, packageName) {
-  return JSON.parse(readFileSync(join(CACHE, 'tools', name, 'node_modules', packageName, 'package.json'), 'utf8'));
 }

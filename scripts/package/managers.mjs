@@ -5,6 +5,21 @@ import { join } from 'node:path';
 import { nodeBinary, run } from '../node-binaries.mjs';
 import { barePath, emptyProject, tool, WORK } from './consumer.mjs';
 
+/**
+ * @typedef {object} Manager
+ * @property {string} name
+ * @property {string} spec
+ * @property {string} program
+ * @property {string} node - the version that it runs with
+ * @property {boolean} [isSample]
+ * @property {boolean} [isProgram] - and no script of Node's
+ * @property {(folder: string) => void} [prepare]
+ * @property {(tarball: string) => string[]} args
+ * @property {(line: string) => boolean} [isOwn] - whether a line is about the project that it installs into
+ * @property {string[]} [words] - what Node is told to run then
+ */
+
+/** @type {(version: string, node: string, isSample?: boolean) => Manager} */
 const npm = (version, node, isSample = false) => ({
   name: `npm ${version.split('.')[0]}`,
   spec: `npm@${version}`,
@@ -14,6 +29,7 @@ const npm = (version, node, isSample = false) => ({
   args: (tarball) => ['install', '--no-audit', '--no-fund', tarball],
 });
 
+/** @type {(version: string, node: string, program: string, isSample?: boolean) => Manager} */
 const pnpm = (version, node, program, isSample = false) => ({
   name: `pnpm ${version.split('.')[0]}`,
   spec: `pnpm@${version}`,
@@ -23,7 +39,11 @@ const pnpm = (version, node, program, isSample = false) => ({
   args: (tarball) => ['add', `--store-dir=${join(WORK, `pnpm-store-${version}`)}`, tarball],
 });
 
-// It looks for a project above the folder otherwise; and a registry without encryption has to be named.
+/**
+ * It looks for a project above the folder otherwise; and a registry without encryption has to be named.
+ * @param {string} folder
+ * @param {string} linker
+ */
 function prepareYarn4(folder, linker) {
   const registry = run('npm', ['config', 'get', 'registry']).trim();
   const lines = [
@@ -38,6 +58,7 @@ function prepareYarn4(folder, linker) {
   writeFileSync(join(folder, 'yarn.lock'), '');
 }
 
+/** @type {(linker: string, more?: Partial<Manager>) => Manager} */
 const yarn4 = (linker, more) => ({
   name: `yarn 4, ${linker === 'pnp' ? 'PnP' : 'node_modules'}`,
   spec: '@yarnpkg/cli-dist@4.18.1',
@@ -48,6 +69,7 @@ const yarn4 = (linker, more) => ({
   ...more,
 });
 
+/** @type {Manager[]} */
 export const MANAGERS = [
   npm('10.9.9', '20.19.0'),
   npm('11.21.2', '22'),
@@ -82,7 +104,11 @@ export const MANAGERS = [
 const OF_THE_MACHINE = /Unknown (user|env|builtin) config/;
 const WARNING = /\bwarn(ing)?s?\b|deprecat|\bERR!|ignored build|approve/i;
 
-/** Installs with one manager; what it said, and what the program that was installed says. */
+/**
+ * Installs with one manager; what it said, and what the program that was installed says.
+ * @param {Manager} manager
+ * @param {import('./consumer.mjs').Tarball} tarball
+ */
 export function installWith(manager, tarball) {
   const {
     name,
@@ -95,7 +121,7 @@ export function installWith(manager, tarball) {
     isOwn = () => false,
     words = ['smoke.mjs', 'serves'],
   } = manager;
-  const slug = name.toLowerCase().replace(/\W+/g, '-');
+  const slug = name.toLowerCase().replace(/[\W_]+/g, '-');
   const { path, version } = nodeBinary(node);
   const folder = emptyProject(slug);
   prepare?.(folder);
@@ -108,8 +134,10 @@ export function installWith(manager, tarball) {
   };
   const tools = tool(slug.replace(/-(pnp|node-modules)$/, ''), spec, program);
   const command = [...(isProgram ? [] : [tools]), ...args(tarball.path)];
-  const options = { cwd: folder, env, encoding: 'utf8', timeout: 60_000 };
-  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, command, options);
+  const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, command, {
+    ...{ cwd: folder, env, timeout: 60_000 },
+    encoding: 'utf8',
+  });
   const lines = `${stdout}${stderr}`
     .split('\n')
     .filter((line) => line.trim() !== '' && !isOwn(line) && !OF_THE_MACHINE.test(line));

@@ -12,7 +12,10 @@ const kept = join(root, '.cache', 'manifest', 'package.json');
 
 const FOR_THE_CLONE = ['scripts', 'devDependencies', 'overrides', 'gypfile'];
 
-/** The text of the package.json that is published. */
+/**
+ * The text of the package.json that is published.
+ * @param {string} text
+ */
 export function trimmed(text) {
   const published = JSON.parse(text);
   for (const name of FOR_THE_CLONE) delete published[name];

@@ -9,15 +9,24 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const TYPESCRIPT = 'typescript@5.9.3';
 const ESM_IN_JEST = ['--experimental-vm-modules', '--no-warnings'];
 
+/** @typedef {(node: string, folder: string) => string | void} Start runs one thing with a Node, in a folder */
+
 // Where the packages of a tool are, seen from the path of its program.
+/** @param {string} program */
 const modulesOf = (program) => `${program.split('/node_modules/')[0]}/node_modules`;
 
+/**
+ * @param {string} folder
+ * @param {string} name
+ * @param {object} content
+ */
 function config(folder, name, content) {
   const path = join(folder, 'runners', name);
   writeFileSync(path, JSON.stringify(content));
   return path;
 }
 
+/** @type {(major: number, specs: string[]) => Start} */
 function jest(major, specs) {
   return (node, folder) => {
     const program = tool(`jest-${major}`, specs, 'jest/bin/jest.js');
@@ -33,6 +42,7 @@ function jest(major, specs) {
   };
 }
 
+/** @type {(pool: string) => Start} */
 const vitest = (pool) => (node, folder) => {
   const program = join(root, 'node_modules/vitest/vitest.mjs');
   const path = join(folder, 'runners', 'vitest.config.mjs');
@@ -41,11 +51,13 @@ const vitest = (pool) => (node, folder) => {
   run(node, [...words, 'imported.test.mjs'], { cwd: folder, timeout: 60_000, env: { ...process.env, CI: '1' } });
 };
 
+/** @type {Start} */
 function mocha(node, folder) {
   const program = tool('mocha', 'mocha@11.7.5', 'mocha/bin/mocha.js');
   run(node, [program, 'runners/required.test.cjs', 'runners/imported.test.mjs'], { cwd: folder, timeout: 60_000 });
 }
 
+/** @type {Start} */
 const nodeTest = (node, folder) => run(node, ['--test', 'runners/node.test.mjs'], { cwd: folder, timeout: 60_000 });
 
 // Of the oldest kind of resolution, which finds no exports.
@@ -54,6 +66,7 @@ const compilerOptions = {
   ...{ esModuleInterop: true, skipLibCheck: false, types: ['node'] },
 };
 
+/** @type {Start} */
 function tsJest(node, folder) {
   const program = tool(
     'ts-jest',
@@ -76,6 +89,7 @@ function tsJest(node, folder) {
   run(node, [program, '--config', path, '--ci', '--runInBand'], { cwd: folder, timeout: 60_000 });
 }
 
+/** @type {Start} */
 function tsNode(node, folder) {
   const program = tool('ts-node', ['ts-node@10.9.2', TYPESCRIPT, '@types/node@20.19.30'], 'ts-node/dist/bin.js');
   const modules = modulesOf(program);
@@ -92,6 +106,7 @@ function tsNode(node, folder) {
   return run(node, [...words, 'runners/typed.test.ts'], { cwd: folder, timeout: 60_000 });
 }
 
+/** @type {Start} */
 function tsx(node, folder) {
   const program = tool('tsx', 'tsx@4.23.15', 'tsx/dist/cli.mjs');
   for (const file of ['typed.test.ts', 'typed.mts']) {
@@ -99,6 +114,7 @@ function tsx(node, folder) {
   }
 }
 
+/** @type {Start} */
 function babel(node, folder) {
   const register = tool(
     'babel',
@@ -110,6 +126,7 @@ function babel(node, folder) {
   return run(node, ['-e', script], { cwd: folder, timeout: 60_000 });
 }
 
+/** @type {Record<string, Start>} */
 const RUNNERS = {
   'Jest 29': jest(29, ['jest@29.7.0']),
   'Jest 30': jest(30, ['jest@30.5.2']),
@@ -139,6 +156,7 @@ export const RUNS = Object.entries(RUNNERS).flatMap(([runner, start]) =>
     runner,
     version,
     isSample: SAMPLE.has(`${runner} ${version}`),
+    /** @param {string} folder */
     run: (folder) => start(nodeBinary(version).path, folder) ?? 'ok',
   })),
 );

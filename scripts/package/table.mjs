@@ -5,10 +5,23 @@ import { NODE_VERSIONS } from '../node-binaries.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/compatibility.md', import.meta.url));
 
+/**
+ * What one check has found.
+ * @typedef {Record<string, unknown>} Found
+ */
+
+/** @param {unknown[]} cells */
 const row = (cells) => `| ${cells.join(' | ')} |`;
+/** @type {(head: string[], rows: unknown[][]) => string[]} */
 const table = (head, rows) => [row(head), row(head.map(() => '---')), ...rows.map(row)];
 
-/** The rows of a table whose cells are the results of `runs`, by two of their properties. */
+/**
+ * The rows of a table whose cells are the results of `runs`, by two of their properties.
+ * @param {Found[]} runs
+ * @param {string} down
+ * @param {string} across
+ * @param {string[]} columns
+ */
 function crossed(runs, down, across, columns) {
   const names = [...new Set(runs.map((one) => one[down]))];
   return names.map((name) => [
@@ -17,7 +30,8 @@ function crossed(runs, down, across, columns) {
   ]);
 }
 
-function page({ managers, runners, types, bundles, binaries }) {
+/** @param {Record<string, Found[]>} results */
+function page({ managers = [], runners = [], types = [], bundles = [], binaries = [] }) {
   const { arch, platform } = process;
   const forTypes = types.map((one) => ({ ...one, row: `${one.version}, ${one.kind}` }));
   return [
@@ -75,6 +89,7 @@ function page({ managers, runners, types, bundles, binaries }) {
   ].join('\n');
 }
 
+/** @param {Record<string, Found[]>} results */
 export function writePage(results) {
   const text = page(results);
   if (readPage() !== text) writeFileSync(PAGE, text);

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { tool } from './consumer.mjs';
 
 // With the types of Node of their time, whose own declarations are checked too.
+/** @type {Record<string, string[]>} */
 const VERSIONS = {
   '5.0': ['typescript@5.0.4', '@types/node@20.10.8'],
   5.4: ['typescript@5.4.5', '@types/node@20.19.30'],
@@ -19,6 +20,7 @@ const REQUIRED =
   "import exactbind = require('exactbind');\nimport net = require('node:net');\nimport type { SystemError, Verdict } from 'exactbind';\n" +
   'const { BoundSocket, inspectPort, listen } = exactbind;\n';
 
+/** @type {Record<string, Record<string, [file: string, module: string]>>} */
 const KINDS = {
   node10: { CommonJS: ['use.ts', 'commonjs'], ESM: ['use.ts', 'es2022'] },
   node16: { CommonJS: ['use.cts', 'node16'], ESM: ['use.mts', 'node16'] },
@@ -38,11 +40,17 @@ export const COMBINATIONS = Object.keys(VERSIONS).flatMap((version) =>
   ),
 );
 
+/** @type {Record<string, string>} */
 const code = { CommonJS: REQUIRED, ESM: IMPORTS + NAMESPACE };
 
-/** `ok`, or the compiler's error number where it knows no such combination. */
+/**
+ * `ok`, or the compiler's error number where it knows no such combination.
+ * @param {typeof COMBINATIONS[number]} combination
+ * @param {string} installed
+ * @returns {string}
+ */
 export function compile({ version, resolution, kind, file, module }, installed) {
-  const program = tool(`types-${version}`, VERSIONS[version], 'typescript/package.json');
+  const program = tool(`types-${version}`, VERSIONS[version] ?? [], 'typescript/package.json');
   const folder = join(installed, 'types', [version, resolution, kind].join('-'));
   mkdirSync(folder, { recursive: true });
   const body = readFileSync(join(installed, 'types', 'body.txt'), 'utf8');
@@ -61,25 +69,32 @@ export function compile({ version, resolution, kind, file, module }, installed) 
   throw new Error(stdout.slice(0, 3000));
 }
 
-/** What an editor offers for the options of `listen()`: each is one. */
+/**
+ * What an editor offers for the options of `listen()`: each is one.
+ * @param {string} installed
+ */
 export function completions(installed) {
-  const require = createRequire(tool('types-5.9', VERSIONS['5.9'], 'typescript/package.json'));
-  const typescript = require('typescript');
+  const find = createRequire(tool('types-5.9', VERSIONS['5.9'] ?? [], 'typescript/package.json'));
+  // Its types are not those of the TypeScript that checks this file.
+  const typescript = /** @type {any} */ (find('typescript'));
   const file = join(installed, 'completion.ts');
   const code = "import { listen } from 'exactbind';\nimport * as net from 'node:net';\nlisten(net.createServer(), { ";
   const { sys } = typescript;
+  /** @param {string} name */
   const read = (name) => (name === file ? `${code} });\n` : sys.readFile(name));
   const service = typescript.createLanguageService({
     ...sys,
     useCaseSensitiveFileNames: () => sys.useCaseSensitiveFileNames,
     getScriptFileNames: () => [file],
     getScriptVersion: () => '1',
-    getScriptSnapshot: (name) => read(name) && typescript.ScriptSnapshot.fromString(read(name)),
+    getScriptSnapshot: (/** @type {string} */ name) => read(name) && typescript.ScriptSnapshot.fromString(read(name)),
     getCurrentDirectory: () => installed,
     getCompilationSettings: () => ({ module: 199, moduleResolution: 99, strict: true }),
     getDefaultLibFileName: typescript.getDefaultLibFilePath,
   });
-  const names = service.getCompletionsAtPosition(file, code.length, {}).entries.map(({ name }) => name);
+  const { entries } = service.getCompletionsAtPosition(file, code.length, {});
+  /** @type {string[]} */
+  const names = entries.map((/** @type {{ name: string }} */ { name }) => name);
   const odd = names.filter(
     (name) => !/^[a-z][A-Za-z0-9]*$/.test(name) || ['address', 'close', 'detach'].includes(name),
   );
