@@ -29,7 +29,9 @@ function exportsOf(path) {
     const declaration = /** @type {any} */ (statement.declaration);
     if (declaration === null) throw new Error(`${path} exports what it does not declare`);
     if (declaration.type === 'FunctionDeclaration') {
-      const isPlain = declaration.params.every((/** @type {{ type: string }} */ one) => ['Identifier', 'AssignmentPattern'].includes(one.type));
+      const isPlain = declaration.params.every((/** @type {{ type: string }} */ one) =>
+        ['Identifier', 'AssignmentPattern'].includes(one.type),
+      );
       found.functions.set(declaration.id.name, isPlain ? declaration.params.length : undefined);
     } else if (declaration.type === 'VariableDeclaration') {
       if (declaration.kind !== 'const') throw new Error(`${path} exports a variable that changes`);
