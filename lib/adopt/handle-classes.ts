@@ -84,12 +84,10 @@ let tcp: TcpClass | undefined;
 function firstHandle(socket: number): TcpHandle | undefined {
   const handle = attempt(() => createServerHandle?.(null, null, null, socket));
   if (typeof handle !== 'object' || !isHandleClass(handle.constructor)) return undefined;
-  if (handle.fd === socket) {
-    tcp = handle.constructor;
-    return handle;
-  }
-  handle.close();
-  return undefined;
+  // A replacement may have given a handle of its own, which is not ours to close. Deno's show no number.
+  if (handle.fd !== undefined && handle.fd >= 0 && handle.fd !== socket) return undefined;
+  tcp = handle.constructor;
+  return handle;
 }
 
 function findClass(): TcpClass {

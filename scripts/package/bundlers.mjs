@@ -8,19 +8,8 @@ import { tool } from './consumer.mjs';
 const BANNER =
   "import { createRequire } from 'node:module'; import { fileURLToPath } from 'node:url'; import { dirname } from 'node:path'; const require = createRequire(import.meta.url); const __dirname = dirname(fileURLToPath(import.meta.url));";
 
-/** @type {(folder: string, file: string) => string} */
-const node = (folder, file) => run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
-
-/**
- * The first of these files that is there.
- * @param {string} folder
- * @param {string[]} files
- */
-function firstOf(folder, ...files) {
-  const found = files.find((file) => existsSync(join(folder, file)));
-  if (found === undefined) throw new Error(`none of ${files.join(', ')} in ${folder}`);
-  return found;
-}
+/** @type {(folder: string, file: string | undefined) => string} */
+const node = (folder, file = 'nothing was made') => run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
 
 /**
  * A folder for what one bundler makes; nothing above it has the package.
@@ -37,7 +26,7 @@ function place(folder, name, { binaries = true } = {}) {
 /**
  * @param {string} folder
  * @param {string} out
- * @param {'cjs' | 'esm'} format
+ * @param {string} format
  * @param {string[]} flags
  */
 function esbuild(folder, out, format, ...flags) {
@@ -60,16 +49,16 @@ function webpack(folder, config) {
 /**
  * @param {string} folder
  * @param {string} out
- * @param {'cjs' | 'es'} format
+ * @param {string} format
  * @param {string} [banner]
  */
-function rollup(folder, out, format, banner = '') {
+function rollup(folder, out, format, banner) {
   const specs = ['rollup@4.68.8', '@rollup/plugin-node-resolve@16.0.3', '@rollup/plugin-commonjs@29.0.3'];
   const program = tool('rollup', specs, 'rollup/dist/bin/rollup');
   const plugins = dirname(dirname(dirname(dirname(program))));
   const config = `import resolve from ${JSON.stringify(join(plugins, '@rollup/plugin-node-resolve/dist/es/index.js'))};
 import commonjs from ${JSON.stringify(join(plugins, '@rollup/plugin-commonjs/dist/es/index.js'))};
-export default { input: 'bundled.mjs', output: { file: ${JSON.stringify(out)}, format: '${format}', banner: ${JSON.stringify(banner)}, inlineDynamicImports: true },
+export default { input: 'bundled.mjs', output: { file: ${JSON.stringify(out)}, format: '${format}', banner: ${JSON.stringify(banner ?? '')}, inlineDynamicImports: true },
   plugins: [resolve({ preferBuiltins: true }), commonjs()], onwarn() {} };\n`;
   writeFileSync(join(folder, 'rollup.config.mjs'), config);
   run(process.execPath, [program, '--config', 'rollup.config.mjs', '--silent'], { cwd: folder });
@@ -82,7 +71,7 @@ const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
 console.log('ok', bound.address().address);
 `;
 
-/** @type {import('./consumer.mjs').Try[]} */
+/** @type {{ name: string, isSample?: boolean, run(folder: string): string }[]} */
 export const BUNDLERS = [
   {
     name: 'esbuild, CommonJS, the package inside',
@@ -169,7 +158,10 @@ export const BUNDLERS = [
       run(process.execPath, [program, 'build', '--ssr', 'bundled.mjs', '--outDir', 'out/vite', '--logLevel', 'error'], {
         cwd: folder,
       });
-      return node(folder, firstOf(folder, 'out/vite/bundled.mjs', 'out/vite/bundled.js'));
+      return node(
+        folder,
+        ['out/vite/bundled.mjs', 'out/vite/bundled.js'].find((file) => existsSync(join(folder, file))),
+      );
     },
   },
   {
@@ -178,7 +170,10 @@ export const BUNDLERS = [
       const program = tool('ncc', '@vercel/ncc@0.45.0', '@vercel/ncc/dist/ncc/cli.js');
       const made = place(folder, 'ncc');
       run(process.execPath, [program, 'build', 'bundled.cjs', '-o', made, '-q'], { cwd: folder });
-      return node(made, firstOf(made, 'index.cjs', 'index.js'));
+      return node(
+        made,
+        ['index.cjs', 'index.js'].find((file) => existsSync(join(made, file))),
+      );
     },
   },
   {

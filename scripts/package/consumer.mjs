@@ -1,16 +1,11 @@
 // The packed tarball, and folders that have it installed as others do.
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE, install, run } from '../node-binaries.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fixtures = join(root, 'test/fixtures/package');
-
-/**
- * Something to try in a folder that has the package installed; it returns what was said, the last line of which counts.
- * @typedef {{ name: string, run: (folder: string) => string, isSample?: boolean }} Try
- */
 
 /** Where all of this happens; made anew by each run. */
 export const WORK = join(CACHE, 'package');
@@ -28,21 +23,32 @@ export function tool(name, specs, program) {
   return path;
 }
 
-/** Packs the package as it is published; its path, and what is in it. */
+/**
+ * What `npm pack` says, as far as it is asked.
+ * @typedef {{ path: string, bytes: number, files: string[] }} Tarball
+ */
+
+/**
+ * Packs the package as it is published; its path, and what is in it.
+ * @returns {Tarball}
+ */
 export function pack() {
   rmSync(WORK, { recursive: true, force: true });
   mkdirSync(WORK, { recursive: true });
   const said = run('npm', ['pack', '--json', `--pack-destination=${WORK}`], { cwd: root });
   // The scripts that run before it may say something.
-  /** @type {{ filename: string, size: number, files: { path: string }[] }[]} */
   const [packed] = JSON.parse(said.slice(said.indexOf('[\n')));
-  return { path: join(WORK, packed.filename), bytes: packed.size, files: packed.files.map(({ path }) => path) };
+  return {
+    path: join(WORK, packed.filename),
+    bytes: packed.size,
+    files: packed.files.map((/** @type {{ path: string }} */ { path }) => path),
+  };
 }
 
 /**
  * A PATH with Node, npm and a shell, and nothing that compiles; the shell writes to `log` what it is told.
  * @param {string} name
- * @param {{ node?: string, log?: string }} [options]
+ * @param {{ node?: string, log?: string }} [which]
  */
 export function barePath(name, { node = process.execPath, log } = {}) {
   const folder = join(WORK, 'bin', name);
@@ -75,19 +81,10 @@ export function emptyProject(name) {
 /**
  * The same with the package, installed by npm.
  * @param {string} name
- * @param {{ path: string }} tarball
+ * @param {Tarball} tarball
  */
 export function consumer(name, tarball) {
   const folder = emptyProject(name);
   run('npm', ['install', '--no-audit', '--no-fund', tarball.path], { cwd: folder, env: bare() });
   return folder;
-}
-
-/**
- * What a tool says of itself.
- * @param {string} name
- * @param {string} packageName
- */
-export function manifestOf(name, packageName) {
-  return JSON.parse(readFileSync(join(CACHE, 'tools', name, 'node_modules', packageName, 'package.json'), 'utf8'));
 }

@@ -8,15 +8,15 @@ import { barePath, emptyProject, tool, WORK } from './consumer.mjs';
 /**
  * @typedef {object} Manager
  * @property {string} name
- * @property {string} spec - of its package
- * @property {string} program - in node_modules
- * @property {boolean} [isProgram] which is no script for Node
- * @property {string} node - the version of Node that runs it
+ * @property {string} spec
+ * @property {string} program
+ * @property {string} node - the version that it runs with
  * @property {boolean} [isSample]
+ * @property {boolean} [isProgram] - and no script of Node's
  * @property {(folder: string) => void} [prepare]
  * @property {(tarball: string) => string[]} args
- * @property {(line: string) => boolean} [isOwn] - whether a line is about the settings of the project
- * @property {string[]} [words] - what runs the package afterwards
+ * @property {(line: string) => boolean} [isOwn] - whether a line is about the project that it installs into
+ * @property {string[]} [words] - what Node is told to run then
  */
 
 /** @type {(version: string, node: string, isSample?: boolean) => Manager} */
@@ -39,8 +39,8 @@ const pnpm = (version, node, program, isSample = false) => ({
   args: (tarball) => ['add', `--store-dir=${join(WORK, `pnpm-store-${version}`)}`, tarball],
 });
 
-// It looks for a project above the folder otherwise; and a registry without encryption has to be named.
 /**
+ * It looks for a project above the folder otherwise; and a registry without encryption has to be named.
  * @param {string} folder
  * @param {string} linker
  */
@@ -58,7 +58,7 @@ function prepareYarn4(folder, linker) {
   writeFileSync(join(folder, 'yarn.lock'), '');
 }
 
-/** @type {(linker: 'node-modules' | 'pnp', more?: Partial<Manager>) => Manager} */
+/** @type {(linker: string, more?: Partial<Manager>) => Manager} */
 const yarn4 = (linker, more) => ({
   name: `yarn 4, ${linker === 'pnp' ? 'PnP' : 'node_modules'}`,
   spec: '@yarnpkg/cli-dist@4.18.1',
@@ -107,7 +107,7 @@ const WARNING = /\bwarn(ing)?s?\b|deprecat|\bERR!|ignored build|approve/i;
 /**
  * Installs with one manager; what it said, and what the program that was installed says.
  * @param {Manager} manager
- * @param {{ path: string }} tarball
+ * @param {import('./consumer.mjs').Tarball} tarball
  */
 export function installWith(manager, tarball) {
   const {
@@ -121,7 +121,7 @@ export function installWith(manager, tarball) {
     isOwn = () => false,
     words = ['smoke.mjs', 'serves'],
   } = manager;
-  const slug = name.toLowerCase().replace(/\W+/g, '-');
+  const slug = name.toLowerCase().replace(/[\W_]+/g, '-');
   const { path, version } = nodeBinary(node);
   const folder = emptyProject(slug);
   prepare?.(folder);
@@ -135,10 +135,8 @@ export function installWith(manager, tarball) {
   const tools = tool(slug.replace(/-(pnp|node-modules)$/, ''), spec, program);
   const command = [...(isProgram ? [] : [tools]), ...args(tarball.path)];
   const { status, stdout, stderr } = spawnSync(isProgram ? tools : path, command, {
-    cwd: folder,
-    env,
+    ...{ cwd: folder, env, timeout: 60_000 },
     encoding: 'utf8',
-    timeout: 60_000,
   });
   const lines = `${stdout}${stderr}`
     .split('\n')

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const TYPESCRIPT = 'typescript@5.9.3';
 const ESM_IN_JEST = ['--experimental-vm-modules', '--no-warnings'];
 
-/** @typedef {(node: string, folder: string) => string | void} Start */
+/** @typedef {(node: string, folder: string) => string | void} Start runs one thing with a Node, in a folder */
 
 // Where the packages of a tool are, seen from the path of its program.
 /** @param {string} program */
@@ -26,11 +26,7 @@ function config(folder, name, content) {
   return path;
 }
 
-/**
- * @param {number} major
- * @param {string[]} specs
- * @returns {Start}
- */
+/** @type {(major: number, specs: string[]) => Start} */
 function jest(major, specs) {
   return (node, folder) => {
     const program = tool(`jest-${major}`, specs, 'jest/bin/jest.js');
@@ -160,6 +156,7 @@ export const RUNS = Object.entries(RUNNERS).flatMap(([runner, start]) =>
     runner,
     version,
     isSample: SAMPLE.has(`${runner} ${version}`),
-    run: (/** @type {string} */ folder) => start(nodeBinary(version).path, folder) ?? 'ok',
+    /** @param {string} folder */
+    run: (folder) => start(nodeBinary(version).path, folder) ?? 'ok',
   })),
 );

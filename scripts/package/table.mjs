@@ -5,35 +5,21 @@ import { NODE_VERSIONS } from '../node-binaries.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/compatibility.md', import.meta.url));
 
-/** @typedef {string | number | null | undefined} Cell */
 /**
- * What was found in one try, and what it was: each table shows some of it.
- * @typedef {object} Found
- * @property {string} name
- * @property {string} [result]
- * @property {string} [runner]
- * @property {string} [version]
- * @property {string} [resolution]
- * @property {string} [kind]
- * @property {string} [node]
- * @property {number | null} [exit]
- * @property {number} [lines]
- * @property {number} [warnings]
- * @property {number} [scripts]
+ * What one check has found.
+ * @typedef {Record<string, unknown>} Found
  */
-/** @typedef {Record<'managers' | 'runners' | 'types' | 'bundles' | 'binaries', Found[]>} Results */
 
-/** @param {Cell[]} cells */
+/** @param {unknown[]} cells */
 const row = (cells) => `| ${cells.join(' | ')} |`;
-/** @type {(head: string[], rows: Cell[][]) => string[]} */
+/** @type {(head: string[], rows: unknown[][]) => string[]} */
 const table = (head, rows) => [row(head), row(head.map(() => '---')), ...rows.map(row)];
 
 /**
  * The rows of a table whose cells are the results of `runs`, by two of their properties.
- * @template {string} Name
- * @param {({ result?: string } & { [name in Name]?: Cell })[]} runs
- * @param {Name} down
- * @param {Name} across
+ * @param {Found[]} runs
+ * @param {string} down
+ * @param {string} across
  * @param {string[]} columns
  */
 function crossed(runs, down, across, columns) {
@@ -44,8 +30,8 @@ function crossed(runs, down, across, columns) {
   ]);
 }
 
-/** @param {Results} results */
-function page({ managers, runners, types, bundles, binaries }) {
+/** @param {Record<string, Found[]>} results */
+function page({ managers = [], runners = [], types = [], bundles = [], binaries = [] }) {
   const { arch, platform } = process;
   const forTypes = types.map((one) => ({ ...one, row: `${one.version}, ${one.kind}` }));
   return [
@@ -103,7 +89,7 @@ function page({ managers, runners, types, bundles, binaries }) {
   ].join('\n');
 }
 
-/** @param {Results} results */
+/** @param {Record<string, Found[]>} results */
 export function writePage(results) {
   const text = page(results);
   if (readPage() !== text) writeFileSync(PAGE, text);

@@ -20,6 +20,7 @@ const REQUIRED =
   "import exactbind = require('exactbind');\nimport net = require('node:net');\nimport type { SystemError, Verdict } from 'exactbind';\n" +
   'const { BoundSocket, inspectPort, listen } = exactbind;\n';
 
+/** @type {Record<string, Record<string, [file: string, module: string]>>} */
 const KINDS = {
   node10: { CommonJS: ['use.ts', 'commonjs'], ESM: ['use.ts', 'es2022'] },
   node16: { CommonJS: ['use.cts', 'node16'], ESM: ['use.mts', 'node16'] },
@@ -44,11 +45,12 @@ const code = { CommonJS: REQUIRED, ESM: IMPORTS + NAMESPACE };
 
 /**
  * `ok`, or the compiler's error number where it knows no such combination.
- * @param {(typeof COMBINATIONS)[number]} combination
- * @param {string} installed - the folder that has the package
+ * @param {typeof COMBINATIONS[number]} combination
+ * @param {string} installed
+ * @returns {string}
  */
 export function compile({ version, resolution, kind, file, module }, installed) {
-  const program = tool(`types-${version}`, VERSIONS[version], 'typescript/package.json');
+  const program = tool(`types-${version}`, VERSIONS[version] ?? [], 'typescript/package.json');
   const folder = join(installed, 'types', [version, resolution, kind].join('-'));
   mkdirSync(folder, { recursive: true });
   const body = readFileSync(join(installed, 'types', 'body.txt'), 'utf8');
@@ -68,43 +70,31 @@ export function compile({ version, resolution, kind, file, module }, installed) 
 }
 
 /**
- * What this uses of the programming interface of TypeScript 5, which the version of this repository does not have.
- * @typedef {object} TypeScript5
- * @property {{ readFile: (path: string) => string | undefined, useCaseSensitiveFileNames: boolean }} sys
- * @property {{ fromString: (text: string) => object }} ScriptSnapshot
- * @property {(options: object) => string} getDefaultLibFilePath
- * @property {(host: object) => { getCompletionsAtPosition: (file: string, at: number, options: object) => { entries: { name: string }[] } }} createLanguageService
- */
-
-/**
  * What an editor offers for the options of `listen()`: each is one.
- * @param {string} installed - the folder that has the package
+ * @param {string} installed
  */
 export function completions(installed) {
-  const load = createRequire(tool('types-5.9', VERSIONS['5.9'], 'typescript/package.json'));
-  /** @type {TypeScript5} */
-  const typescript = load('typescript');
+  const find = createRequire(tool('types-5.9', VERSIONS['5.9'] ?? [], 'typescript/package.json'));
+  // Its types are not those of the TypeScript that checks this file.
+  const typescript = /** @type {any} */ (find('typescript'));
   const file = join(installed, 'completion.ts');
   const code = "import { listen } from 'exactbind';\nimport * as net from 'node:net';\nlisten(net.createServer(), { ";
   const { sys } = typescript;
   /** @param {string} name */
   const read = (name) => (name === file ? `${code} });\n` : sys.readFile(name));
-  /** @param {string} name */
-  const getScriptSnapshot = (name) => {
-    const text = read(name);
-    return text && typescript.ScriptSnapshot.fromString(text);
-  };
   const service = typescript.createLanguageService({
     ...sys,
     useCaseSensitiveFileNames: () => sys.useCaseSensitiveFileNames,
     getScriptFileNames: () => [file],
     getScriptVersion: () => '1',
-    getScriptSnapshot,
+    getScriptSnapshot: (/** @type {string} */ name) => read(name) && typescript.ScriptSnapshot.fromString(read(name)),
     getCurrentDirectory: () => installed,
     getCompilationSettings: () => ({ module: 199, moduleResolution: 99, strict: true }),
     getDefaultLibFileName: typescript.getDefaultLibFilePath,
   });
-  const names = service.getCompletionsAtPosition(file, code.length, {}).entries.map(({ name }) => name);
+  const { entries } = service.getCompletionsAtPosition(file, code.length, {});
+  /** @type {string[]} */
+  const names = entries.map((/** @type {{ name: string }} */ { name }) => name);
   const odd = names.filter(
     (name) => !/^[a-z][A-Za-z0-9]*$/.test(name) || ['address', 'close', 'detach'].includes(name),
   );
