@@ -9,20 +9,20 @@ import { type BindOptions, type BindRequest, checkBindOptions } from './bind/req
 import { type Bound, bind } from './bind/socket.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
+import { bare, has } from './own.ts';
 import { system } from './platform.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 import type { BindOutcome } from './systems/system.ts';
+
+const PARTIAL = { type: 'ExactbindWarning', code: 'EXACTBIND_PARTIAL' };
 
 const warned = new Set<string>();
 
 function warnOnce(caveat: string): void {
   if (warned.has(caveat)) return;
   warned.add(caveat);
-  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, {
-    type: 'ExactbindWarning',
-    code: 'EXACTBIND_PARTIAL',
-  });
+  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, bare(PARTIAL));
 }
 
 /**
@@ -65,7 +65,7 @@ export class BoundSocket {
     this.#request = checkBindOptions(options);
     requireNetPermission(this.#request.host ?? '');
     const bound = bind(this.#request);
-    if ('refusal' in bound) throw refusedError(bound);
+    if (has(bound, 'refusal')) throw refusedError(bound);
     this.#bound = bound;
     const { exclusivity, caveat } = this.#bound.how.policy;
     this.outcome = this.#bound.outcome;

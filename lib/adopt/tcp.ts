@@ -2,6 +2,7 @@
 import { addon, type Handle } from '../addon.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
+import { bare } from '../own.ts';
 import { type NodeHandle, type TcpHandle, tcpClass } from './handle-classes.ts';
 
 /** What Node calls for each connection; it is kept as a property of the handle. */
@@ -40,15 +41,16 @@ export function adoptTcp(socket: Handle, backlog: number | undefined, late?: Int
 function applyLate(handle: TcpHandle, settings: Int32Array, connections: number): void {
   let left = connections;
   let callback: OnConnection | undefined;
-  Object.defineProperty(handle, 'onconnection', {
+  const watched: PropertyDescriptor = {
     configurable: true,
     get: () => callback,
     set(given: OnConnection) {
       callback = function (status, client) {
         if (client?.fd !== undefined) addon.set(client.fd, settings);
-        if (--left === 0) Object.defineProperty(handle, 'onconnection', { value: given, writable: true });
+        if (--left === 0) Object.defineProperty(handle, 'onconnection', bare({ value: given, writable: true }));
         given.call(this, status, client);
       };
     },
-  });
+  };
+  Object.defineProperty(handle, 'onconnection', bare(watched));
 }

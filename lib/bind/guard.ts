@@ -1,4 +1,5 @@
 // Follows a policy step by step: its guard, its attempts, and what may be tried over leftovers.
+import { has } from '../own.ts';
 import type { Policy, Setting } from '../systems/system.ts';
 import { isWithoutIpv6 } from './places.ts';
 
@@ -36,7 +37,7 @@ export interface Steps<How, Bound extends object, Guard extends object, Refusal 
 // With a guard, the port is chosen on one address and may be taken on the other.
 const OTHER_PORTS = 16;
 
-const isFailed = (result: object): result is Failed => 'code' in result;
+const isFailed = (result: object): result is Failed => has(result, 'code');
 
 function underGuard<How extends Followed<How>, Bound extends object, Guard extends object, Refusal extends Failed>(
   how: How,

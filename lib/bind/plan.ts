@@ -3,6 +3,7 @@ import { addon } from '../addon.ts';
 import { isAny } from '../address.ts';
 import { notSupported } from '../errors.ts';
 import { typeNumber } from '../numbers.ts';
+import { bareInside, has } from '../own.ts';
 import { settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
 import type { Policy, PolicyRequest, Protocol, Setting } from '../systems/system.ts';
@@ -104,8 +105,8 @@ export function compiledFor(request: BindRequest, place: Place): Compiled {
   const known = request.socketOptions === undefined ? compiled[key] : undefined;
   if (known !== undefined) return known;
 
-  const policy = policyFor(asked);
-  if ('unsupported' in policy) throw notSupported(policy.unsupported, policy.reason);
+  const policy = bareInside(policyFor(asked));
+  if (has(policy, 'unsupported')) throw notSupported(policy.unsupported, policy.reason);
   const result = compile(policy, request, place.family);
   if (request.socketOptions === undefined) compiled[key] = result;
   return result;

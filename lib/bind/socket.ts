@@ -4,6 +4,7 @@ import { overlap } from '../address.ts';
 import type { UdpHandle } from '../adopt/handle-classes.ts';
 import { bindInHandle } from '../adopt/udp.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
+import { has } from '../own.ts';
 import { EVERY_STATE, existingOf, isConnection, listSockets } from '../socket-list.ts';
 import type { BindOutcome, Setting } from '../systems/system.ts';
 import { follow, type Steps } from './guard.ts';
@@ -106,7 +107,7 @@ class DatagramSteps extends SystemSteps {
 function bindWith(backlog: number, request: BindRequest, place: Place): Bound | Refused {
   const how = compiledFor(request, place);
   const opened = follow(how, new SystemSteps(request, place, backlog));
-  if ('code' in opened) return { request, refusal: opened, place };
+  if (has(opened, 'code')) return { request, refusal: opened, place };
   return { socket: opened.socket, udp: undefined, place, how, outcome: opened.outcome };
 }
 
@@ -125,11 +126,11 @@ function bindDatagrams(request: BindRequest, place: Place): Bound | Refused {
   let outcome: BindOutcome | undefined;
   const udp = bindInHandle(socket, place.family, (): Refusal | undefined => {
     const bound = follow(how, new DatagramSteps(request, place, socket));
-    if ('code' in bound) return bound;
+    if (has(bound, 'code')) return bound;
     outcome = bound.outcome;
     return undefined;
   });
-  return 'code' in udp ? { request, refusal: udp, place } : { socket, udp, place, how, outcome };
+  return has(udp, 'code') ? { request, refusal: udp, place } : { socket, udp, place, how, outcome };
 }
 
 /** @throws Error `ENOTSUP` naming the option that this system does not have. */
@@ -140,7 +141,7 @@ export function bind(request: BindRequest): Bound | Refused {
 /** What binding would be refused with now: it binds as it would in order to listen, closes at once, and never listens. */
 export function tryBind(request: BindRequest): Refused | undefined {
   const tried = atPlaces(request, bindSilently);
-  if ('refusal' in tried) return tried;
+  if (has(tried, 'refusal')) return tried;
   addon.close(tried.socket);
   return undefined;
 }

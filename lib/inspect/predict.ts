@@ -5,6 +5,7 @@ import { follow, type Steps } from '../bind/guard.ts';
 import type { Place } from '../bind/places.ts';
 import { type Compiled, compiledFor } from '../bind/plan.ts';
 import type { BindRequest } from '../bind/request.ts';
+import { has } from '../own.ts';
 import { existingOf } from '../socket-list.ts';
 import { rule } from '../systems/running.ts';
 import type { Answer, Attempt, Existing, Known, Newcomer, Setting } from '../systems/system.ts';
@@ -99,6 +100,6 @@ class RuleSteps implements Steps<Compiled, Allowed, Allowed, Foreseen> {
  */
 export function predict(rows: readonly SocketRow[], request: BindRequest, place: Place): Known {
   const foreseen = follow(compiledFor(request, place), new RuleSteps(request, place, rows.map(existingOf)));
-  if (!('code' in foreseen)) return true;
+  if (!has(foreseen, 'code')) return true;
   return foreseen.code === undefined ? undefined : false;
 }

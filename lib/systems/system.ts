@@ -95,7 +95,7 @@ export interface Existing extends Local, SharingOptions {
   readonly state: 'bound' | 'listening' | 'connected' | 'time-wait';
   readonly uid: number | undefined;
   /** What a connected socket was bound to before; no list of sockets tells. */
-  readonly boundTo?: Local;
+  readonly boundTo?: Local | undefined;
 }
 
 /** A socket that is to be bound, and then perhaps to listen. */
