@@ -87,8 +87,11 @@ export function predict(
     const found = answering(protocol, first, second, { bind, listen, firstListen }, machine.addresses);
     if (found === undefined) return null;
     const { target, isFirst, isSecond } = found;
-    // A first that listens only later is the younger listener; of UDP, it has always been there.
-    const inOrder = firstListen === 'ok' ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
+    // A first that listens only later is the younger listener, but not the younger socket.
+    const isLater = firstListen === 'ok';
+    if (isLater && isFirst && isSecond && rule.age === undefined) return 'unknown';
+    const isYounger = isLater && rule.age === 'listen';
+    const inOrder = isYounger ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
     const receivers = inOrder.filter((socket) => socket !== false);
     return nameOf(rule.receives(receivers, localOf(target)), one);
   };

@@ -111,6 +111,8 @@ export interface Newcomer extends Local {
 export type Answer = 'ok' | 'EADDRINUSE' | 'EACCES' | undefined;
 
 export interface Rule {
+  /** Which call makes a socket older than another, for whoever receives; undefined if no source says. */
+  readonly age: 'bind' | 'listen' | undefined;
   /** Whether a socket can be in the way of one on an address at all. */
   overlaps(existing: Existing, newcomer: Local): boolean;
   /** What bind() of the newcomer answers. */
@@ -120,7 +122,7 @@ export interface Rule {
   /**
    * Who of several sockets gets a connection (TCP, all of them listening) or a datagram that is sent to an address: one,
    * or those among whom the system spreads what comes; `undefined` if no source says.
-   * @param sockets the oldest first
+   * @param sockets the oldest first, by `age`
    */
   receives(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] | undefined;
 }

@@ -42,6 +42,7 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
 
 /** Only bind() asks: listen() checks nothing. */
 const rule: Rule = {
+  age: undefined,
   overlaps: overlap,
   bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
   listen: () => 'ok',
