@@ -160,7 +160,7 @@ function lookForFree(request: BindRequest): Reached | Pending {
   const endsIn = sockets.reduce((soonest, { timeLeft = soonest }) => Math.min(soonest, timeLeft), PENDING.endsIn);
   const predicted = predict(sockets, request, place);
   if (predicted === false) return { endsIn };
-  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request.port)) return REACHED;
+  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request)) return REACHED;
   const refused = tryBind(request);
   if (refused === undefined) return REACHED;
   if (refused.refusal.code === 'EADDRINUSE') return { endsIn: sockets.length === 0 ? 0 : endsIn };

@@ -58,6 +58,11 @@ function existingAt(socket: Newcomer, { state, address }: FirstSocket, { address
 
 const answer = (said: string | undefined) => said ?? 'unknown';
 
+/** The first socket as it meets the second. */
+export function existingIn(protocol: Protocol, first: FirstSocket, machine: Machine): Existing {
+  return existingAt(socketWith(protocol, first.sharing, first.address, machine.own), first, machine);
+}
+
 /** What happens to a pair of sockets by the rule. */
 export function predict(
   rule: Rule,

@@ -29,8 +29,8 @@ export interface Steps<How, Bound extends object, Guard extends object, Refusal 
   letGo(guard: Guard): void;
   /** Makes the attempts of a policy. */
   attempt(how: How, port: number): Bound | Refusal;
-  /** How many sockets in the way are no connections, our own included. */
-  countUnconnected(): number;
+  /** How many sockets in the way are no connections, our own included if it `isBound`. */
+  countUnconnected(isBound: boolean): number;
   undo(bound: Bound): void;
 }
 
@@ -74,10 +74,10 @@ export function follow<How extends Followed<How>, Bound extends object, Guard ex
   const bound = once(how, steps);
   const over = how.overLeftovers;
   if (over === undefined || !isFailed(bound) || bound.code !== 'EADDRINUSE' || steps.port === 0) return bound;
-  if (steps.countUnconnected() > 0) return bound;
+  if (steps.countUnconnected(false) > 0) return bound;
   const boundOver = once(over, steps);
   // One of them is ours.
-  if (isFailed(boundOver) || steps.countUnconnected() <= 1) return boundOver;
+  if (isFailed(boundOver) || steps.countUnconnected(true) <= 1) return boundOver;
   steps.undo(boundOver as Bound);
   return bound;
 }

@@ -10,6 +10,7 @@ import type { BindOutcome, Setting } from '../systems/system.ts';
 import { follow, type Steps } from './guard.ts';
 import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
 import { type Compiled, compiledFor, DEFAULT_BACKLOG, DO_NOT_LISTEN, plainPlan, planWith } from './plan.ts';
+import { countHeld } from './probe.ts';
 import { heldAddresses, lastRefusal, statedRefusal } from './refusal.ts';
 import type { BindRequest } from './request.ts';
 
@@ -75,9 +76,9 @@ class SystemSteps implements Steps<Compiled, Opened, Guard, Refusal> {
     return { socket, outcome: how.policy.attempts[addon.status[2] as number]?.outcome };
   }
 
-  countUnconnected(): number {
+  countUnconnected(isBound: boolean): number {
     const { error, sockets } = listSockets(this.request, EVERY_STATE);
-    if (error !== 0) return Number.POSITIVE_INFINITY;
+    if (error !== 0) return countHeld(this.request, this.place, isBound);
     const { address, addressFamily: family } = this.place;
     const asked = { address, family, ipv6Only: this.request.ipv6Only };
     return sockets.filter((row) => !isConnection(row) && overlap(existingOf(row), asked)).length;
