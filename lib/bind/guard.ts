@@ -21,8 +21,8 @@ interface Followed<How> {
 export interface Steps<How, Bound extends object, Guard extends object, Refusal extends Failed> {
   /** 0 lets the system choose. */
   readonly port: number;
-  /** The refusal where one of these addresses is listed as held. */
-  conflict(addresses: readonly string[]): Refusal | undefined;
+  /** The refusal where one of these addresses is listed as held; once ours `isBound`, by another process. */
+  conflict(addresses: readonly string[], isBound: boolean): Refusal | undefined;
   /** Holds an address with these options only, which works only if nobody else has it. */
   hold(address: string, options: readonly Setting[]): Guard | Refusal;
   portOf(guard: Guard): number;
@@ -41,19 +41,24 @@ const isFailed = (result: object): result is Failed => has(result, 'code');
 
 function underGuard<How extends Followed<How>, Bound extends object, Guard extends object, Refusal extends Failed>(
   how: How,
-  { guard = '', guardOptions = [] }: Policy,
+  { guard = '', guardOptions = [], looksAgain = false }: Policy,
   steps: Steps<How, Bound, Guard, Refusal>,
 ): Bound | Refusal {
   for (let left = steps.port === 0 ? OTHER_PORTS : 1; ; left--) {
     const held = steps.hold(guard, guardOptions);
     // Where the guard's family does not exist, nobody can hold its addresses.
     if (isFailed(held)) return isWithoutIpv6(held) ? steps.attempt(how, steps.port) : (held as Refusal);
+    const port = steps.portOf(held as Guard);
+    let bound: Bound | Refusal;
     try {
-      const bound = steps.attempt(how, steps.portOf(held as Guard));
-      if (!isFailed(bound) || bound.code !== 'EADDRINUSE' || left <= 1) return bound;
+      bound = steps.attempt(how, port);
     } finally {
       steps.letGo(held as Guard);
     }
+    // Windows has two names for a conflict.
+    const mayBeTheGuard = looksAgain && isFailed(bound) && (bound.code === 'EADDRINUSE' || bound.code === 'EACCES');
+    if (mayBeTheGuard) bound = steps.attempt(how, port);
+    if (!isFailed(bound) || bound.code !== 'EADDRINUSE' || left <= 1) return bound;
   }
 }
 
@@ -62,9 +67,14 @@ function once<How extends Followed<How>, Bound extends object, Guard extends obj
   steps: Steps<How, Bound, Guard, Refusal>,
 ): Bound | Refusal {
   const { policy } = how;
-  const found = policy.conflicting && steps.conflict(policy.conflicting);
+  const found = policy.conflicting && steps.conflict(policy.conflicting, false);
   if (found !== undefined) return found;
-  return policy.guard === undefined ? steps.attempt(how, steps.port) : underGuard(how, policy, steps);
+  const bound = policy.guard === undefined ? steps.attempt(how, steps.port) : underGuard(how, policy, steps);
+  if (!policy.looksAgain || isFailed(bound)) return bound;
+  const joined = steps.conflict(policy.conflicting ?? [], true);
+  if (joined === undefined) return bound;
+  steps.undo(bound as Bound);
+  return joined;
 }
 
 export function follow<How extends Followed<How>, Bound extends object, Guard extends object, Refusal extends Failed>(

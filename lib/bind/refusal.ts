@@ -17,7 +17,7 @@ export function statedRefusal(): Refusal {
 }
 
 /** Where the system lists sockets that hold a port in the family of a place; none if it keeps the list back. */
-export function heldAddresses(protocol: BindRequest['protocol'], port: number, place: Place): string[] {
+function heldAddresses(protocol: BindRequest['protocol'], port: number, place: Place): string[] {
   const { sockets } = listSockets({ protocol, port }, HOLDING[protocol]);
   const held = sockets.map(({ address }) => canonical(address));
   return held.filter(({ family }) => family === place.addressFamily).map(({ address }) => address);

@@ -1,17 +1,17 @@
 // Binds a request: opens the socket, sets its options, binds and listens as the policy says, in one native call.
 import { addon, type Handle } from '../addon.ts';
-import { overlap } from '../address.ts';
+import { canonical, overlap } from '../address.ts';
 import type { UdpHandle } from '../adopt/handle-classes.ts';
 import { bindInHandle } from '../adopt/udp.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { has } from '../own.ts';
-import { EVERY_STATE, existingOf, isConnection, listSockets } from '../socket-list.ts';
-import type { BindOutcome, Setting } from '../systems/system.ts';
+import { EVERY_STATE, existingOf, HOLDING, isConnection, listSockets } from '../socket-list.ts';
+import type { BindOutcome, Policy, Setting } from '../systems/system.ts';
 import { follow, type Steps } from './guard.ts';
 import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
 import { type Compiled, compiledFor, DEFAULT_BACKLOG, DO_NOT_LISTEN, plainPlan, planWith } from './plan.ts';
 import { countHeld } from './probe.ts';
-import { heldAddresses, lastRefusal, statedRefusal } from './refusal.ts';
+import { lastRefusal, statedRefusal } from './refusal.ts';
 import type { BindRequest } from './request.ts';
 
 export interface Bound {
@@ -47,19 +47,22 @@ class SystemSteps implements Steps<Compiled, Opened, Guard, Refusal> {
     this.#backlog = backlog;
   }
 
-  conflict(addresses: readonly string[]): Refusal | undefined {
+  conflict(addresses: readonly string[], isBound: boolean): Refusal | undefined {
     if (this.port === 0) return undefined;
-    const held = heldAddresses(this.request.protocol, this.port, this.place);
-    return held.some((address) => addresses.includes(address)) ? { code: 'EADDRINUSE', syscall: 'bind' } : undefined;
+    const { sockets } = listSockets(this.request, HOLDING[this.request.protocol]);
+    const isHeld = sockets.some(({ address, pid }) => {
+      const isOurs = isBound && pid === process.pid;
+      return !isOurs && addresses.includes(canonical(address).address);
+    });
+    return isHeld ? { code: 'EADDRINUSE', syscall: 'bind' } : undefined;
   }
 
   hold(address: string, options: readonly Setting[]): Guard | Refusal {
     const only: readonly Setting[] = address.includes(':') ? [['IPV6_V6ONLY', true]] : [];
     const socket = addon.open(plainPlan(this.request.protocol, [...only, ...options]), address, this.port);
     if (socket !== -1) return { socket };
-    const refused = statedRefusal();
-    // To Windows the two are the same conflict, seen from different options of the holder.
-    return refused.code === 'EACCES' ? { ...refused, code: 'EADDRINUSE' } : refused;
+    const { address: literal, family } = canonical(address);
+    return lastRefusal(this.request, { host: address, family, address: literal, addressFamily: family }, this.port);
   }
 
   portOf({ socket }: Guard): number {
@@ -73,7 +76,12 @@ class SystemSteps implements Steps<Compiled, Opened, Guard, Refusal> {
   attempt(how: Compiled, port: number): Opened | Refusal {
     const socket = addon.open(planWith(how, this.#backlog), this.place.host, port);
     if (socket === -1) return lastRefusal(this.request, this.place, port);
-    return { socket, outcome: how.policy.attempts[addon.status[2] as number]?.outcome };
+    return { socket, outcome: this.outcomeOf(how.policy, addon.status[2] as number) };
+  }
+
+  protected outcomeOf({ untold, attempts }: Policy, attempt: number): BindOutcome | undefined {
+    const isUntold = untold !== undefined && this.conflict(untold, true) !== undefined;
+    return isUntold ? undefined : attempts[attempt]?.outcome;
   }
 
   countUnconnected(isBound: boolean): number {
@@ -101,8 +109,11 @@ class DatagramSteps extends SystemSteps {
   override attempt({ beforeBind, policy }: Compiled, port: number): Opened | Refusal {
     const error = addon.bind(this.#socket, beforeBind, this.place.host, port);
     if (error !== 0) return lastRefusal(this.request, this.place, port);
-    return { socket: this.#socket, outcome: policy.attempts[0]?.outcome };
+    return { socket: this.#socket, outcome: this.outcomeOf(policy, 0) };
   }
+
+  // The handle closes it, whatever it was refused for.
+  override undo(): void {}
 }
 
 function bindWith(backlog: number, request: BindRequest, place: Place): Bound | Refused {

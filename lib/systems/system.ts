@@ -60,6 +60,13 @@ export interface Policy {
   readonly overLeftovers?: Policy;
   /** Addresses whose listed holders are conflicts although the system would let us bind. */
   readonly conflicting?: readonly string[];
+  /** Addresses whose listed holders may share ours, or not: no table tells, and beside one the outcome is not told. */
+  readonly untold?: readonly string[];
+  /**
+   * Whoever comes in between is not refused either: the list is read again once ours is bound. And no source says whether
+   * ours can be bound beside the guard: where it is refused, it is tried again without.
+   */
+  readonly looksAgain?: boolean;
 }
 
 /** What the system has no means for: the option it lacks, and why no other will do. */

@@ -131,8 +131,16 @@ describe('windows', () => {
   });
 
   it('says that 0.0.0.0 leaves a hole', () => {
-    expect(windows.policy(v4)).toMatchObject({ exclusivity: 'partial', conflicting: ['0.0.0.0'] });
-    expect(windows.policy({ ...v4, protocol: 'udp' })).not.toHaveProperty('conflicting');
+    const hole = { exclusivity: 'partial', caveat: expect.stringContaining('dual-stack'), conflicting: ['0.0.0.0'] };
+    expect(windows.policy(v4)).toMatchObject(hole);
+    expect(windows.policy({ ...v4, protocol: 'udp' })).toMatchObject(hole);
+  });
+
+  it('looks for a rival of a dual-stack :: on 0.0.0.0, before and after', () => {
+    expect(windows.policy(asked)).toMatchObject({ guard: '0.0.0.0', conflicting: ['0.0.0.0'], looksAgain: true });
+    expect(windows.policy(udp)).toMatchObject({ conflicting: ['0.0.0.0'], looksAgain: true });
+    expect(windows.policy(udp)).not.toHaveProperty('guard');
+    expect(windows.policy({ ...asked, ipv6Only: true })).not.toHaveProperty('conflicting');
   });
 
   it('refuses to take ports away', () => {

@@ -12,7 +12,12 @@ const WSAEAFNOSUPPORT = 10047;
 const played = vi.hoisted(() => ({
   calls: [] as string[],
   refusals: new Map<string, number>(),
-  listeners: [] as string[],
+  listeners: [] as (string | { address: string; pid: number })[],
+  /** Who is listed beside them once an exclusive socket is open. */
+  joining: [] as { address: string; pid: number }[],
+  /** The refusal of an exclusive :: while 0.0.0.0 is held. */
+  besideGuard: 0,
+  guards: new Set<number>(),
   listError: 0,
 }));
 
@@ -37,20 +42,27 @@ vi.mock('../../lib/addon.ts', () => {
     status,
     open(plan, host, port) {
       const exclusive = plan.includes(constants.SO_EXCLUSIVEADDRUSE) ? 'exclusive' : 'plain';
-      const error = played.refusals.get(`${exclusive} ${host}`) ?? 0;
+      const refused = played.refusals.get(`${exclusive} ${host}`) ?? 0;
+      const error = refused === 0 && exclusive === 'exclusive' && played.guards.size > 0 ? played.besideGuard : refused;
       played.calls.push(`open ${exclusive} ${host}:${port}`);
       status.set([error, error === 0 ? 0 : 3, 0, 0, 0]);
-      return error === 0 ? handles++ : -1;
+      if (error !== 0) return -1;
+      if (exclusive === 'plain') played.guards.add(handles);
+      else played.listeners = [...played.listeners, ...played.joining];
+      return handles++;
     },
     close(handle) {
       played.calls.push(`close ${handle}`);
+      played.guards.delete(handle);
       return 0;
     },
     localPort: () => 4000,
     sockets: () => ({
       error: played.listError,
       ownersError: 0,
-      sockets: played.listeners.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }) as SocketRow),
+      sockets: played.listeners
+        .map((one) => (typeof one === 'string' ? { address: one, pid: 1 } : one))
+        .map((one) => ({ ...one, family: one.address.includes(':') ? 6 : 4 }) as SocketRow),
     }),
   };
   return { addon, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
@@ -69,6 +81,9 @@ beforeEach(() => {
   played.refusals.clear();
   played.listeners = [];
   played.listError = 0;
+  played.joining = [];
+  played.besideGuard = 0;
+  played.guards.clear();
 });
 
 describe('a specific address on Windows', () => {
@@ -90,11 +105,18 @@ describe('a specific address on Windows', () => {
   it('is a conflict if the wildcard is held, by either of Windows’ names for it', () => {
     for (const error of [WSAEADDRINUSE, WSAEACCES]) {
       played.calls.length = 0;
+      // Another address of the port, and so a holder.
+      if (error === WSAEACCES) played.listeners = ['192.0.2.1'];
       played.refusals.set('plain 0.0.0.0', error);
       expect(open('127.0.0.1', 3000)).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
       // Nothing was opened that would have to be closed.
       expect(played.calls).toEqual(['open plain 0.0.0.0:3000']);
     }
+  });
+
+  it('is in an excluded range if the wildcard is refused and nobody is listed', () => {
+    played.refusals.set('plain 0.0.0.0', WSAEACCES);
+    expect(open('127.0.0.1', 3000)).toMatchObject({ code: 'EACCES', syscall: 'bind' });
   });
 
   it('is a conflict if the table lists the wildcard, without any bind', () => {
@@ -113,6 +135,55 @@ describe('a specific address on Windows', () => {
     played.refusals.set('plain ::', WSAEAFNOSUPPORT);
     expect(open('::1', 3000)).toMatchObject({ outcome: 'clean' });
     expect(played.calls).toEqual(['open plain :::3000', 'open exclusive ::1:3000']);
+  });
+});
+
+describe('a dual-stack :: on Windows', () => {
+  it('is opened while a plain socket holds 0.0.0.0, which is its rival', () => {
+    expect(open('::', 3000)).toMatchObject({ outcome: 'clean' });
+    expect(played.calls.slice(0, 2)).toEqual(['open plain 0.0.0.0:3000', 'open exclusive :::3000']);
+    expect(played.calls).toHaveLength(3);
+  });
+
+  it.each([
+    ['a bound 0.0.0.0, which no table lists', [], 'plain 0.0.0.0'],
+    ['a listed 0.0.0.0', ['0.0.0.0'], ''],
+  ])('is a conflict beside %s', (_, listeners, refused) => {
+    played.listeners = listeners;
+    if (refused !== '') played.refusals.set(refused, WSAEADDRINUSE);
+    expect(open('::', 3000)).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+    expect(played.calls).not.toContain('open exclusive :::3000');
+  });
+
+  it.each([WSAEADDRINUSE, WSAEACCES])('is tried without the guard if it is refused beside it (%i)', (error) => {
+    played.besideGuard = error;
+    expect(open('::', 3000)).toMatchObject({ outcome: 'clean' });
+    const [guard, refused, closed, own] = played.calls;
+    expect([guard, refused, own]).toEqual([
+      'open plain 0.0.0.0:3000',
+      'open exclusive :::3000',
+      'open exclusive :::3000',
+    ]);
+    expect(closed).toMatch(/^close/);
+    expect(played.calls).toHaveLength(4);
+  });
+
+  it('gives way to a stranger who has come meanwhile, and not to its own entry under IPv4', () => {
+    played.joining = [{ address: '0.0.0.0', pid: process.pid }];
+    expect(open('::', 3000)).toMatchObject({ outcome: 'clean' });
+    played.listeners = [];
+    played.joining = [
+      { address: '0.0.0.0', pid: process.pid },
+      { address: '0.0.0.0', pid: process.pid + 1 },
+    ];
+    expect(open('::', 3000)).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+    expect(played.calls.at(-1)).toMatch(/^close/);
+  });
+
+  it('that somebody else has makes the outcome of an 0.0.0.0 unknown', () => {
+    expect(open('0.0.0.0', 3000)).toMatchObject({ outcome: 'clean', how: { policy: { exclusivity: 'partial' } } });
+    played.listeners = ['::'];
+    expect(open('0.0.0.0', 3000)).toMatchObject({ outcome: undefined, how: { policy: { exclusivity: 'partial' } } });
   });
 });
 
