@@ -61,8 +61,11 @@ class SystemSteps implements Steps<Compiled, Opened, Guard, Refusal> {
     const only: readonly Setting[] = address.includes(':') ? [['IPV6_V6ONLY', true]] : [];
     const socket = addon.open(plainPlan(this.request.protocol, [...only, ...options]), address, this.port);
     if (socket !== -1) return { socket };
-    const { address: literal, family } = canonical(address);
-    return lastRefusal(this.request, { host: address, family, address: literal, addressFamily: family }, this.port);
+    const refused = statedRefusal();
+    // Windows says so of an exclusive holder, on this wildcard or the other, and of an excluded range.
+    const isConflict =
+      refused.code === 'EACCES' && listSockets(this.request, HOLDING[this.request.protocol]).sockets.length > 0;
+    return isConflict ? { ...refused, code: 'EADDRINUSE' } : refused;
   }
 
   portOf({ socket }: Guard): number {

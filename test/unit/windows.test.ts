@@ -155,6 +155,12 @@ describe('a dual-stack :: on Windows', () => {
     expect(played.calls).not.toContain('open exclusive :::3000');
   });
 
+  it('is a conflict beside an exclusive ::, wherever that is listed', () => {
+    played.listeners = ['::'];
+    played.refusals.set('plain 0.0.0.0', WSAEACCES);
+    expect(open('::', 3000)).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind' });
+  });
+
   it.each([WSAEADDRINUSE, WSAEACCES])('is tried without the guard if it is refused beside it (%i)', (error) => {
     played.besideGuard = error;
     expect(open('::', 3000)).toMatchObject({ outcome: 'clean' });
