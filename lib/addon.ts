@@ -11,24 +11,24 @@ export interface SocketRow {
   family: 4 | 6;
   /** Linux's number of it on every system: see native/os.h. */
   state: number;
-  ipv6Only?: boolean;
+  ipv6Only?: boolean | undefined;
   /** False of leftovers: no process has it open. */
   isOpen: boolean;
-  remoteAddress?: string;
-  remotePort?: number;
-  reuseAddress?: boolean;
-  reusePort?: boolean;
-  uid?: number;
-  user?: string;
-  inode?: number;
-  pid?: number;
+  remoteAddress?: string | undefined;
+  remotePort?: number | undefined;
+  reuseAddress?: boolean | undefined;
+  reusePort?: boolean | undefined;
+  uid?: number | undefined;
+  user?: string | undefined;
+  inode?: number | undefined;
+  pid?: number | undefined;
   /** The path of its control group. */
-  cgroup?: string;
-  executable?: string;
-  directory?: string;
-  arguments?: string[];
+  cgroup?: string | undefined;
+  executable?: string | undefined;
+  directory?: string | undefined;
+  arguments?: string[] | undefined;
   /** Milliseconds until a TIME_WAIT ends. */
-  timeLeft?: number;
+  timeLeft?: number | undefined;
 }
 
 export interface SocketList {
@@ -203,3 +203,5 @@ function missing(causes: readonly Error[], looked: readonly string[]): Error {
 }
 
 export const addon: Addon = load();
+// What this system lacks is absent, whatever a program has put into Object.prototype.
+Object.setPrototypeOf(addon.constants, null);

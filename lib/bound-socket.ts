@@ -9,6 +9,7 @@ import { type BindOptions, type BindRequest, checkBindOptions } from './bind/req
 import { type Bound, bind } from './bind/socket.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
+import { bare, has } from './own.ts';
 import { system } from './platform.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
@@ -22,10 +23,7 @@ const warned = new Set<string>();
 function warnOnce(caveat: string, code: string): void {
   if (warned.has(caveat)) return;
   warned.add(caveat);
-  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, {
-    type: 'ExactbindWarning',
-    code,
-  });
+  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, bare({ type: 'ExactbindWarning', code }));
 }
 
 /**
@@ -85,7 +83,7 @@ export class BoundSocket {
     this.#request = checkBindOptions(options);
     requireNetPermission(this.#request.host ?? '');
     const bound = bind(this.#request);
-    if ('refusal' in bound) throw refusedError(bound);
+    if (has(bound, 'refusal')) throw refusedError(bound);
     this.#bound = bound;
     const { outcome, promise, stranger, how } = bound;
     this.outcome = outcome;

@@ -43,14 +43,40 @@ export const NO_NAMES = -1;
 /** For `budget`: the search for processes takes as long as it takes. */
 export const EVERY_NAME = 2 ** 31 - 1;
 
+// Whatever a row does not tell is absent by itself, and not read from Object.prototype.
+const UNTOLD = {
+  ipv6Only: undefined,
+  remoteAddress: undefined,
+  remotePort: undefined,
+  reuseAddress: undefined,
+  reusePort: undefined,
+  uid: undefined,
+  user: undefined,
+  inode: undefined,
+  pid: undefined,
+  cgroup: undefined,
+  executable: undefined,
+  directory: undefined,
+  arguments: undefined,
+  timeLeft: undefined,
+} satisfies { readonly [Name in keyof SocketRow as undefined extends SocketRow[Name] ? Name : never]-?: undefined };
+
+function completed(list: SocketList): SocketList {
+  return { ...list, sockets: list.sockets.map((row) => ({ ...UNTOLD, ...row })) };
+}
+
 /** @param budget milliseconds that the search for processes may take */
 export function listSockets({ protocol, port }: ListedPort, states: number, budget: number = NO_NAMES): SocketList {
-  return addon.sockets(typeNumber(protocol), port, states, budget);
+  return completed(addon.sockets(typeNumber(protocol), port, states, budget));
 }
 
 /** The same, off the main thread. */
-export function listSocketsLater({ protocol, port }: ListedPort, states: number, budget: number): Promise<SocketList> {
-  return addon.socketsAsync(typeNumber(protocol), port, states, budget);
+export async function listSocketsLater(
+  { protocol, port }: ListedPort,
+  states: number,
+  budget: number,
+): Promise<SocketList> {
+  return completed(await addon.socketsAsync(typeNumber(protocol), port, states, budget));
 }
 
 export function isConnection({ remotePort }: SocketRow): boolean {
@@ -68,7 +94,10 @@ function stateOf(row: SocketRow): Existing['state'] {
 export function existingOf(row: SocketRow): Existing {
   const { address, family } = canonical(row.address);
   const { ipv6Only, reuseAddress, reusePort, uid } = row;
-  return { address, family, ipv6Only, state: stateOf(row), reuseAddress, reusePort, exclusive: undefined, uid };
+  return {
+    ...{ address, family, ipv6Only, state: stateOf(row), reuseAddress, reusePort, uid },
+    ...{ exclusive: undefined, boundTo: undefined },
+  };
 }
 
 const NOTHING = new Int32Array([0]);

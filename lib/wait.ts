@@ -3,23 +3,25 @@ import { endpoint, overlap } from './address.ts';
 import { Alarm } from './alarm.ts';
 import { placeOf } from './bind/places.ts';
 import {
-  type BindOptions,
   type BindRequest,
   checkBindOptions,
   checkSignal,
   checkTimeout,
   type Limit,
+  type ReadBindOptions,
   type WaitOptions,
 } from './bind/request.ts';
 import { tryBind } from './bind/socket.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, codeOf, type SystemError, systemError, wrongType, wrongValue } from './errors.ts';
-import { inspectPort } from './inspect/index.ts';
+import { aborted, codeOf, type SystemError, systemError, wrongValue } from './errors.ts';
+import { inspectPort, readInspectOptions } from './inspect/index.ts';
 import { mayBeRefused } from './inspect/limits.ts';
 import { predict } from './inspect/predict.ts';
 import { addReport, refusedError } from './inspect/refusal.ts';
 import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
 import { sentenceOf } from './inspect/sentence.ts';
+import { type Names, type Read, readOptions } from './options-once.ts';
+import { bare, give, has, own } from './own.ts';
 import { EVERY_STATE, existingOf, isConnection, isWhole, listSockets, RECEIVING } from './socket-list.ts';
 
 // However often a waiter is woken, and whatever a look costs: nine tenths of its time are rest.
@@ -31,6 +33,8 @@ interface Pending {
 }
 
 const PENDING: Pending = { endsIn: Number.POSITIVE_INFINITY };
+
+const isPending = (found: object): found is Pending => has(found, 'endsIn');
 
 /** Looks until that finds something, and once more when the time is up. */
 async function repeat<T extends object>(
@@ -45,7 +49,7 @@ async function repeat<T extends object>(
       const began = performance.now();
       const isLast = began >= deadline;
       const found = look(isLast);
-      if (isLast || !('endsIn' in found)) return found;
+      if (isLast || !isPending(found)) return found;
       const now = performance.now();
       const left = Math.max(deadline - now, 0);
       const { endsIn } = found;
@@ -64,11 +68,11 @@ function isHeld(request: BindRequest): boolean {
   return predict(sockets, request, placeOf(request)) === false;
 }
 
-function attempt(options: BindOptions): BoundSocket | SystemError {
+function attempt(options: ReadBindOptions): BoundSocket | SystemError {
   try {
     return new BoundSocket(options);
   } catch (error) {
-    if ((error as SystemError).code === 'EADDRINUSE') return error as SystemError;
+    if (own(error as SystemError, 'code') === 'EADDRINUSE') return error as SystemError;
     throw error;
   }
 }
@@ -83,19 +87,21 @@ function waited(error: SystemError, timeout: number): SystemError {
 
 // What refused the address may have ended before it was listed.
 function endOf(report: PortReport | undefined): number {
-  return report?.freeInMs ?? (report === undefined || report.holders.length === 0 ? 0 : PENDING.endsIn);
+  return (
+    (report && own(report, 'freeInMs')) ?? (report === undefined || report.holders.length === 0 ? 0 : PENDING.endsIn)
+  );
 }
 
 function watchedBy(request: BindRequest, report: PortReport | undefined) {
-  const pid = report?.holders.find((holder) => holder.pid !== undefined && !holder.self)?.pid;
-  return { protocol: request.protocol, port: request.port, pid };
+  const holder = report?.holders.map(bare).find(({ pid, self }) => pid !== undefined && !self);
+  return { protocol: request.protocol, port: request.port, pid: holder?.pid };
 }
 
 /**
  * Binds, and waits while somebody else holds the address.
  * @throws what `new BoundSocket()` throws; `EADDRINUSE` of the last attempt when the time is up; `AbortError`
  */
-export async function bindWithin(options: BindOptions, { timeout, signal }: Limit): Promise<BoundSocket> {
+export async function bindWithin(options: ReadBindOptions, { timeout, signal }: Limit): Promise<BoundSocket> {
   if (signal?.aborted) throw aborted(signal.reason);
   const deadline = performance.now() + timeout;
   const first = attempt(options);
@@ -104,13 +110,13 @@ export async function bindWithin(options: BindOptions, { timeout, signal }: Limi
   // Without a port there is none to wait for: every one is in use.
   if (timeout === 0 || request.port === 0) throw first;
   let last = first;
-  const alarm = new Alarm(watchedBy(request, first.report), signal);
+  const alarm = new Alarm(watchedBy(request, own(first, 'report')), signal);
   const found = await repeat(alarm, deadline, signal, (isLast) => {
     if (!isLast && isHeld(request)) return PENDING;
     const bound = attempt(options);
     if (bound instanceof BoundSocket) return bound;
     last = bound;
-    return { endsIn: endOf(bound.report) };
+    return { endsIn: endOf(own(bound, 'report')) };
   });
   if (found instanceof BoundSocket) return found;
   throw waited(last, timeout);
@@ -125,20 +131,18 @@ export interface WaitForPortOptions extends WaitOptions {
   until: 'free' | 'listening';
 }
 
-const KNOWN = { until: true, timeout: true, signal: true } satisfies Record<keyof WaitForPortOptions, true>;
+const NAMES = { until: true, timeout: true, signal: true } satisfies Names<WaitForPortOptions>;
 
-function checkOptions(options: WaitForPortOptions): Limit {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
-  for (const name in options) {
-    const value = options[name as keyof WaitForPortOptions];
-    if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, 'is not an option');
-  }
-  const { until, timeout, signal } = options;
+function checkOptions(options: WaitForPortOptions): Limit & Pick<Read<WaitForPortOptions>, 'until'> {
+  const { until, timeout, signal } = readOptions<WaitForPortOptions>(options, NAMES);
   if (until !== 'free' && until !== 'listening') {
     throw wrongValue('options.until', until, "must be one of: 'free', 'listening'");
   }
-  return { timeout: checkTimeout('options.timeout', timeout), signal: checkSignal('options.signal', signal) };
+  return {
+    until,
+    timeout: checkTimeout('options.timeout', timeout),
+    signal: checkSignal('options.signal', signal),
+  };
 }
 
 interface Reached {
@@ -156,7 +160,7 @@ function lookForFree(request: BindRequest): Reached | Pending {
   const endsIn = sockets.reduce((soonest, { timeLeft = soonest }) => Math.min(soonest, timeLeft), PENDING.endsIn);
   const predicted = predict(sockets, request, place);
   if (predicted === false) return { endsIn };
-  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request.port)) return REACHED;
+  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request)) return REACHED;
   const refused = tryBind(request);
   if (refused === undefined) return REACHED;
   if (refused.refusal.code === 'EADDRINUSE') return { endsIn: sockets.length === 0 ? 0 : endsIn };
@@ -173,14 +177,14 @@ function lookForListener(request: BindRequest): Reached | Pending {
   return isThere ? REACHED : PENDING;
 }
 
-const isListener = ({ protocol, state, remoteAddress }: Holder) =>
-  protocol === 'udp' ? remoteAddress === undefined : state === 'LISTEN';
+const isListener = (holder: Holder) =>
+  holder.protocol === 'udp' ? own(holder, 'remoteAddress') === undefined : holder.state === 'LISTEN';
 
 function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
   const { host, port } = report;
   const missing = isFree ? `is not free: ${sentenceOf(report)}` : 'has no listener';
   const error = new Error(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`);
-  Object.assign(error, { code: 'ETIMEDOUT', address: host, port });
+  give(error, { code: 'ETIMEDOUT', address: host, port });
   addReport(error, report);
   return error;
 }
@@ -205,15 +209,16 @@ export async function waitForPort(
   port: number | string | InspectOptions,
   options: WaitForPortOptions,
 ): Promise<PortReport> {
-  const { timeout, signal } = checkOptions(options);
+  const { until, timeout, signal } = checkOptions(options);
   if (signal?.aborted) throw aborted(signal.reason);
-  const isFree = options.until === 'free';
+  const isFree = until === 'free';
+  const asked = readInspectOptions(port);
   const deadline = performance.now() + timeout;
   for (;;) {
-    const report = await inspectPort(port);
+    const report = await inspectPort(asked);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
     if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
-    const host = typeof port === 'object' && port.host !== undefined ? report.host : undefined;
+    const host = asked.host === undefined ? undefined : report.host;
     const request = checkBindOptions({ port: report.port, host, protocol: report.protocol });
     const alarm = new Alarm(isFree ? watchedBy(request, report) : undefined, signal);
     await repeat<Reached>(alarm, deadline, signal, () => (isFree ? lookForFree(request) : lookForListener(request)));

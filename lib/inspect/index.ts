@@ -3,7 +3,8 @@ import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName } from '../bind/request.ts';
-import { badPort, wrongValue } from '../errors.ts';
+import { badPort } from '../errors.ts';
+import { type Names, type Read, readOptions } from '../options-once.ts';
 import { EVERY_NAME, listSockets, listSocketsLater, NO_NAMES } from '../socket-list.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
@@ -11,19 +12,18 @@ import type { InspectOptions, PortReport } from './report.ts';
 // Whoever waits for an answer wants the pids; whoever waits for an error wants the error.
 const NAMES_OF_AN_ERROR = 20;
 
-const KNOWN = { port: true, host: true, protocol: true } satisfies Record<keyof InspectOptions, true>;
+const NAMES = { port: true, host: true, protocol: true } satisfies Names<InspectOptions>;
 
-function optionsOf(asked: number | string | InspectOptions): InspectOptions {
-  if (typeof asked !== 'object' || asked === null) return { port: asked };
-  for (const name in asked) {
-    const value = asked[name as keyof InspectOptions];
-    if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, 'is not an option');
-  }
-  return asked;
+/** Options of `inspectPort()` that were read once. */
+export type ReadInspectOptions = Read<InspectOptions> & InspectOptions;
+
+/** Reads the options of `inspectPort()`, and takes a bare port. */
+export function readInspectOptions(asked: number | string | InspectOptions): ReadInspectOptions {
+  const given = typeof asked !== 'object' || asked === null ? { port: asked } : asked;
+  return readOptions<InspectOptions>(given, NAMES) as ReadInspectOptions;
 }
 
-function requestOf({ port, host, protocol }: InspectOptions): BindRequest {
+function requestOf({ port, host, protocol }: ReadInspectOptions): BindRequest {
   const request = checkBindOptions({ port, host, protocol });
   if (request.port === 0) throw badPort(port, 1);
   requireNetPermission(request.host ?? '');
@@ -53,7 +53,7 @@ function answered(request: BindRequest, budget: number, inspection: Inspection):
  * @throws Error `ENOTFOUND`, `EAI_AGAIN` of a name; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
  */
 export async function inspectPort(options: number | string | InspectOptions): Promise<PortReport> {
-  const asked = optionsOf(options);
+  const asked = readInspectOptions(options);
   const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
   const inspection = inspect(request);
   let step = inspection.next();
@@ -67,7 +67,7 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
  * `ERR_SOCKET_BAD_PORT`, `ERR_ACCESS_DENIED`
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport {
-  const request = requestOf(optionsOf(options));
+  const request = requestOf(readInspectOptions(options));
   return answered(request, EVERY_NAME, inspect(request));
 }
 

@@ -9,7 +9,7 @@ import { existingOf, HOLDING, isConnection, isWhole, LISTENING, STATE, UNLISTED_
 import { rule } from '../systems/running.ts';
 import type { Known, Leftovers, Sharing } from '../systems/system.ts';
 import { holderOf } from './holders.ts';
-import { firstUnprivilegedPort, mayBeRefused } from './limits.ts';
+import { firstUnprivilegedPort, isRestricted, mayBeRefused } from './limits.ts';
 import { predict } from './predict.ts';
 import type { Bindable, PortReport, Verdict } from './report.ts';
 
@@ -72,8 +72,7 @@ function bindableBy(
   }
   // Where :: cannot be bound, every address is 0.0.0.0.
   const address = request.host === undefined ? '0.0.0.0' : place.address;
-  if (predicted === true && (!isWhole(list, request.protocol) || mayBeRefused(address, request.port)))
-    predicted = undefined;
+  if (predicted === true && (!isWhole(list, request.protocol) || mayBeRefused(address, request))) predicted = undefined;
   return predicted ?? trial?.bind(mode) ?? null;
 }
 
@@ -126,6 +125,9 @@ function* verdictOf(
 
 function reasonOf(verdict: Verdict, { request, place, list }: Evidence, refusal: Refusal | undefined) {
   if (list.error !== 0) return `the list of sockets could not be read: ${codeOf(list.error)}`;
+  if (verdict === 'privileged' && system === 'darwin') {
+    return `one address with a port below ${firstUnprivilegedPort()} needs root: bind every address (::, 0.0.0.0), which does not`;
+  }
   if (verdict === 'privileged') {
     const first = firstUnprivilegedPort();
     return (
@@ -143,6 +145,9 @@ function reasonOf(verdict: Verdict, { request, place, list }: Evidence, refusal:
     return `no interface of this machine has the address ${place.host}: bind one that has, or every address (::)`;
   }
   if (refusal?.code === 'EAFNOSUPPORT') return `this machine has no IPv${place.family}`;
+  if (verdict === 'unknown' && isRestricted(request)) {
+    return `macOS keeps TCP port ${request.port} for programs of its own: choose another`;
+  }
   return verdict === 'unknown' ? UNLISTED : undefined;
 }
 

@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { addon } from '../addon.ts';
+import { isAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
+import type { ListedPort } from '../socket-list.ts';
 
 const NOTHING = new Int32Array([0]);
 
@@ -31,8 +33,18 @@ function mayBindLowPorts(): boolean {
   }
 }
 
-function isPrivileged(port: number): boolean {
-  return port < firstUnprivilegedPort() && !(system === 'linux' && mayBindLowPorts());
+function isPrivileged(address: string, port: number): boolean {
+  if (port >= firstUnprivilegedPort() || (system === 'linux' && mayBindLowPorts())) return false;
+  // Since macOS 10.14 every address of the machine at once needs no privilege, one of them does (in_pcbbind).
+  return !(system === 'darwin' && isAny(address));
+}
+
+// Refused with EADDRINUSE although nobody has it, but to programs that Apple has entitled (bsd/netinet/in_pcb.c).
+const RESTRICTED = 55555;
+
+/** Whether the system keeps a port to itself and says that somebody has it. */
+export function isRestricted({ protocol, port }: ListedPort): boolean {
+  return system === 'darwin' && protocol === 'tcp' && port === RESTRICTED;
 }
 
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
@@ -51,6 +63,6 @@ function isOfThisMachine(address: string): boolean {
 }
 
 /** Whether a bind can fail although nobody holds the address: too low a port, or no interface with that address. */
-export function mayBeRefused(address: string, port: number): boolean {
-  return isPrivileged(port) || (system === 'darwin' && port === 55555) || !isOfThisMachine(address);
+export function mayBeRefused(address: string, { protocol, port }: ListedPort): boolean {
+  return isPrivileged(address, port) || isRestricted({ protocol, port }) || !isOfThisMachine(address);
 }

@@ -1,6 +1,7 @@
 // The error of a refused bind, with who holds the address.
 import type { Refused } from '../bind/places.ts';
 import { type SystemError, systemError } from '../errors.ts';
+import { bare, give } from '../own.ts';
 import { explain } from './index.ts';
 import type { PortReport } from './report.ts';
 import { sentenceOf } from './sentence.ts';
@@ -21,8 +22,8 @@ export function reportOn({ request, place, refusal }: Refused): PortReport | und
 
 /** Adds `heldBy`, which shows when the error is printed, and `report`, which does not. */
 export function addReport(error: Error, report: PortReport): void {
-  Object.assign(error, { heldBy: sentenceOf(report) });
-  Object.defineProperty(error, 'report', { value: report, configurable: true, writable: true });
+  give(error, { heldBy: sentenceOf(report) });
+  Object.defineProperty(error, 'report', bare({ value: report, configurable: true, writable: true }));
 }
 
 /** The error of a refusal; its message ends with who holds the address. */

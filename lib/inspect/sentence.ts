@@ -1,5 +1,6 @@
 // A report in one sentence: who holds the address, for `heldBy`.
 import { endpoint, isAny } from '../address.ts';
+import { bare } from '../own.ts';
 import type { Holder, PortReport } from './report.ts';
 
 // More than that nobody reads; the report has them all.
@@ -13,7 +14,8 @@ export function printable(text: string): string {
 }
 
 /** `node (pid 4711, user ada)`, or what else is known of whoever has the socket. */
-export function whoHolds({ pid, name = 'a process', user, uid, container, self, sameProgram, hidden }: Holder): string {
+export function whoHolds(holder: Holder): string {
+  const { pid, name = 'a process', user, uid, container, self, sameProgram, hidden } = bare(holder);
   if (self) return `this process (pid ${pid})`;
   if (pid === undefined) {
     const known = [user, container].filter((word) => word !== undefined).join(', ');
@@ -58,7 +60,8 @@ function outgoing(holder: Holder): string {
 }
 
 /** Who holds the address, or why nobody can have it. */
-export function sentenceOf(report: PortReport): string {
+export function sentenceOf(given: PortReport): string {
+  const report = bare({ ...given, holders: given.holders.map(bare) });
   const { verdict, holders, reason } = report;
   if (verdict === 'listening' || verdict === 'bound') return listed(holders.map(holding));
   if (verdict === 'leftovers') return leftovers(report);
