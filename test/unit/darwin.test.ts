@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Addon, SocketRow } from '../../lib/addon.ts';
 import { checkBindOptions } from '../../lib/bind/request.ts';
+import { policyNames, underEach } from '../fixtures/policy-names.ts';
 
 const LISTEN = 10;
 const TIME_WAIT = 6;
@@ -170,6 +171,32 @@ describe('a listener on macOS', () => {
       'ours reuse :::3000',
     ]);
   });
+});
+
+describe('Object.prototype', () => {
+  it.each([1, '0.0.0.0', ['0.0.0.0'], { policy: {} }].map((value) => [value]))(
+    'changes no step on macOS, with %j in it by any name of a policy',
+    (value) => {
+      const steps = () => {
+        played.calls.length = 0;
+        played.listed.length = 0;
+        played.listed.push(timeWait);
+        // Compiled anew each time.
+        const results = [{}, { host: undefined }].map((more) => {
+          const bound = open({ socketOptions: { SO_REUSEADDR: true }, sharing: 'raw', ...more });
+          return Object.hasOwn(bound, 'code');
+        });
+        played.refused.add('plain 127.0.0.1');
+        results.push(Object.hasOwn(open(), 'code'), Object.hasOwn(open({ host: undefined }), 'code'));
+        played.refused.clear();
+        return [results, ...played.calls.filter((call) => !call.startsWith('close'))];
+      };
+      const expected = steps();
+      expect(expected.length).toBeGreaterThan(4);
+      expect(policyNames()).toContain('overLeftovers');
+      underEach(policyNames(), value, (name) => expect(steps(), name).toEqual(expected));
+    },
+  );
 });
 
 describe('the prediction on macOS', () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Addon, SocketRow } from '../../lib/addon.ts';
 import { checkBindOptions } from '../../lib/bind/request.ts';
 import type { PlayedSocket } from '../fixtures/plan-player.ts';
+import { policyNames, underEach } from '../fixtures/policy-names.ts';
 
 const WSAEACCES = 10013;
 const WSAEADDRINUSE = 10048;
@@ -207,6 +208,23 @@ describe('a dual-stack :: on Windows', () => {
     played.listeners = ['::'];
     expect(open('0.0.0.0', 3000)).toMatchObject({ outcome: undefined, how: { policy: { exclusivity: 'partial' } } });
   });
+});
+
+describe('Object.prototype', () => {
+  it.each([1, '0.0.0.0', ['0.0.0.0'], { policy: {} }].map((value) => [value]))(
+    'changes no step on Windows, with %j in it by any name of a policy',
+    (value) => {
+      const steps = () => {
+        played.calls.length = 0;
+        const results = ['::', '0.0.0.0', '127.0.0.1', '::1'].map((host) => Object.hasOwn(open(host, 3000), 'code'));
+        return [results, ...played.calls];
+      };
+      const expected = steps();
+      expect(expected).toContain('ours :::3000');
+      expect(policyNames()).toContain('looksAgain');
+      underEach(policyNames(), value, (name) => expect(steps(), name).toEqual(expected));
+    },
+  );
 });
 
 describe('WSAEACCES', () => {
