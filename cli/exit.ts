@@ -1,5 +1,5 @@
 // What the exit codes of the command say.
-import type { Verdict } from '../lib/door.ts';
+import type { PortReport, Verdict } from '../lib/door.ts';
 
 export const EXIT = { yes: 0, no: 1, usage: 2, unknown: 3 } as const;
 
@@ -11,10 +11,16 @@ const OF_VERDICT = {
   outgoing: EXIT.no,
   excluded: EXIT.no,
   privileged: EXIT.no,
+  denied: EXIT.no,
   unknown: EXIT.unknown,
 } satisfies Record<Verdict, number>;
 
+/** Whether nothing but connections is there, and exactbind binds over them. */
+export function isOverLeftovers({ verdict, bindable }: Pick<PortReport, 'verdict' | 'bindable'>): boolean {
+  return (verdict === 'leftovers' || verdict === 'outgoing') && bindable.exclusive === true;
+}
+
 /** Whether a port can be bound. */
-export function exitCodeOf({ verdict }: { readonly verdict: Verdict }): number {
-  return OF_VERDICT[verdict];
+export function exitCodeOf(report: Pick<PortReport, 'verdict' | 'bindable'>): number {
+  return isOverLeftovers(report) ? EXIT.yes : OF_VERDICT[report.verdict];
 }

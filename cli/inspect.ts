@@ -1,7 +1,7 @@
 // exactbind inspect: the report on a port as text or as JSON.
 import { Command } from 'commander';
-import type { Bindable, Holder, PortReport, Verdict } from '../lib/door.ts';
-import { exitCodeOf } from './exit.ts';
+import type { Bindable, Holder, HolderProcess, PortReport, Verdict } from '../lib/door.ts';
+import { exitCodeOf, isOverLeftovers } from './exit.ts';
 import { aboutPort, ask, type PortOptions } from './port.ts';
 import { type Column, styled, tableLines } from './terminal.ts';
 
@@ -15,6 +15,7 @@ const VERDICTS: Record<Verdict, string> = {
   outgoing: 'taken: it is the local port of an outgoing connection',
   excluded: 'refused: probably in an excluded range',
   privileged: 'refused: a privileged port',
+  denied: 'refused, and not for somebody who has it',
   unknown: 'unknown',
 };
 
@@ -26,10 +27,23 @@ const MODES: Record<keyof Bindable, string> = {
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
 
-function verdictLine({ port, host, protocol, verdict, freeInMs }: PortReport, { endpoint }: Door): string {
-  const words = protocol === 'udp' && verdict === 'listening' ? 'taken: somebody receives' : VERDICTS[verdict];
+const OVER: Partial<Record<Verdict, string>> = {
+  leftovers: 'free, over leftovers of an earlier listener',
+  outgoing: 'free, over an outgoing connection from it',
+};
+
+function verdictWords(report: PortReport): string {
+  const { protocol, verdict } = report;
+  if (isOverLeftovers(report)) return OVER[verdict] ?? VERDICTS[verdict];
+  return protocol === 'udp' && verdict === 'listening' ? 'taken: somebody receives' : VERDICTS[verdict];
+}
+
+function verdictLine(report: PortReport, { endpoint }: Door): string {
+  const { port, host, protocol, verdict, freeInMs } = report;
+  const words = verdictWords(report);
   const until = freeInMs === undefined ? '' : `, for ${seconds(freeInMs)}`;
-  const colour = verdict === 'free' ? 'green' : verdict === 'unknown' ? 'yellow' : 'red';
+  const isFree = verdict === 'free' || isOverLeftovers(report);
+  const colour = isFree ? 'green' : verdict === 'unknown' ? 'yellow' : 'red';
   return `${endpoint(host, port)} ${protocol}  ${styled(colour, `${words}${until}`)}`;
 }
 
@@ -43,24 +57,44 @@ function bindableLine({ bindable }: PortReport): string {
   return `bindable: ${modes.join(', ')}`;
 }
 
-const columnsWith = ({ endpoint }: Door): readonly Column<Holder>[] => [
-  ['STATE', ({ state }) => state],
-  ['LOCAL', ({ address, port }) => endpoint(address, port)],
-  ['REMOTE', ({ remoteAddress, remotePort = 0 }) => (remoteAddress ? endpoint(remoteAddress, remotePort) : '')],
-  ['LEFT', ({ timeLeftMs }) => (timeLeftMs === undefined ? '' : seconds(timeLeftMs))],
-  ['PID', ({ pid = '' }) => String(pid)],
-  ['USER', ({ user, uid }) => user ?? (uid === undefined ? '' : `uid ${uid}`)],
-  ['CONTAINER', ({ container = '' }) => container],
-  ['NOTE', ({ sameProgram, hidden = '' }) => (sameProgram ? 'this program' : hidden)],
-  ['COMMAND', ({ command, name = '' }) => command ?? name],
+/** A line of the table: a socket and the first of its processes, or only another one of them. */
+interface Line {
+  readonly socket?: Holder;
+  readonly process?: HolderProcess;
+}
+
+function linesOf(holder: Holder): Line[] {
+  const { processes: [first, ...others] = [] } = holder;
+  return [{ socket: holder, ...(first && { process: first }) }, ...others.map((process) => ({ process }))];
+}
+
+const addressOf = ({ endpoint }: Door, address: string | undefined, port = 0) =>
+  address === undefined ? '' : endpoint(address, port);
+
+/** Of the process where there is one: it may have become another user since it made the socket. */
+function userOf({ socket, process }: Line): string {
+  const { user, uid } = process?.uid === undefined ? (socket ?? {}) : process;
+  return user ?? (uid === undefined ? '' : `uid ${uid}`);
+}
+
+const columnsWith = (door: Door): readonly Column<Line>[] => [
+  ['STATE', ({ socket }) => socket?.state ?? ''],
+  ['LOCAL', ({ socket }) => addressOf(door, socket?.address, socket?.port)],
+  ['REMOTE', ({ socket }) => addressOf(door, socket?.remoteAddress, socket?.remotePort)],
+  ['LEFT', ({ socket }) => (socket?.timeLeftMs === undefined ? '' : seconds(socket.timeLeftMs))],
+  ['PID', ({ process }) => String(process?.pid ?? '')],
+  ['USER', userOf],
+  ['CONTAINER', ({ socket }) => socket?.container ?? ''],
+  ['NOTE', ({ socket }) => (socket?.sameProgram ? 'this program' : (socket?.hidden ?? ''))],
+  ['COMMAND', ({ socket, process }) => process?.command ?? process?.name ?? socket?.command ?? ''],
 ];
 
 function textOf(report: PortReport, door: Door): string {
-  const { holders, reason } = report;
-  const table = holders.length > 0 ? tableLines(columnsWith(door), holders, door.printable) : [];
-  return [verdictLine(report, door), bindableLine(report), ...table, ...(reason === undefined ? [] : [reason])].join(
-    '\n',
-  );
+  const { holders, reason, remedy, omitted } = report;
+  const table = holders.length > 0 ? tableLines(columnsWith(door), holders.flatMap(linesOf), door.printable) : [];
+  const more = omitted === undefined ? [] : [`and ${omitted} more`];
+  const said = [reason, remedy].filter((text) => text !== undefined);
+  return [verdictLine(report, door), bindableLine(report), ...table, ...more, ...said].join('\n');
 }
 
 interface Options extends PortOptions {

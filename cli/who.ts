@@ -11,8 +11,9 @@ export const who = aboutPort(new Command('who'))
     const { whoHolds } = await import('../lib/door.ts');
     // No process has what is left of a connection.
     const owned = report.holders.filter(({ pid, hidden }) => pid !== undefined || hidden !== undefined);
+    const lines = owned.length === 0 && report.holders.length > 0 ? ['no process'] : owned.map(whoHolds);
     // One process can have several sockets.
-    for (const line of new Set(owned.map(whoHolds))) process.stdout.write(`${line}\n`);
+    for (const line of new Set(lines)) process.stdout.write(`${line}\n`);
     if (report.reason !== undefined) process.stderr.write(`exactbind: ${report.reason}\n`);
     process.exitCode = exitCodeOf(report);
   });

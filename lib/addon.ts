@@ -5,8 +5,25 @@ import { join } from 'node:path';
 /** A socket as the operating system numbers it: a file descriptor, or a SOCKET on Windows. */
 export type Handle = number;
 
+/** A process, as far as this user may look into it. */
+export interface ProcessRow {
+  pid: number;
+  /** As the kernel calls it, often shortened. */
+  name?: string | undefined;
+  executable?: string | undefined;
+  directory?: string | undefined;
+  arguments?: string[] | undefined;
+  uid?: number | undefined;
+  user?: string | undefined;
+  /** The pid of its parent. */
+  parent?: number | undefined;
+  /** Milliseconds since the epoch. */
+  startedAt?: number | undefined;
+}
+
 /** A socket that has a port, as the system lists it; what it does not tell is absent. */
 export interface SocketRow {
+  /** With its zone, where it has one. */
   address: string;
   family: 4 | 6;
   /** Linux's number of it on every system: see native/os.h. */
@@ -14,6 +31,8 @@ export interface SocketRow {
   ipv6Only?: boolean | undefined;
   /** False of leftovers: no process has it open. */
   isOpen: boolean;
+  /** How many sockets differ from it in nothing that decides who may bind, itself included; 0 of those that follow it. */
+  count: number;
   remoteAddress?: string | undefined;
   remotePort?: number | undefined;
   reuseAddress?: boolean | undefined;
@@ -21,22 +40,30 @@ export interface SocketRow {
   uid?: number | undefined;
   user?: string | undefined;
   inode?: number | undefined;
-  pid?: number | undefined;
+  /** Of the processes that have it open, as far as they were looked up and are seen. */
+  pids: number[];
+  /** The interface that it is bound to. */
+  device?: string | undefined;
   /** The path of its control group. */
   cgroup?: string | undefined;
-  executable?: string | undefined;
-  directory?: string | undefined;
-  arguments?: string[] | undefined;
   /** Milliseconds until a TIME_WAIT ends. */
   timeLeft?: number | undefined;
+  /** The longest of those that `count` counts. */
+  lastTimeLeft?: number | undefined;
 }
 
 export interface SocketList {
   /** Of the list itself. */
   error: number;
-  /** Of the search for pids: ETIMEDOUT if the budget was too short. */
+  /** Of the search for pids: ETIMEDOUT if it took too long. */
   ownersError: number;
+  /** Whether nobody else can have the sockets open, as far as that can be known. */
+  areOwnersWhole: boolean;
+  /** Whether every kind of socket has a row: at most 100 have one. */
+  isWhole: boolean;
   sockets: SocketRow[];
+  /** Those that `pids` names, and their parents. */
+  processes: ProcessRow[];
 }
 
 export interface LocalAddress {
@@ -77,12 +104,12 @@ export interface Addon {
   /** The port that a socket is bound to, 0 if it is not bound; or the error, negative. */
   localPort(handle: Handle): number;
   /**
-   * The sockets on a port whose state's bit is in `states`. `budget` is the milliseconds that the search for pids may
-   * take; below 0, the names of processes, users and control groups are left out.
+   * The sockets on a port whose state's bit is in `states`; `names` is 0 for no processes, users and control groups, 1 for
+   * those that are found in time (native/look.h), 2 for all. Null if the system hung, of 1 only.
    */
-  sockets(type: number, port: number, states: number, budget: number): SocketList;
-  /** The same, off the main thread. */
-  socketsAsync(type: number, port: number, states: number, budget: number): Promise<SocketList>;
+  sockets(type: number, port: number, states: number, names: 0 | 1 | 2): SocketList | null;
+  /** The same on a thread of its own. */
+  socketsAsync(type: number, port: number, states: number, names: 0 | 1 | 2): Promise<SocketList>;
   /**
    * Calls `wake` when sockets of a type and a local port have gone, and keeps the event loop alive until the function that
    * it returns is called. The error where the system does not tell, or not this user.

@@ -49,8 +49,14 @@ export function isAny(address: string): boolean {
   return address === '::' || address === '0.0.0.0';
 }
 
-// No list of sockets tells the zone of a link-local address.
-const withoutZone = (address: string) => address.replace(/%.*/, '');
+// A zone that is not told may be any, and one may be written by its number and the other by its name.
+function isSameAddress(one: string, other: string): boolean {
+  const [address, zone] = one.split('%');
+  const [otherAddress, otherZone] = other.split('%');
+  if (address !== otherAddress) return false;
+  if (zone === undefined || otherZone === undefined || zone === otherZone) return true;
+  return /^\d+$/.test(zone) !== /^\d+$/.test(otherZone);
+}
 
 function covers(any: Local, other: Local): boolean {
   return isAny(any.address) && (any.family === other.family || (any.family === 6 && !any.ipv6Only));
@@ -59,5 +65,5 @@ function covers(any: Local, other: Local): boolean {
 /** Whether some connection may be meant for both: a dual-stack :: covers IPv4 too. */
 export function overlap(one: Local, other: Local): boolean {
   if (covers(one, other) || covers(other, one)) return true;
-  return one.family === other.family && withoutZone(one.address) === withoutZone(other.address);
+  return one.family === other.family && isSameAddress(one.address, other.address);
 }

@@ -2,7 +2,7 @@
 import { onAbort } from './abort.ts';
 import { addon } from './addon.ts';
 import { typeNumber } from './numbers.ts';
-import type { Protocol } from './systems/system.ts';
+import type { ListedPort } from './socket-list.ts';
 
 // Milliseconds between looks where the kernel tells nothing; the last one repeats.
 const PAUSES = [1, 2, 5, 10, 25] as const;
@@ -11,35 +11,67 @@ const PAUSES = [1, 2, 5, 10, 25] as const;
 // TIME_WAIT that is cut short.
 const LONGEST_SLEEP = 5000;
 
-/** The sockets that are waited for to go. */
-export interface Watched {
-  readonly protocol: Protocol;
-  readonly port: number;
-  /** Of a process that has one of them, for where the kernel does not tell of sockets. */
-  readonly pid: number | undefined;
+type Ring = () => void;
+
+/** What all who wait for one port in this thread are woken by. */
+interface Watch {
+  readonly rings: Set<Ring>;
+  readonly stop: () => void;
+}
+
+const watches = new Map<string, Watch>();
+
+/** The function that ends it; undefined where the system does not tell. */
+function watchPort({ protocol, port }: ListedPort, ring: Ring): (() => void) | undefined {
+  const key = `${protocol} ${port}`;
+  let watch = watches.get(key);
+  if (watch === undefined) {
+    const rings = new Set<Ring>();
+    const stop = addon.watchPort(typeNumber(protocol), port, () => {
+      for (const one of [...rings]) one();
+    });
+    if (typeof stop === 'number') return undefined;
+    watch = { rings, stop };
+    watches.set(key, watch);
+  }
+  const { rings, stop } = watch;
+  rings.add(ring);
+  return () => {
+    if (!rings.delete(ring) || rings.size > 0) return;
+    watches.delete(key);
+    stop();
+  };
 }
 
 /** Armed from construction until `disarm()`; what rings before `sleep()` shortens the next one. */
 export class Alarm {
+  /** Whether the kernel tells of the port that is watched. */
+  readonly isTold: boolean = false;
   readonly #stops: (() => void)[] = [];
-  readonly #isTold: boolean = false;
   #pauses = 0;
   #isRinging = false;
   #wake: (() => void) | undefined;
 
   /** Without `watched`, it looks at the clock alone. */
-  constructor(watched: Watched | undefined, signal: AbortSignal | undefined) {
-    const ring = () => {
-      this.#isRinging = true;
-      this.#wake?.();
-    };
-    if (watched !== undefined) {
-      const { protocol, port, pid } = watched;
-      this.#isTold = this.#isStoppable(addon.watchPort(typeNumber(protocol), port, ring));
-      if (!this.#isTold && pid !== undefined) this.#isStoppable(addon.watchProcess(pid, ring));
+  constructor(watched: ListedPort | undefined, signal: AbortSignal | undefined) {
+    const stop = watched && watchPort(watched, this.#ring);
+    if (stop !== undefined) {
+      this.#stops.push(stop);
+      this.isTold = true;
     }
     if (signal === undefined) return;
-    this.#stops.push(onAbort(signal, ring));
+    this.#stops.push(onAbort(signal, this.#ring));
+  }
+
+  readonly #ring: Ring = () => {
+    this.#isRinging = true;
+    this.#wake?.();
+  };
+
+  /** Is woken by the end of a process too. */
+  watchProcess(pid: number): void {
+    const stop = addon.watchProcess(pid, this.#ring);
+    if (typeof stop === 'function') this.#stops.push(stop);
   }
 
   /**
@@ -47,7 +79,7 @@ export class Alarm {
    * after short pauses.
    */
   async sleep(atLeast: number, atMost: number, overdue: boolean): Promise<void> {
-    const longest = this.#isTold && !overdue ? LONGEST_SLEEP : this.#nextPause();
+    const longest = this.isTold && !overdue ? LONGEST_SLEEP : this.#nextPause();
     const earliest = performance.now() + atLeast;
     await new Promise<void>((resolve) => {
       let timer = setTimeout(resolve, Math.max(atLeast, Math.min(atMost, longest)));
@@ -65,12 +97,6 @@ export class Alarm {
 
   disarm(): void {
     for (const stop of this.#stops.splice(0)) stop();
-  }
-
-  #isStoppable(stop: (() => void) | number): boolean {
-    if (typeof stop === 'number') return false;
-    this.#stops.push(stop);
-    return true;
   }
 
   #nextPause(): number {

@@ -3,10 +3,12 @@ import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
+import type { Refused } from './bind/places.ts';
 import { DEFAULT_BACKLOG } from './bind/plan.ts';
 import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
 import { type Bound, bind } from './bind/socket.ts';
+import { forgetOwner, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
 import { bare, has } from './own.ts';
@@ -26,6 +28,18 @@ function warnOnce(caveat: string, code: string): void {
   process.emitWarning(`${caveat} (acceptPartial: true silences this)`, bare({ type: 'ExactbindWarning', code }));
 }
 
+interface Opened {
+  readonly request: BindRequest;
+  readonly bound: Bound;
+}
+
+function open(options: BindOptions): Opened | Refused {
+  const request = checkBindOptions(options);
+  requireNetPermission(request.host ?? '');
+  const bound = bind(request);
+  return has(bound, 'refusal') ? bound : { request, bound };
+}
+
 /**
  * A socket that is bound, and for TCP listening, from construction on: the kernel completes handshakes before a server
  * adopts it. With `reserve: true` it is bound and nothing else, and still nobody can take its address.
@@ -36,6 +50,9 @@ function warnOnce(caveat: string, code: string): void {
  * - Linux: exclusive against every option, address and user; restarts over leftovers of an earlier run.
  * - macOS: a wildcard is `'partial'`: see `caveat`.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
+ *
+ * Keep a reference to one that is not adopted: when it is collected, its socket is closed, with a warning
+ * (`EXACTBIND_COLLECTED`), unless `fd()` has been read.
  *
  * @example server.listen(new BoundSocket({ port: 3000 }), () => console.log('listening'))
  * @throws from the constructor `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`,
@@ -79,12 +96,15 @@ export class BoundSocket {
    * @throws Error `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … with `syscall` naming the call that failed; `ENOTSUP` naming
    * the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
    */
-  constructor(options: BindOptions = {}) {
-    this.#request = checkBindOptions(options);
-    requireNetPermission(this.#request.host ?? '');
-    const bound = bind(this.#request);
-    if (has(bound, 'refusal')) throw refusedError(bound);
+  constructor(options?: BindOptions);
+  /** @internal */
+  constructor(options: BindOptions | undefined, opened: Opened);
+  constructor(options: BindOptions = {}, opened: Opened | Refused = open(options)) {
+    if (has(opened, 'refusal')) throw refusedError(opened);
+    const { request, bound } = opened;
+    this.#request = request;
     this.#bound = bound;
+    watchOwner(this, bound);
     const { outcome, promise, stranger, how } = bound;
     this.outcome = outcome;
     this.exclusivity = promise.exclusivity;
@@ -94,6 +114,16 @@ export class BoundSocket {
     if (caveat === undefined || sharing !== 'exclusive' || acceptPartial) return;
     if (stranger !== undefined) warnOnce(stranger, 'EXACTBIND_STRANGER');
     else if (how.policy.warns || guard) warnOnce(caveat, 'EXACTBIND_PARTIAL');
+  }
+
+  /**
+   * The same without an exception for what the system refuses: explaining that takes time, which others need not wait for.
+   * @throws what `new BoundSocket()` throws of a caller's fault
+   * @internal
+   */
+  static open(options: BindOptions): BoundSocket | Refused {
+    const opened = open(options);
+    return has(opened, 'refusal') ? opened : new BoundSocket(undefined, opened);
   }
 
   /**
@@ -111,6 +141,8 @@ export class BoundSocket {
    */
   fd(): number {
     this.#requireOwnership();
+    // Whoever has it may use it for longer than this object.
+    forgetOwner(this);
     return system === 'windows' ? -1 : this.#bound.socket;
   }
 
@@ -128,7 +160,7 @@ export class BoundSocket {
     if (udp === undefined) {
       this.#prepareForAdoption();
       addon.release(socket);
-      this.#isOurs = false;
+      this.#giveUp();
       return socket;
     }
     // A libuv handle cannot let go of its descriptor, but the address belongs to the socket behind it.
@@ -144,7 +176,7 @@ export class BoundSocket {
    */
   close(): void {
     this.#requireOwnership();
-    this.#isOurs = false;
+    this.#giveUp();
     const { socket, udp, guard } = this.#bound;
     if (udp !== undefined) {
       udp.close();
@@ -195,7 +227,7 @@ export class BoundSocket {
     this.#prepareForAdoption();
     const { socket, how, guard } = this.#bound;
     const handle = adoptTcp(socket, { backlog: this.#request.backlog, late: lateOf(socket, how), guard });
-    this.#isOurs = false;
+    this.#giveUp();
     return handle;
   }
 
@@ -218,7 +250,7 @@ export class BoundSocket {
     const { udp } = this.#bound;
     if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
     adopt(udp, () => {
-      this.#isOurs = false;
+      this.#giveUp();
     });
   }
 
@@ -229,6 +261,11 @@ export class BoundSocket {
   socket(): Handle {
     this.#requireOwnership();
     return this.#bound.socket;
+  }
+
+  #giveUp(): void {
+    this.#isOurs = false;
+    forgetOwner(this);
   }
 
   #requireOwnership(): void {
@@ -254,7 +291,7 @@ export class BoundSocket {
     const port = addon.localPort(socket);
     if (port <= 0 || (expected !== 0 && port !== expected)) {
       addon.release(socket);
-      this.#isOurs = false;
+      this.#giveUp();
       const code = port < 0 ? codeOf(-port) : 'EBADF';
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }

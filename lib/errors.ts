@@ -2,6 +2,7 @@
 import type { PortReport } from './inspect/report.ts';
 import { bare, give, own } from './own.ts';
 import { system } from './platform.ts';
+import { optionsIn } from './suggestions.ts';
 
 // Only what has failed needs it, and importing it takes a millisecond.
 const util = () => process.getBuiltinModule('node:util');
@@ -16,7 +17,9 @@ export interface SystemError extends Error {
   option?: string;
   /** Who holds the address, or why nobody can have it: `node (pid 4711, user ada) listening on *:3000`. */
   heldBy?: string;
-  /** The same in full; not enumerable. */
+  /** What to do now; absent where nothing can honestly be advised. */
+  remedy?: string;
+  /** Who holds it in full; not enumerable. */
   report?: PortReport;
 }
 
@@ -146,7 +149,17 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
 
 export function badPort(value: unknown, lowest = 0): RangeError {
   const message = `options.port should be >= ${lowest} and < 65536. Received ${received(value)}.`;
-  return coded(new RangeError(message), 'ERR_SOCKET_BAD_PORT');
+  return withRemedy(coded(new RangeError(message), 'ERR_SOCKET_BAD_PORT'), optionsIn(value));
+}
+
+/** Ends the message of a mistake with what to pass instead, and keeps that as `remedy`. */
+export function withRemedy<E extends Error>(error: E, instead: string | undefined): E {
+  if (instead === undefined) return error;
+  const { message, stack } = error;
+  const remedy = `pass ${instead}`;
+  error.message = `${message.replace(/\.$/, '')}; ${remedy}`;
+  if (stack !== undefined) error.stack = stack.replace(message, () => error.message);
+  return Object.assign(error, { remedy });
 }
 
 export function incompatible(option: string, other: string): TypeError {

@@ -4,7 +4,7 @@ export { BoundSocket } from './bound-socket.ts';
 export { type ConnectOptions, type ConnectorCallback, type ConnectorTarget, connect, connector } from './connect.ts';
 export type { SystemError } from './errors.ts';
 export { inspectPort, inspectPortSync } from './inspect/index.ts';
-export type { Bindable, Holder, InspectOptions, PortReport, Verdict } from './inspect/report.ts';
+export type { Bindable, Holder, HolderProcess, InspectOptions, PortReport, Verdict } from './inspect/report.ts';
 export { listen } from './listen.ts';
 export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export { type AnySocket, getOption, getRawOption, setOption, setRawOption } from './raw-options.ts';

@@ -3,6 +3,7 @@ import net, { type AddressInfo, type Server } from 'node:net';
 import { onAbort } from './abort.ts';
 import { requireTcp } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
+import type { Refused } from './bind/places.ts';
 import { type Asked, isName, type ListenOptions, type ReadBindOptions, readListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import {
@@ -11,10 +12,13 @@ import {
   asListenError,
   notRunning,
   type SystemError,
+  withRemedy,
   wrongType,
   wrongValue,
 } from './errors.ts';
+import { refusedErrorLater } from './inspect/refusal.ts';
 import { own } from './own.ts';
+import { serverOf } from './suggestions.ts';
 import { bindWithin } from './wait.ts';
 
 /**
@@ -48,7 +52,8 @@ export async function listen(
 ): Promise<AddressInfo> {
   // First: where it has none, an http server need not be a net.Server either.
   requireTcp();
-  if (!(server instanceof net.Server)) throw wrongType('server', 'an instance of net.Server', server);
+  if (!(server instanceof net.Server))
+    throw withRemedy(wrongType('server', 'an instance of net.Server', server), serverOf(server));
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
   const asked = options instanceof BoundSocket ? undefined : readListenOptions(options);
   const signal = asked?.signal;
@@ -77,12 +82,21 @@ function open(server: Server, asked: Asked): BoundSocket | Promise<BoundSocket> 
   return isName(bind.host) || limit.timeout > 0 ? openLater(server, asked) : openNow(server, bind);
 }
 
-function openNow(server: Server, bind: ReadBindOptions): BoundSocket {
+function openNow(server: Server, bind: ReadBindOptions): BoundSocket | Promise<never> {
+  const opened = openOrThrow(server, bind);
+  return opened instanceof BoundSocket ? opened : refuse(server, opened);
+}
+
+function openOrThrow(server: Server, bind: ReadBindOptions): BoundSocket | Refused {
   try {
-    return new BoundSocket(bind);
+    return BoundSocket.open(bind);
   } catch (error) {
     throw announced(server, error);
   }
+}
+
+async function refuse(server: Server, refused: Refused): Promise<never> {
+  throw announced(server, await refusedErrorLater(refused));
 }
 
 async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<BoundSocket> {

@@ -1,5 +1,6 @@
 // Reads the objects of a caller: each name once, from the object and its prototypes, never from Object.prototype.
-import { wrongType, wrongValue } from './errors.ts';
+import { withRemedy, wrongType, wrongValue } from './errors.ts';
+import { didYouMean, optionsIn } from './suggestions.ts';
 
 /** What was read of an object: every name that it can have is an own property, so that no prototype shows through. */
 export type Read<Options> = { readonly [Name in keyof Options]-?: Options[Name] | undefined };
@@ -59,12 +60,15 @@ export function refuseOthers<Options extends object>(
   names: Names<Options>,
   foreign: Readonly<Record<string, string>> = {},
 ): void {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  if (typeof options !== 'object' || options === null || options instanceof URL) {
+    throw withRemedy(wrongType('options', 'of type object', options), optionsIn(options));
+  }
   for (const name in options) {
     if (hasOwn(names, name) || INNATE.has(name)) continue;
     const value = hasName(options, name) ? (options as Record<string, unknown>)[name] : undefined;
     if (value === undefined) continue;
-    throw wrongValue(`options.${name}`, value, hasOwn(foreign, name) ? (foreign[name] as string) : 'is not an option');
+    const known = hasOwn(foreign, name) ? (foreign[name] as string) : undefined;
+    throw wrongValue(`options.${name}`, value, known ?? `is not an option${didYouMean(name, Object.keys(names))}`);
   }
 }
 

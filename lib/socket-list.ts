@@ -1,5 +1,5 @@
 // The system's list of sockets: the rows of a port, their states and addresses, and what the list leaves out.
-import { addon, type SocketList, type SocketRow } from './addon.ts';
+import { addon, type ProcessRow, type SocketList, type SocketRow } from './addon.ts';
 import { canonical } from './address.ts';
 import { familyNumber, typeNumber } from './numbers.ts';
 import { system } from './platform.ts';
@@ -19,7 +19,7 @@ export const STATE = {
 /** Sets of states, one bit each. */
 export const EVERY_STATE = 0xffff;
 export const LISTENING = 1 << STATE.LISTEN;
-const BOUND = 1 << STATE.BOUND;
+export const BOUND = 1 << STATE.BOUND;
 export const UNLISTED_AS_BOUND = EVERY_STATE & ~BOUND;
 /** Bound or about to connect: not where they will be. */
 export const UNSETTLED = BOUND | (1 << STATE.SYN_SENT);
@@ -38,13 +38,22 @@ export interface ListedPort {
   readonly port: number;
 }
 
-/** For `budget`: processes, users and control groups are not looked up. */
-export const NO_NAMES = -1;
-/** For `budget`: the search for processes takes as long as it takes. */
-export const EVERY_NAME = 2 ** 31 - 1;
+/** Which processes, users and control groups are looked up beside the list. */
+export const NAMES = {
+  none: 0,
+  /** For an error: limited to 100 ms of the processor, and against a system that hangs to a second. */
+  inTime: 1,
+  /** However long that takes. */
+  every: 2,
+} as const;
+
+export type Names = (typeof NAMES)[keyof typeof NAMES];
+
+/** The names of what a row may not tell. */
+type Untold<Row> = { [Name in keyof Row]-?: undefined extends Row[Name] ? Name : never }[keyof Row];
 
 // Whatever a row does not tell is absent by itself, and not read from Object.prototype.
-const UNTOLD = {
+const UNTOLD_OF_SOCKET = {
   ipv6Only: undefined,
   remoteAddress: undefined,
   remotePort: undefined,
@@ -53,30 +62,118 @@ const UNTOLD = {
   uid: undefined,
   user: undefined,
   inode: undefined,
-  pid: undefined,
+  device: undefined,
   cgroup: undefined,
+  timeLeft: undefined,
+  lastTimeLeft: undefined,
+} satisfies Record<Untold<SocketRow>, undefined>;
+
+const UNTOLD_OF_PROCESS = {
+  name: undefined,
   executable: undefined,
   directory: undefined,
   arguments: undefined,
-  timeLeft: undefined,
-} satisfies { readonly [Name in keyof SocketRow as undefined extends SocketRow[Name] ? Name : never]-?: undefined };
+  uid: undefined,
+  user: undefined,
+  parent: undefined,
+  startedAt: undefined,
+} satisfies Record<Untold<ProcessRow>, undefined>;
 
 function completed(list: SocketList): SocketList {
-  return { ...list, sockets: list.sockets.map((row) => ({ ...UNTOLD, ...row })) };
+  return {
+    ...list,
+    sockets: list.sockets.map((row) => ({ ...UNTOLD_OF_SOCKET, ...row })),
+    processes: list.processes.map((row) => ({ ...UNTOLD_OF_PROCESS, ...row })),
+  };
 }
 
-/** @param budget milliseconds that the search for processes may take */
-export function listSockets({ protocol, port }: ListedPort, states: number, budget: number = NO_NAMES): SocketList {
-  return completed(addon.sockets(typeNumber(protocol), port, states, budget));
+/** The list alone, of a search that hung. */
+function withoutNames(port: ListedPort, states: number): SocketList {
+  return { ...listSockets(port, states), ownersError: process.getBuiltinModule('node:os').constants.errno.ETIMEDOUT };
 }
 
-/** The same, off the main thread. */
-export async function listSocketsLater(
-  { protocol, port }: ListedPort,
-  states: number,
-  budget: number,
-): Promise<SocketList> {
-  return completed(await addon.socketsAsync(typeNumber(protocol), port, states, budget));
+export function listSockets(port: ListedPort, states: number, names: Names = NAMES.none): SocketList {
+  const list = addon.sockets(typeNumber(port.protocol), port.port, states, names);
+  return list === null ? withoutNames(port, states) : completed(list);
+}
+
+// Threads at a time: a look takes a processor, and who inspects a thousand ports has no thousand of these.
+const LOOKS = 4;
+let looking = 0;
+const waiting: (() => void)[] = [];
+
+// The longest that an error waits for a thread that hangs in a system call; the search ends itself before.
+const HANGS = 1200;
+
+async function inTurn(look: () => Promise<SocketList>): Promise<SocketList> {
+  if (looking >= LOOKS) await new Promise<void>((resolve) => waiting.push(resolve));
+  looking++;
+  try {
+    return await look();
+  } finally {
+    looking--;
+    waiting.shift()?.();
+  }
+}
+
+async function unlessItHangs(look: Promise<SocketList>, instead: () => SocketList): Promise<SocketList> {
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<SocketList>((resolve) => {
+    timer = setTimeout(() => resolve(instead()), HANGS);
+  });
+  try {
+    return await Promise.race([look, hung]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A look that runs, and the one after it, which whoever asks meanwhile shares. */
+interface Looks {
+  readonly running: Promise<SocketList>;
+  next: Promise<SocketList> | undefined;
+}
+
+const looks = new Map<string, Looks>();
+
+/** The same on a thread of its own. Whoever asks the same while one looks shares the look that follows. */
+export function listSocketsLater(port: ListedPort, states: number, names: Names): Promise<SocketList> {
+  const key = `${port.protocol} ${port.port} ${states} ${names}`;
+  const start = (): Promise<SocketList> => {
+    const look = async () => completed(await addon.socketsAsync(typeNumber(port.protocol), port.port, states, names));
+    const running = inTurn(() =>
+      names === NAMES.inTime ? unlessItHangs(look(), () => withoutNames(port, states)) : look(),
+    );
+    const mine: Looks = { running, next: undefined };
+    looks.set(key, mine);
+    const end = () => {
+      if (looks.get(key) === mine && mine.next === undefined) looks.delete(key);
+    };
+    running.then(end, end);
+    return running;
+  };
+  const current = looks.get(key);
+  if (current === undefined) return start();
+  current.next ??= current.running.then(start, start);
+  return current.next;
+}
+
+let lookedNow: Map<string, SocketList> | undefined;
+
+/** The list without names, at most once for all who ask the same in one turn of the event loop. */
+export function listSocketsOnce(port: ListedPort, states: number): SocketList {
+  if (lookedNow === undefined) {
+    lookedNow = new Map();
+    setImmediate(() => {
+      lookedNow = undefined;
+    });
+  }
+  const key = `${port.protocol} ${port.port} ${states}`;
+  const known = lookedNow.get(key);
+  if (known !== undefined) return known;
+  const list = listSockets(port, states);
+  lookedNow.set(key, list);
+  return list;
 }
 
 export function isConnection({ remotePort }: SocketRow): boolean {
@@ -127,6 +224,6 @@ export function listsBoundSockets(): boolean {
 }
 
 /** Whether a list of every state has all that can be in the way on a port. */
-export function isWhole({ error }: SocketList, protocol: Protocol): boolean {
-  return error === 0 && (protocol === 'udp' || listsBoundSockets());
+export function isWhole({ error, isWhole: hasAll }: SocketList, protocol: Protocol): boolean {
+  return error === 0 && hasAll && (protocol === 'udp' || listsBoundSockets());
 }

@@ -1,12 +1,16 @@
 // Waiting for a port: waitForPort(), and the wait of listen() and bindUdp().
+
+import type { SocketRow } from './addon.ts';
 import { endpoint, overlap } from './address.ts';
+import { resolveHost } from './adopt/resolve-host.ts';
 import { Alarm } from './alarm.ts';
-import { placeOf } from './bind/places.ts';
+import { placeOf, type Refused } from './bind/places.ts';
 import {
   type BindRequest,
   checkBindOptions,
   checkSignal,
   checkTimeout,
+  isName,
   type Limit,
   type ReadBindOptions,
   type WaitOptions,
@@ -14,15 +18,25 @@ import {
 import { tryBind } from './bind/socket.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, codeOf, type SystemError, systemError, wrongValue } from './errors.ts';
-import { inspectPort, readInspectOptions } from './inspect/index.ts';
+import { inspectPort, type ReadInspectOptions, readInspectOptions } from './inspect/index.ts';
 import { mayBeRefused } from './inspect/limits.ts';
 import { predict } from './inspect/predict.ts';
-import { addReport, refusedError } from './inspect/refusal.ts';
+import { addReport, refusedError, refusedErrorLater } from './inspect/refusal.ts';
 import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
 import { sentenceOf } from './inspect/sentence.ts';
 import { type Names, type Read, readOptions } from './options-once.ts';
 import { bare, give, has, own } from './own.ts';
-import { EVERY_STATE, existingOf, isConnection, isWhole, listSockets, RECEIVING } from './socket-list.ts';
+import {
+  EVERY_STATE,
+  existingOf,
+  isConnection,
+  isWhole,
+  type ListedPort,
+  listSocketsLater,
+  listSocketsOnce,
+  NAMES,
+  RECEIVING,
+} from './socket-list.ts';
 
 // However often a waiter is woken, and whatever a look costs: nine tenths of its time are rest.
 const REST = 9;
@@ -64,17 +78,8 @@ async function repeat<T extends object>(
 function isHeld(request: BindRequest): boolean {
   // Its options are the caller's, and may share the address.
   if (request.sharing === 'raw') return false;
-  const { sockets } = listSockets(request, RECEIVING[request.protocol]);
+  const { sockets } = listSocketsOnce(request, RECEIVING[request.protocol]);
   return predict(sockets, request, placeOf(request)) === false;
-}
-
-function attempt(options: ReadBindOptions): BoundSocket | SystemError {
-  try {
-    return new BoundSocket(options);
-  } catch (error) {
-    if (own(error as SystemError, 'code') === 'EADDRINUSE') return error as SystemError;
-    throw error;
-  }
 }
 
 /** Ends the message of a refusal with how long that was. */
@@ -85,16 +90,24 @@ function waited(error: SystemError, timeout: number): SystemError {
   return error;
 }
 
-// What refused the address may have ended before it was listed.
-function endOf(report: PortReport | undefined): number {
-  return (
-    (report && own(report, 'freeInMs')) ?? (report === undefined || report.holders.length === 0 ? 0 : PENDING.endsIn)
-  );
+/** When the first leftover ends; what refused the address may have ended before it was listed. */
+function endOf(sockets: readonly SocketRow[]): number {
+  if (sockets.length === 0) return 0;
+  return sockets.reduce((soonest, { timeLeft = soonest }) => Math.min(soonest, timeLeft), PENDING.endsIn);
 }
 
-function watchedBy(request: BindRequest, report: PortReport | undefined) {
-  const holder = report?.holders.map(bare).find(({ pid, self }) => pid !== undefined && !self);
-  return { protocol: request.protocol, port: request.port, pid: holder?.pid };
+/** Somebody else's process that has a socket on the port, for where the kernel tells of processes alone. */
+async function pidOn(port: ListedPort): Promise<number | undefined> {
+  const { sockets } = await listSocketsLater(port, EVERY_STATE, NAMES.inTime);
+  return sockets.flatMap(({ pids }) => pids).find((pid) => pid !== process.pid);
+}
+
+async function alarmOn({ protocol, port }: ListedPort, signal: AbortSignal | undefined): Promise<Alarm> {
+  const alarm = new Alarm({ protocol, port }, signal);
+  if (alarm.isTold) return alarm;
+  const pid = await pidOn({ protocol, port });
+  if (pid !== undefined) alarm.watchProcess(pid);
+  return alarm;
 }
 
 /**
@@ -104,22 +117,23 @@ function watchedBy(request: BindRequest, report: PortReport | undefined) {
 export async function bindWithin(options: ReadBindOptions, { timeout, signal }: Limit): Promise<BoundSocket> {
   if (signal?.aborted) throw aborted(signal.reason);
   const deadline = performance.now() + timeout;
-  const first = attempt(options);
+  const first = BoundSocket.open(options);
   if (first instanceof BoundSocket) return first;
-  const request = checkBindOptions(options);
+  const { request } = first;
   // Without a port there is none to wait for: every one is in use.
-  if (timeout === 0 || request.port === 0) throw first;
+  if (first.refusal.code !== 'EADDRINUSE' || timeout === 0 || request.port === 0) throw await refusedErrorLater(first);
   let last = first;
-  const alarm = new Alarm(watchedBy(request, own(first, 'report')), signal);
-  const found = await repeat(alarm, deadline, signal, (isLast) => {
+  const alarm = await alarmOn(request, signal);
+  const found = await repeat<BoundSocket | Refused>(alarm, deadline, signal, (isLast) => {
     if (!isLast && isHeld(request)) return PENDING;
-    const bound = attempt(options);
-    if (bound instanceof BoundSocket) return bound;
-    last = bound;
-    return { endsIn: endOf(own(bound, 'report')) };
+    const opened = BoundSocket.open(options);
+    if (opened instanceof BoundSocket || opened.refusal.code !== 'EADDRINUSE') return opened;
+    last = opened;
+    return { endsIn: endOf(listSocketsOnce(request, EVERY_STATE).sockets) };
   });
   if (found instanceof BoundSocket) return found;
-  throw waited(last, timeout);
+  if (has(found, 'refusal')) throw await refusedErrorLater(found);
+  throw waited(await refusedErrorLater(last), timeout);
 }
 
 /** What `waitForPort()` waits for, and how long. */
@@ -131,10 +145,10 @@ export interface WaitForPortOptions extends WaitOptions {
   until: 'free' | 'listening';
 }
 
-const NAMES = { until: true, timeout: true, signal: true } satisfies Names<WaitForPortOptions>;
+const KNOWN = { until: true, timeout: true, signal: true } satisfies Names<WaitForPortOptions>;
 
 function checkOptions(options: WaitForPortOptions): Limit & Pick<Read<WaitForPortOptions>, 'until'> {
-  const { until, timeout, signal } = readOptions<WaitForPortOptions>(options, NAMES);
+  const { until, timeout, signal } = readOptions<WaitForPortOptions>(options, KNOWN);
   if (until !== 'free' && until !== 'listening') {
     throw wrongValue('options.until', until, "must be one of: 'free', 'listening'");
   }
@@ -155,9 +169,9 @@ const REACHED: Reached = { isReached: true };
 function lookForFree(request: BindRequest): Reached | Pending {
   if (isHeld(request)) return PENDING;
   const place = placeOf(request);
-  const list = listSockets(request, EVERY_STATE);
+  const list = listSocketsOnce(request, EVERY_STATE);
   const { sockets } = list;
-  const endsIn = sockets.reduce((soonest, { timeLeft = soonest }) => Math.min(soonest, timeLeft), PENDING.endsIn);
+  const endsIn = endOf(sockets);
   const predicted = predict(sockets, request, place);
   if (predicted === false) return { endsIn };
   if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request)) return REACHED;
@@ -169,12 +183,39 @@ function lookForFree(request: BindRequest): Reached | Pending {
 
 function lookForListener(request: BindRequest): Reached | Pending {
   const { address, addressFamily: family } = placeOf(request);
-  const { error, sockets } = listSockets(request, RECEIVING[request.protocol]);
+  const { error, sockets } = listSocketsOnce(request, RECEIVING[request.protocol]);
   if (error !== 0)
     throw systemError({ code: codeOf(error), syscall: 'socket', remark: 'sockets cannot be listed here' });
   const asked = { address, family, ipv6Only: false };
   const isThere = sockets.some((row) => !isConnection(row) && overlap(existingOf(row), asked));
   return isThere ? REACHED : PENDING;
+}
+
+function lookForAnyListener(requests: readonly BindRequest[]): Reached | Pending {
+  return requests.some((request) => lookForListener(request) === REACHED) ? REACHED : PENDING;
+}
+
+/** What is asked about, address by address: whoever connects to a name tries all that it has, a server binds one. */
+async function addressesOf(asked: ReadInspectOptions, isFree: boolean): Promise<ReadInspectOptions[]> {
+  const { host } = asked;
+  if (!isName(host)) return [asked];
+  if (isFree) return [{ ...asked, host: await resolveHost(host) }];
+  const { lookup } = process.getBuiltinModule('node:dns/promises');
+  const found = await lookup(host, bare({ all: true } as const));
+  return found.map(({ address }) => ({ ...asked, host: address }));
+}
+
+/** The report on the first address that somebody listens on, else on the first. */
+async function lookAtEach(asked: ReadInspectOptions, isFree: boolean): Promise<PortReport> {
+  // Whatever is wrong with the options is wrong before a name is looked up.
+  if (!isName(asked.host)) return inspectPort(asked);
+  const reports: PortReport[] = [];
+  for (const one of await addressesOf(asked, isFree)) {
+    const report = await inspectPort(one);
+    if (report.holders.some(isListener)) return report;
+    reports.push(report);
+  }
+  return reports[0] as PortReport;
 }
 
 const isListener = (holder: Holder) =>
@@ -186,6 +227,8 @@ function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
   const error = new Error(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`);
   give(error, { code: 'ETIMEDOUT', address: host, port });
   addReport(error, report);
+  // Nobody has it, and perhaps nobody ever had.
+  if (report.verdict === 'free') Reflect.deleteProperty(error, 'heldBy');
   return error;
 }
 
@@ -215,12 +258,13 @@ export async function waitForPort(
   const asked = readInspectOptions(port);
   const deadline = performance.now() + timeout;
   for (;;) {
-    const report = await inspectPort(asked);
+    const report = await lookAtEach(asked, isFree);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
     if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
-    const host = asked.host === undefined ? undefined : report.host;
-    const request = checkBindOptions({ port: report.port, host, protocol: report.protocol });
-    const alarm = new Alarm(isFree ? watchedBy(request, report) : undefined, signal);
-    await repeat<Reached>(alarm, deadline, signal, () => (isFree ? lookForFree(request) : lookForListener(request)));
+    const requests = (await addressesOf(asked, isFree)).map((one) => checkBindOptions(one));
+    const [request] = requests as [BindRequest];
+    const alarm = isFree ? await alarmOn(request, signal) : new Alarm(undefined, signal);
+    const look = isFree ? () => lookForFree(request) : () => lookForAnyListener(requests);
+    await repeat<Reached>(alarm, deadline, signal, look);
   }
 }

@@ -86,4 +86,8 @@ void literalAddress(const void* bytes, size_t length, Address* address) {
   }
 }
 
+bool formatZone(uint32_t index, char (&text)[kZoneText]) {
+  return index != 0 && if_indextoname(index, text) != nullptr;
+}
+
 }  // namespace exactbind

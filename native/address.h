@@ -29,4 +29,9 @@ void setPort(uint16_t port, sockaddr_storage* storage);
 // The address of 4 (IPv4) or 16 (IPv6) bytes, on port 0.
 void literalAddress(const void* bytes, size_t length, Address* address);
 
+constexpr size_t kZoneText = 256;
+
+// Writes the name of the interface with an index; false if there is none.
+bool formatZone(uint32_t index, char (&text)[kZoneText]);
+
 }  // namespace exactbind

@@ -1,173 +1,233 @@
 // What JavaScript can ask about a port: who has it, and what the processes, users and control groups are called.
-#include <algorithm>
-#include <map>
+#include <atomic>
+#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "calls.h"
-#include "os.h"
+#include "look.h"
 #include "values.h"
 
 namespace exactbind {
 
 namespace {
 
-// One look at the system's sockets; made on any thread, told to JavaScript on its own.
-class Inspection {
+void setUnlessUnknown(Napi::Object object, const char* name, int64_t value) {
+  if (value >= 0) object.Set(name, Napi::Number::New(object.Env(), static_cast<double>(value)));
+}
+
+void setFlag(Napi::Object object, const char* name, int8_t value) {
+  if (value >= 0) object.Set(name, Napi::Boolean::New(object.Env(), value != 0));
+}
+
+void setUnlessEmpty(Napi::Object object, const char* name, const std::string& text) {
+  if (!text.empty()) object.Set(name, Napi::String::New(object.Env(), text));
+}
+
+// What a look has found, as an object of JavaScript's.
+class Answer {
  public:
-  // (type, port, states, budget): budget is the milliseconds for names, below 0 to leave all of them out, INT32_MAX for
-  // whoever waits as long as it takes
-  explicit Inspection(const Napi::CallbackInfo& info)
-      : type_(int32At(info, 0)),
-        port_(static_cast<uint16_t>(int32At(info, 1))),
-        states_(static_cast<uint32_t>(int32At(info, 2))),
-        budget_(int32At(info, 3)) {}
+  Answer(Napi::Env env, const Look& look) : env_(env), look_(look) {}
 
-  void look() {
-    error_ = os::sockets(type_, port_, states_, &sockets_);
-    if (error_ != 0 || budget_ < 0) return;
-    end_ = os::now() + budget_;
-    ownersError_ = os::owners(&sockets_, static_cast<uint32_t>(budget_));
-    for (const os::Socket& socket : sockets_) {
-      if (socket.pid >= 0) lookUpProcess(socket.pid);
-      if (socket.uid >= 0) lookUpUser(socket.uid);
-      if (socket.cgroup != 0) lookUpCgroup(socket);
-    }
-  }
-
-  Napi::Value value(Napi::Env env) const {
-    auto rows = Napi::Array::New(env, sockets_.size());
-    // One process can have ten thousand of the sockets, and is told to JavaScript once.
-    std::map<int64_t, Napi::Array> lists;
-    for (const auto& [pid, process] : processes_) {
-      if (!process.arguments.empty()) lists.emplace(pid, argumentsOf(env, process));
-    }
+  Napi::Object value() const {
+    auto rows = Napi::Array::New(env_, look_.rows.size());
     uint32_t index = 0;
-    for (const os::Socket& socket : sockets_) rows.Set(index++, row(env, socket, lists));
-    auto result = Napi::Object::New(env);
-    result.Set("error", Napi::Number::New(env, error_));
-    result.Set("ownersError", Napi::Number::New(env, ownersError_));
+    for (const Row& found : look_.rows) rows.Set(index++, row(found));
+    auto processes = Napi::Array::New(env_, look_.processes.size());
+    index = 0;
+    for (const auto& [pid, found] : look_.processes) processes.Set(index++, process(pid, found));
+    auto result = Napi::Object::New(env_);
+    result.Set("error", Napi::Number::New(env_, look_.error));
+    result.Set("ownersError", Napi::Number::New(env_, look_.ownersError));
+    result.Set("areOwnersWhole", Napi::Boolean::New(env_, look_.areOwnersWhole));
+    result.Set("isWhole", Napi::Boolean::New(env_, look_.isWhole));
     result.Set("sockets", rows);
+    result.Set("processes", processes);
     return result;
   }
 
  private:
-  void lookUpProcess(int64_t pid) {
-    auto [at, isNew] = processes_.try_emplace(pid);
-    // One that has ended, or is hidden, has no name.
-    if (isNew && os::process(pid, budget_ == INT32_MAX, &at->second) != 0) at->second = {};
+  // An address, with its zone where it needs one.
+  Napi::Value zoned(const os::Socket& socket, const sockaddr_storage& address) const {
+    char text[kAddressText];
+    if (!formatAddress(address, text)) return env_.Null();
+    char zone[kZoneText];
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    bool hasZone = address.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+    if (!hasZone || !formatZone(socket.device, zone)) return Napi::String::New(env_, text);
+    return Napi::String::New(env_, std::string(text) + '%' + zone);
   }
 
-  void lookUpUser(int64_t uid) {
-    auto [at, isNew] = users_.try_emplace(uid);
-    if (isNew && !os::userName(uid, &at->second)) at->second.clear();
-  }
-
-  void lookUpCgroup(const os::Socket& socket) {
-    auto [at, isNew] = cgroups_.try_emplace(socket.cgroup);
-    if (!isNew) return;
-    auto budget = static_cast<uint32_t>(std::max<int64_t>(end_ - os::now(), 0));
-    if (!os::cgroupPath(socket.cgroup, socket.pid, budget, &at->second)) at->second.clear();
-  }
-
-  Napi::Object row(Napi::Env env, const os::Socket& socket, const std::map<int64_t, Napi::Array>& lists) const {
-    auto row = Napi::Object::New(env);
-    row.Set("address", addressValue(env, socket.local));
-    row.Set("family", familyValue(env, socket.local));
-    row.Set("state", Napi::Number::New(env, socket.state));
-    row.Set("isOpen", Napi::Boolean::New(env, socket.inode != 0 || socket.pid >= 0));
+  Napi::Object row(const Row& found) const {
+    const os::Socket& socket = found.socket;
+    auto row = Napi::Object::New(env_);
+    row.Set("address", zoned(socket, socket.local));
+    row.Set("family", familyValue(env_, socket.local));
+    row.Set("state", Napi::Number::New(env_, socket.state));
+    row.Set("isOpen", Napi::Boolean::New(env_, socket.inode != 0 || !socket.pids.empty()));
+    row.Set("count", Napi::Number::New(env_, found.count));
     if (socket.remote.ss_family != AF_UNSPEC) {
-      row.Set("remoteAddress", addressValue(env, socket.remote));
-      row.Set("remotePort", Napi::Number::New(env, portOf(socket.remote)));
+      row.Set("remoteAddress", zoned(socket, socket.remote));
+      row.Set("remotePort", Napi::Number::New(env_, portOf(socket.remote)));
     }
+    auto pids = Napi::Array::New(env_, socket.pids.size());
+    uint32_t index = 0;
+    for (int64_t pid : socket.pids) pids.Set(index++, Napi::Number::New(env_, static_cast<double>(pid)));
+    row.Set("pids", pids);
     setUnlessUnknown(row, "uid", socket.uid);
-    setUnlessUnknown(row, "pid", socket.pid);
     setUnlessUnknown(row, "timeLeft", socket.timeLeft);
-    if (socket.inode != 0) row.Set("inode", Napi::Number::New(env, static_cast<double>(socket.inode)));
+    setUnlessUnknown(row, "lastTimeLeft", found.lastTimeLeft);
+    if (socket.inode != 0) row.Set("inode", Napi::Number::New(env_, static_cast<double>(socket.inode)));
+    char device[kZoneText];
+    if (formatZone(socket.device, device)) row.Set("device", Napi::String::New(env_, device));
     setFlag(row, "ipv6Only", socket.ipv6Only);
     setFlag(row, "reuseAddress", socket.reuseAddress);
     setFlag(row, "reusePort", socket.reusePort);
-    if (auto user = users_.find(socket.uid); user != users_.end()) setUnlessEmpty(row, "user", user->second);
-    if (auto path = cgroups_.find(socket.cgroup); path != cgroups_.end()) setUnlessEmpty(row, "cgroup", path->second);
-    if (auto found = processes_.find(socket.pid); found != processes_.end()) {
-      setUnlessEmpty(row, "executable", found->second.executable);
-      setUnlessEmpty(row, "directory", found->second.directory);
+    setUser(row, socket.uid);
+    if (auto path = look_.cgroups.find(socket.cgroup); path != look_.cgroups.end()) {
+      setUnlessEmpty(row, "cgroup", path->second);
     }
-    if (auto list = lists.find(socket.pid); list != lists.end()) row.Set("arguments", list->second);
     return row;
   }
 
-  static void setUnlessUnknown(Napi::Object row, const char* name, int64_t value) {
-    if (value >= 0) row.Set(name, Napi::Number::New(row.Env(), static_cast<double>(value)));
+  void setUser(Napi::Object object, int64_t uid) const {
+    if (auto user = look_.users.find(uid); user != look_.users.end()) setUnlessEmpty(object, "user", user->second);
   }
 
-  static void setFlag(Napi::Object row, const char* name, int8_t value) {
-    if (value >= 0) row.Set(name, Napi::Boolean::New(row.Env(), value != 0));
-  }
-
-  static void setUnlessEmpty(Napi::Object row, const char* name, const std::string& text) {
-    if (!text.empty()) row.Set(name, Napi::String::New(row.Env(), text));
-  }
-
-  static Napi::Array argumentsOf(Napi::Env env, const os::Process& process) {
-    auto list = Napi::Array::New(env, process.arguments.size());
+  Napi::Object process(int64_t pid, const os::Process& found) const {
+    auto process = Napi::Object::New(env_);
+    process.Set("pid", Napi::Number::New(env_, static_cast<double>(pid)));
+    setUnlessEmpty(process, "name", found.name);
+    setUnlessEmpty(process, "executable", found.executable);
+    setUnlessEmpty(process, "directory", found.directory);
+    setUnlessUnknown(process, "uid", found.uid);
+    setUnlessUnknown(process, "parent", found.parent > 0 ? found.parent : -1);
+    setUnlessUnknown(process, "startedAt", found.startedAt);
+    setUser(process, found.uid);
+    if (found.arguments.empty()) return process;
+    auto list = Napi::Array::New(env_, found.arguments.size());
     uint32_t index = 0;
-    for (const std::string& argument : process.arguments) list.Set(index++, Napi::String::New(env, argument));
-    return list;
+    for (const std::string& argument : found.arguments) list.Set(index++, Napi::String::New(env_, argument));
+    process.Set("arguments", list);
+    return process;
   }
 
-  int32_t type_;
-  uint16_t port_;
-  uint32_t states_;
-  int32_t budget_;
-  int64_t end_ = 0;
-  int error_ = 0;
-  int ownersError_ = 0;
-  std::vector<os::Socket> sockets_;
-  std::map<int64_t, os::Process> processes_;
-  std::map<int64_t, std::string> users_;
-  std::map<uint64_t, std::string> cgroups_;
+  Napi::Env env_;
+  const Look& look_;
 };
 
-// sockets(type, port, states, budget): { error, ownersError, sockets }
-Napi::Value sockets(const Napi::CallbackInfo& info) {
-  Inspection inspection(info);
-  inspection.look();
-  return inspection.value(info.Env());
+// (type, port, states, names)
+Look lookFor(const Napi::CallbackInfo& info) {
+  return {int32At(info, 0), static_cast<uint16_t>(int32At(info, 1)), static_cast<uint32_t>(int32At(info, 2)),
+          static_cast<Names>(int32At(info, 3))};
 }
 
-class InspectionWorker : public Napi::AsyncWorker {
- public:
-  explicit InspectionWorker(const Napi::CallbackInfo& info)
-      : Napi::AsyncWorker(info.Env(), "exactbind.inspect"), inspection_(info) {}
+// Of a look that may end and one that hangs, the milliseconds until they are told apart: longer than an error may take.
+constexpr uint32_t kHangs = 1200;
 
-  // Null in an environment that is being terminated: node-addon-api's Deferred holds whatever was in memory then.
-  napi_value promise() {
+// What a thread that looks and whoever waits for it share; the last of the two frees it.
+struct Task {
+  explicit Task(Look look) : look(std::move(look)) {}
+
+  Look look;
+  std::atomic<bool> isStopped{false};
+  napi_threadsafe_function tell = nullptr;
+};
+
+using Share = std::shared_ptr<Task>;
+
+void runTask(void* given) {
+  std::unique_ptr<Share> share(static_cast<Share*>(given));
+  Task& task = **share;
+  task.look.run(&task.isStopped);
+  // Its call fails in an environment that is being terminated, where nobody listens.
+  if (task.tell != nullptr && !task.isStopped) napi_call_threadsafe_function(task.tell, nullptr, napi_tsfn_nonblocking);
+}
+
+int startTask(const Share& task, os::Thread** thread) {
+  auto* share = new Share(task);
+  int error = os::startThread(runTask, share, thread);
+  if (error != 0) delete share;
+  return error;
+}
+
+// sockets(type, port, states, names): { error, ownersError, areOwnersWhole, isWhole, sockets, processes }
+Napi::Value sockets(const Napi::CallbackInfo& info) {
+  Look look = lookFor(info);
+  if (int32At(info, 3) != kNamesInTime) {
+    look.run(nullptr);
+    return Answer(info.Env(), look).value();
+  }
+  // On a thread, which can be left where the system hangs.
+  auto task = std::make_shared<Task>(std::move(look));
+  os::Thread* thread = nullptr;
+  if (startTask(task, &thread) != 0) {
+    task->look.run(nullptr);
+    return Answer(info.Env(), task->look).value();
+  }
+  if (os::endThread(thread, kHangs)) return Answer(info.Env(), task->look).value();
+  task->isStopped = true;
+  os::leaveThread(thread);
+  return info.Env().Null();
+}
+
+// A look on a thread of its own, and the promise of it; it keeps the event loop alive.
+class Pending {
+ public:
+  explicit Pending(Napi::Env env, Look look) : env_(env), task_(std::make_shared<Task>(std::move(look))) {}
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+
+  // The promise, or null in an environment that is being terminated.
+  static napi_value start(Napi::Env env, Look look) {
+    auto pending = std::make_unique<Pending>(env, std::move(look));
     napi_value promise = nullptr;
-    return napi_create_promise(Env(), &deferred_, &promise) == napi_ok ? promise : nullptr;
+    if (napi_create_promise(env, &pending->deferred_, &promise) != napi_ok) return nullptr;
+    napi_value name = Napi::String::New(env, "exactbind.inspect");
+    if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 1, 1, nullptr, nullptr, pending.get(), settle,
+                                        &pending->task_->tell) != napi_ok) {
+      return nullptr;
+    }
+    if (startTask(pending->task_, &pending->thread_) != 0) {
+      // Without a thread, on this one.
+      pending->task_->look.run(nullptr);
+      napi_call_threadsafe_function(pending->task_->tell, nullptr, napi_tsfn_nonblocking);
+    }
+    // Hooks run in reverse order: the thread has ended before the function that it calls goes.
+    napi_add_env_cleanup_hook(env, atEnd, pending.get());
+    pending.release();
+    return promise;
   }
 
- protected:
-  void Execute() override { inspection_.look(); }
-  // Without C++ exceptions Execute() cannot fail, and OnError() is never called.
-  void OnOK() override { napi_resolve_deferred(Env(), deferred_, inspection_.value(Env())); }
-
  private:
-  Inspection inspection_;
+  static void settle(napi_env env, napi_value, void* self, void*) {
+    if (env == nullptr) return;
+    std::unique_ptr<Pending> pending(static_cast<Pending*>(self));
+    napi_remove_env_cleanup_hook(env, atEnd, pending.get());
+    if (pending->thread_ != nullptr) os::endThread(pending->thread_, UINT32_MAX);
+    napi_release_threadsafe_function(pending->task_->tell, napi_tsfn_abort);
+    napi_resolve_deferred(env, pending->deferred_, Answer(env, pending->task_->look).value());
+  }
+
+  static void atEnd(void* self) {
+    std::unique_ptr<Pending> pending(static_cast<Pending*>(self));
+    pending->task_->isStopped = true;
+    if (pending->thread_ == nullptr || os::endThread(pending->thread_, kHangs)) {
+      napi_release_threadsafe_function(pending->task_->tell, napi_tsfn_abort);
+      return;
+    }
+    os::leaveThread(pending->thread_);
+  }
+
+  napi_env env_;
+  Share task_;
+  os::Thread* thread_ = nullptr;
   napi_deferred deferred_ = nullptr;
 };
 
-// socketsAsync(type, port, states, budget): the same off the main thread, as a promise
+// socketsAsync(type, port, states, names): the same on a thread of its own, as a promise
 Napi::Value socketsAsync(const Napi::CallbackInfo& info) {
-  auto* worker = new InspectionWorker(info);
-  napi_value promise = worker->promise();
-  if (promise == nullptr) {
-    delete worker;
-    return info.Env().Undefined();
-  }
-  worker->Queue();
-  return Napi::Value(info.Env(), promise);
+  napi_value promise = Pending::start(info.Env(), lookFor(info));
+  return promise == nullptr ? info.Env().Undefined() : Napi::Value(info.Env(), promise);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // Every function returns 0 or the operating system's own error number (errno, WSAGetLastError); nothing here decides.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -56,6 +57,34 @@ int close(Handle handle);
 // Milliseconds of a clock that only goes forward.
 int64_t now();
 
+// Microseconds of the processor that the calling thread has taken.
+int64_t processorTime();
+
+using Run = void (*)(void* data);
+
+// A thread beside Node's and its pool's.
+struct Thread;
+
+int startThread(Run run, void* data, Thread** thread);
+
+// Waits for its end and frees it; false if it runs on after `milliseconds`.
+bool endThread(Thread* thread, uint32_t milliseconds);
+
+// Frees it and lets it run on.
+void leaveThread(Thread* thread);
+
+// When a search of the calling thread is over: what it took of the processor counts, not what others took.
+struct Limit {
+  int64_t processorEnd = INT64_MAX;  // of processorTime()
+  int64_t end = INT64_MAX;           // of now(), against a system that hangs
+  const std::atomic<bool>* isStopped = nullptr;
+
+  bool isOver() const {
+    return (isStopped != nullptr && *isStopped) || (end != INT64_MAX && now() >= end) ||
+           (processorEnd != INT64_MAX && processorTime() >= processorEnd);
+  }
+};
+
 // A socket that has a port, as the system lists it. What a system does not tell keeps its initial value.
 struct Socket {
   sockaddr_storage local{};
@@ -65,10 +94,11 @@ struct Socket {
   int8_t reuseAddress = -1;   // its SO_REUSEADDR and SO_REUSEPORT: 0 or 1
   int8_t reusePort = -1;
   int64_t uid = -1;
-  int64_t pid = -1;
-  int64_t timeLeft = -1;  // ms until a TIME_WAIT ends
-  uint64_t inode = 0;     // 0 once no process has it open
+  std::vector<int64_t> pids;  // of the processes that have it open
+  int64_t timeLeft = -1;      // ms until a TIME_WAIT ends
+  uint64_t inode = 0;         // 0 once no process has it open
   uint64_t cgroup = 0;
+  uint32_t device = 0;  // the index of the interface that it is bound to
 };
 
 // Among `states`: only sockets that were bound by bind() itself; elsewhere than on Linux it changes nothing.
@@ -78,15 +108,19 @@ constexpr uint32_t kBoundExplicitly = 1U << 30;
 // `states`: of all users, of both families.
 int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list);
 
-// Fills in the pids that the list above could not tell, as far as this user may see them, for `budget` milliseconds.
-// ETIMEDOUT (WSAETIMEDOUT) if that was too short.
-int owners(std::vector<Socket>* list, uint32_t budget);
+// Fills in the pids that the list above could not tell. `isWhole` becomes false where this user may not see all of
+// them. ETIMEDOUT (WSAETIMEDOUT) if the limit came first.
+int owners(std::vector<Socket>* list, const Limit& limit, bool* isWhole);
 
 // A running process, as far as this user may look into it.
 struct Process {
+  std::string name;        // as the kernel calls it, often shortened
   std::string executable;  // its file, with the whole path
   std::string directory;   // its working directory
   std::vector<std::string> arguments;
+  int64_t uid = -1;
+  int64_t parent = -1;
+  int64_t startedAt = -1;  // ms since the epoch
 };
 
 // Unless `mayBlock`, what another user could make this wait for is left out.
@@ -96,8 +130,8 @@ int process(int64_t pid, bool mayBlock, Process* process);
 bool userName(int64_t uid, std::string* name);
 
 // The path of a control group below the root of its hierarchy; false if this process cannot see it, or did not find it
-// in `budget` milliseconds. The process `pid`, if there is one (-1: none), is probably in it.
-bool cgroupPath(uint64_t cgroup, int64_t pid, uint32_t budget, std::string* path);
+// within the limit. The process `pid`, if there is one (-1: none), is probably in it.
+bool cgroupPath(uint64_t cgroup, int64_t pid, const Limit& limit, std::string* path);
 
 // Called on a thread of the watch's own.
 using Wake = void (*)(void* data);

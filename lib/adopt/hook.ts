@@ -1,15 +1,18 @@
 // The hook behind exactbind/register: every TCP listen by port of an unmodified program goes through the exact bind.
+import { AsyncResource } from 'node:async_hooks';
 import net, { type Server } from 'node:net';
 import { addon } from '../addon.ts';
-import { isWithoutIpv6, type Refused } from '../bind/places.ts';
+import { isWithoutIpv6, placeOf, type Refused } from '../bind/places.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
-import { DEFAULTS } from '../bind/request.ts';
+import { type BindRequest, DEFAULTS } from '../bind/request.ts';
 import { type Bound, bind } from '../bind/socket.ts';
-import { errnoOf, notSupported } from '../errors.ts';
-import { addReport, reportOn } from '../inspect/refusal.ts';
+import { errnoOf, nameOfErrno, notSupported } from '../errors.ts';
+import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
+import type { PortReport } from '../inspect/report.ts';
 import { bare, has } from '../own.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
+import { checkPrimary } from './primary.ts';
 import { adoptTcp, lateOf } from './tcp.ts';
 
 /** What setupListenHandle() of Node uses of a handle before it has told success from failure. */
@@ -51,17 +54,21 @@ function isExact(address: unknown, port: unknown, fd: unknown, flags = 0): port 
   return (!address || net.isIP(address as string) !== 0) && hasNetPermission();
 }
 
-function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
+function requestAt(host: string, port: number, backlog: number | undefined, flags: number): BindRequest {
   // It has been checked; net.isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms.
   const family = host.includes(':') ? 6 : 4;
-  return bind({
+  return {
     ...DEFAULTS,
     port,
     host,
     ipv6Only: (flags & IPV6_ONLY) !== 0 && family === 6,
     // Whatever else the program passes, listen() of Node will apply; the socket must not wait for it unlistening.
     backlog: Number(backlog) >= 1 && Number(backlog) < 2 ** 31 ? Number(backlog) : DEFAULT_BACKLOG,
-  });
+  };
+}
+
+function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
+  return bind(requestAt(host, port, backlog, flags));
 }
 
 function exact(
@@ -91,21 +98,50 @@ function handleOf(bound: Bound | Refused): TcpHandle | number {
   }
 }
 
+type EmitError = (server: ListeningServer, error: NodeJS.ErrnoException) => void;
+
+/** An error of Node's that waits for its explanation, before it is emitted. */
+interface Waiting {
+  /** Emits it after all, as it is known now. */
+  readonly release: () => void;
+}
+
+const waiting = new Map<object, Waiting>();
+
+// Errors come in the order in which they were made.
+let last: Promise<unknown> = Promise.resolve();
+
+/** Emits an error in the place of its process.nextTick(), once it is explained; at once for whoever cannot wait. */
+function emitExplained(refused: Refused, error: Error, server: object, emit: () => void): void {
+  // What runs in the error's listener sees the storage of its listen(), as with Node.
+  const scope = new AsyncResource('EXACTBIND_REFUSAL');
+  let isEmitted = false;
+  const release = (report: PortReport | undefined) => {
+    if (isEmitted) return;
+    isEmitted = true;
+    waiting.delete(server);
+    if (report !== undefined) addReport(error, report);
+    scope.runInAsyncScope(emit);
+  };
+  waiting.set(server, { release: () => release(reportOn(refused)) });
+  last = Promise.all([reportOnLater(refused), last]).then(([report]) => release(report));
+}
+
 /**
- * Adds the report to the error that Node makes of a refusal; returns what ends that. Node hands the error to
- * process.nextTick() before listen() returns: there it can be met without a listener for 'error', whose absence ends the
- * program, and without a frame in anybody's stack.
+ * Has the error that Node makes of a refusal explained; returns what ends that. Node hands the error to process.nextTick()
+ * before listen() returns: there it can be met without a listener for 'error', whose absence ends the program, and without
+ * a frame in anybody's stack.
  */
-function meetError(refused: Refused): () => void {
-  const report = reportOn(refused);
+function meetError(refused: Refused, server: ListeningServer): () => void {
   // Jest gives its tests a copy, and Node looks at its own.
   const process = globalThis.process.getBuiltinModule('node:process');
   const { nextTick } = process;
-  const meet: typeof nextTick = (callback, ...args) => {
-    const error = args.find((arg) => (arg as NodeJS.ErrnoException | null)?.code === refused.refusal.code);
-    // Node's errors are of another realm than a test of Jest's.
-    if (error !== undefined && report !== undefined) addReport(error as Error, report);
-    nextTick(callback, ...args);
+  const meet = (callback: EmitError, ...args: Parameters<EmitError>) => {
+    const [, error] = args;
+    const emit = () => nextTick(callback, ...args);
+    // By its code: where a runner has contexts of its own, it is no instance of this Error.
+    if (args[0] === server && error?.code === refused.refusal.code) emitExplained(refused, error, server, emit);
+    else emit();
   };
   Reflect.set(process, 'nextTick', meet);
   return () => Reflect.set(process, 'nextTick', nextTick);
@@ -122,15 +158,82 @@ function original<F>(found: F): F {
   return (found as { [REPLACED]?: F } | undefined)?.[REPLACED] ?? found;
 }
 
+type Shared = (error: number | undefined, handle: TcpHandle | null) => void;
+
+interface ClusterWorker {
+  readonly isWorker: boolean;
+  _getServer?: (server: ListeningServer, options: SharedOptions, listenOn: Shared) => void;
+}
+
+interface SharedOptions {
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly fd?: number | null;
+  readonly flags?: number;
+}
+
+/** Lets `emit` run, and the error that the server emits meanwhile be explained. */
+function emitWith(report: PortReport, server: ListeningServer, emit: () => void): void {
+  const own = Object.getOwnPropertyDescriptor(server, 'emit');
+  const original = server.emit as (...args: unknown[]) => boolean;
+  const restore = () => {
+    if (own === undefined) Reflect.deleteProperty(server, 'emit');
+    else Object.defineProperty(server, 'emit', own);
+  };
+  Reflect.set(server, 'emit', (event: string, ...args: unknown[]) => {
+    const [error] = args;
+    if (event === 'error' && typeof error === 'object' && error !== null) {
+      restore();
+      addReport(error as Error, report);
+    }
+    return original.call(server, event, ...args);
+  });
+  try {
+    emit();
+  } finally {
+    restore();
+  }
+}
+
+/** In a cluster worker, has explained what the primary was refused: it tells the worker a number. */
+function explainShared(): void {
+  // Who is no worker need not load it.
+  const cluster = process.send && (process.getBuiltinModule('node:cluster') as unknown as ClusterWorker);
+  const getServer = cluster?.isWorker ? cluster._getServer : undefined;
+  if (cluster === undefined || typeof getServer !== 'function') return;
+  cluster._getServer = (server, options, listenOn) => {
+    const { address, port, fd, flags = 0 } = options;
+    getServer.call(cluster, server, options, (errno, handle) => {
+      if (!errno || !isExact(address, port, fd, flags)) {
+        listenOn(errno, handle);
+        return;
+      }
+      const request = requestAt(address || '::', port, undefined, flags);
+      const refusal = { code: nameOfErrno(errno), syscall: 'bind' };
+      const listen = () => listenOn(errno, handle);
+      reportOnLater({ request, place: placeOf(request), refusal }).then((report) => {
+        if (report === undefined) listen();
+        else emitWith(report, server, listen);
+      });
+    });
+  };
+}
+
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
 export function installHook(): void {
-  const prototype = net.Server.prototype as unknown as { _listen2: Listen2 };
+  checkPrimary();
+  const prototype = net.Server.prototype as unknown as {
+    _listen2: Listen2;
+    _emitCloseIfDrained: (this: object) => void;
+  };
   // Node keeps this name "to avoid breaking code that wraps this method": arguments, names and the cluster's decision
   // are behind us when it is called.
   const listen2 = original(prototype._listen2);
   if (typeof listen2 !== 'function')
     throw notSupported('exactbind/register', `${process.release.name} ${process.version} has no hook for it`);
   const listenExactly: Listen2 = function (address, port, addressType, backlog, fd, flags) {
+    // The error of the attempt before comes before whatever becomes of this one.
+    waiting.get(this)?.release();
     if (this._handle || !isExact(address, port, fd, flags)) {
       listen2.call(this, address, port, addressType, backlog, fd, flags);
       return;
@@ -139,7 +242,7 @@ export function installHook(): void {
     const handle = handleOf(bound);
     // Node builds its own error from a handle that fails.
     this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
-    const end = has(bound, 'refusal') ? meetError(bound) : undefined;
+    const end = has(bound, 'refusal') ? meetError(bound, this) : undefined;
     try {
       listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
     } finally {
@@ -147,6 +250,15 @@ export function installHook(): void {
     }
   };
   prototype._listen2 = replacing(listenExactly, listen2);
+
+  // close() comes here, whatever the kind of the server, before it has 'close' emitted: the error comes first.
+  const emitCloseIfDrained = prototype._emitCloseIfDrained;
+  prototype._emitCloseIfDrained = function () {
+    waiting.get(this)?.release();
+    emitCloseIfDrained.call(this);
+  };
+
+  explainShared();
 
   // The primary of a cluster with SCHED_NONE binds for its workers here.
   const internals = net as unknown as { _createServerHandle: CreateServerHandle };

@@ -119,10 +119,11 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
 
 /** The request as a policy is asked. */
 export function askedOf(request: BindRequest, place: Place): PolicyRequest {
-  const { protocol, sharing, leftovers, reserve, ipv6Only, guard, socketOptions } = request;
+  const { port, protocol, sharing, leftovers, reserve, ipv6Only, guard, socketOptions } = request;
   const address = isAny(place.address) ? 'any' : 'specific';
   const device = socketOptions?.SO_BINDTODEVICE !== undefined;
-  return { protocol, sharing, leftovers, reserve, address, family: place.addressFamily, ipv6Only, guard, device };
+  const { addressFamily: family } = place;
+  return { protocol, sharing, leftovers, reserve, address, family, ipv6Only, guard, device, anyPort: port === 0 };
 }
 
 const SHARINGS = { exclusive: 0, 'reuse-address': 1, 'reuse-port': 2, raw: 3 } as const;
@@ -138,6 +139,8 @@ const DIGITS = Object.values({
   ipv6Only: ({ ipv6Only }) => (ipv6Only ? 128 : 0),
   guard: ({ guard }) => (guard ? 512 : 0),
   device: ({ device }) => (device ? 1024 : 0),
+  // Most policies are the same for both.
+  anyPort: ({ anyPort, sharing }) => (anyPort && sharing === 'reuse-port' ? 2048 : 0),
 } satisfies Record<keyof PolicyRequest, (asked: PolicyRequest) => number>);
 
 const MAPPED = 256;

@@ -1,9 +1,10 @@
 // What a caller may ask for, checked and completed.
 import { isIP } from 'node:net';
-import { badPort, incompatible, outOfRange, wrongType, wrongValue } from '../errors.ts';
+import { badPort, incompatible, outOfRange, withRemedy, wrongType, wrongValue } from '../errors.ts';
 import { hasName, type Names, type Read, readAll, readOnce, readOptions, refuseOthers } from '../options-once.ts';
 import { copied } from '../socket-options/encode.ts';
 import type { SocketOptions } from '../socket-options/values.ts';
+import { didYouMean, optionsIn } from '../suggestions.ts';
 import type { Leftovers, Protocol, Sharing } from '../systems/system.ts';
 
 /** What `new BoundSocket()` takes. */
@@ -141,7 +142,12 @@ const LEFTOVERS: readonly Leftovers[] = ['reuse', 'refuse'];
 function oneOf<T extends string>(name: string, value: T | undefined, allowed: readonly T[], fallback: T): T {
   if (value === undefined) return fallback;
   if (allowed.includes(value)) return value;
-  throw wrongValue(`options.${name}`, value, `must be one of: ${allowed.map((word) => `'${word}'`).join(', ')}`);
+  const meant = typeof value === 'string' ? didYouMean(value, allowed) : '';
+  throw wrongValue(
+    `options.${name}`,
+    value,
+    `must be one of: ${allowed.map((word) => `'${word}'`).join(', ')}${meant}`,
+  );
 }
 
 function boolean(name: string, value: boolean | undefined): boolean {
@@ -229,9 +235,16 @@ export interface Asked {
   readonly limit: Limit;
 }
 
+/** It has a host and a port, but not those that are meant. */
+export function refuseUrl(options: unknown): void {
+  if (options instanceof URL)
+    throw withRemedy(wrongType('options', 'a port or an object', options), optionsIn(options));
+}
+
 /** Reads the options of `listen()` and `bindUdp()`, and takes a bare port. */
 export function readListenOptions(options: number | string | ListenOptions): Asked {
   const isBare = typeof options !== 'object' || options === null;
+  refuseUrl(options);
   const given = isBare ? { port: checkPort(options) } : options;
   const { signal, wait, ...bind } = readOptions<ListenOptions>(given, LISTEN_NAMES, FOREIGN);
   return { bind, signal: checkSignal('options.signal', signal), limit: checkWait(wait) };
@@ -270,7 +283,10 @@ function checkRead(options: BindOptions): BindRequest {
   const { sharing: shared, socketOptions, guard: guarded, acceptPartial } = options;
   if (host !== undefined && (typeof host !== 'string' || isIP(host) === 0)) {
     if (typeof host !== 'string') throw wrongType('options.host', 'of type string', host);
-    throw wrongValue('options.host', host, 'must be an IP address (listen() also takes names)');
+    throw withRemedy(
+      wrongValue('options.host', host, 'must be an IP address (listen() also takes names)'),
+      optionsIn(host),
+    );
   }
   const sharing = oneOf('sharing', shared, SHARINGS, 'exclusive');
   const leftovers = oneOf('leftovers', over, LEFTOVERS, 'reuse');

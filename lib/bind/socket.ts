@@ -58,8 +58,8 @@ class BySystem implements Doer<Compiled, Opened, Refusal> {
   conflict(addresses: readonly string[], isBound: boolean): Refusal | undefined {
     if (this.port === 0) return undefined;
     const { sockets } = listSockets(this.request, HOLDING[this.request.protocol]);
-    const isHeld = sockets.some(({ address, pid }) => {
-      const isOurs = isBound && pid === process.pid;
+    const isHeld = sockets.some(({ address, pids }) => {
+      const isOurs = isBound && pids.includes(process.pid);
       return !isOurs && addresses.includes(canonical(address).address);
     });
     return isHeld ? { code: 'EADDRINUSE', syscall: 'bind' } : undefined;

@@ -1,14 +1,17 @@
 // Who holds a socket, in the words of a report: the row of the system's list, made readable.
-import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { basename, resolve } from 'node:path';
-import type { SocketList, SocketRow } from '../addon.ts';
+import { basename } from 'node:path';
+import type { ProcessRow, SocketList, SocketRow } from '../addon.ts';
 import { codeOf } from '../errors.ts';
+import { bare } from '../own.ts';
 import { system } from '../platform.ts';
+import { printable } from '../printable.ts';
 import { isConnection, STATE } from '../socket-list.ts';
 import type { Protocol } from '../systems/system.ts';
 import { TCP_STATES } from '../tcp-states.ts';
-import type { Holder } from './report.ts';
+import { containerOf, forwardedTo } from './containers.ts';
+import { executableOf, isSameProgram } from './programs.ts';
+import type { Holder, HolderProcess } from './report.ts';
 
 const STATES = ['', ...TCP_STATES, 'NEW_SYN_RECV', 'BOUND'];
 
@@ -18,78 +21,13 @@ function stateName({ state }: SocketRow, protocol: Protocol): string {
   return STATES[state] ?? String(state);
 }
 
-// The names that container engines give to their control groups.
-const ENGINES: readonly (readonly [pattern: RegExp, engine: string])[] = [
-  [/(?:^|\/)docker[-/]([0-9a-f]{12})[0-9a-f]{52}/, 'docker'],
-  [/(?:^|\/)libpod-([0-9a-f]{12})[0-9a-f]{52}/, 'podman'],
-  [/(?:^|\/)cri-containerd-([0-9a-f]{12})[0-9a-f]{52}/, 'containerd'],
-  [/(?:^|\/)crio-([0-9a-f]{12})[0-9a-f]{52}/, 'cri-o'],
-  [/(?:^|\/)lxc(?:\.payload\.|\/)([^/]+)/, 'lxc'],
-  [/(?:^|\/)kubepods.*\/([0-9a-f]{12})[0-9a-f]{52}/, 'container'],
-];
-
-/** What a control group is for: its container, its systemd unit, else its path; undefined for the root. */
-export function containerOf(path: string | undefined): string | undefined {
-  if (path === undefined || path === '/') return undefined;
-  for (const [pattern, engine] of ENGINES) {
-    const id = pattern.exec(path)?.[1];
-    if (id !== undefined) return `${engine} ${id}`;
-  }
-  const units = path.split('/').filter((name) => /\.(service|scope)$/.test(name));
-  return units.at(-1) ?? path;
-}
-
-// What /proc adds to the path of an executable that was replaced while it runs: it is the same program still.
-const DELETED = / \(deleted\)$/;
-
-function samePath(one: string, other: string): boolean {
-  return system === 'windows' ? one.toLowerCase() === other.toLowerCase() : one === other;
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-/** The script among the arguments of a runtime: the first that is neither an option nor may be the value of one. */
-function scriptAmong(args: readonly string[], directory: string, script: string): boolean {
-  for (const [index, arg] of args.entries()) {
-    if (arg.startsWith('-')) continue;
-    if (realPath(resolve(directory, arg)) === script) return true;
-    const before = args[index - 1];
-    const mayBeValue = before?.startsWith('-') && !before.includes('=');
-    if (!mayBeValue) return false;
-  }
-  return false;
-}
-
-// Beyond these there are no options of a runtime, but somebody who wants to be asked about for long.
-const MOST_WORDS = 64;
-
-// A process that has ten thousand sockets is asked about once: its rows share the array.
-const answers = new WeakMap<readonly string[], boolean>();
-
-/** Whether a process runs this program: the same executable and the same script. */
-function isSameProgram({ executable, directory, arguments: args }: SocketRow): boolean | null {
-  if (executable === undefined) return null;
-  if (!samePath(executable.replace(DELETED, ''), process.execPath)) return false;
-  const script = process.argv[1];
-  if (script === undefined) return false;
-  if (args === undefined || directory === undefined) return null;
-  const known = answers.get(args) ?? scriptAmong(args.slice(1, 1 + MOST_WORDS), directory, realPath(script));
-  answers.set(args, known);
-  return known;
-}
-
-function whyHidden(row: SocketRow, { ownersError }: SocketList): string | undefined {
-  if (row.pid !== undefined) return undefined;
+function whyHidden(row: SocketRow, { ownersError, error }: SocketList): string | undefined {
+  if (row.pids.length > 0) return undefined;
   // Nobody has a leftover; somebody has every other socket.
   if (!row.isOpen) return isConnection(row) ? undefined : 'pid not listed';
   if (ownersError !== 0 && /TIMEDOUT$/.test(codeOf(ownersError))) return 'pid not looked up';
   if (ownersError !== 0) return `pid not found: ${codeOf(ownersError)}`;
+  if (error !== 0) return `pid not found: the list broke off (${codeOf(error)})`;
   // Sockets of the kernel's own (NFS) and of processes in no /proc of this namespace have no visible pid either.
   return process.geteuid?.() === 0 ? 'no process that can be seen here has it' : 'pid hidden from this user';
 }
@@ -103,35 +41,81 @@ function ownName(): string | undefined {
   }
 }
 
+function userOf({ uid, user }: Pick<ProcessRow, 'uid' | 'user'>): { user?: string; uid?: number } {
+  const isOwn = system === 'darwin' && uid !== undefined && uid === process.geteuid?.();
+  const name = user ?? (isOwn ? ownName() : undefined);
+  return { ...(name !== undefined && { user: printable(name) }), ...(uid !== undefined && { uid }) };
+}
+
+function wordsOf(row: ProcessRow): { name?: string; command?: string } {
+  const program = executableOf(row);
+  // Whoever has written a title over its arguments may have left blanks.
+  const command = row.arguments?.join(' ').trimEnd() || program || row.name;
+  const name = program === undefined ? (row.name ?? command?.split(' ')[0]) : basename(program);
+  return {
+    ...(name !== undefined && { name: printable(name) }),
+    ...(command !== undefined && { command: printable(command) }),
+  };
+}
+
+function parentOf({ parent }: ProcessRow, known: ReadonlyMap<number, ProcessRow>): HolderProcess['parent'] {
+  if (parent === undefined) return undefined;
+  const row = known.get(parent);
+  const command = row === undefined ? undefined : wordsOf(row).command;
+  return { pid: parent, ...(command !== undefined && { command }) };
+}
+
+// The same list is read for each of its rows.
+const byPid = new WeakMap<readonly ProcessRow[], ReadonlyMap<number, ProcessRow>>();
+
+function processesOf({ processes }: SocketList): ReadonlyMap<number, ProcessRow> {
+  const known = byPid.get(processes) ?? new Map(processes.map((row) => [row.pid, row]));
+  byPid.set(processes, known);
+  return known;
+}
+
+const isOlder = (one: ProcessRow, other: ProcessRow) =>
+  (one.startedAt ?? 0) - (other.startedAt ?? 0) || one.pid - other.pid;
+
+function processOf(row: ProcessRow, known: ReadonlyMap<number, ProcessRow>): HolderProcess {
+  const parent = parentOf(row, known);
+  return {
+    pid: row.pid,
+    ...wordsOf(row),
+    ...userOf(row),
+    self: row.pid === process.pid,
+    ...(row.startedAt !== undefined && { startedAt: row.startedAt }),
+    ...(parent !== undefined && { parent }),
+  };
+}
+
 /** Turns a row into what a report says of it. */
 export function holderOf(row: SocketRow, list: SocketList, port: number, protocol: Protocol): Holder {
-  const { pid, uid, user, address, remoteAddress, remotePort, executable, arguments: args, timeLeft } = row;
-  const isSelf = pid === process.pid;
-  const isOwn = system === 'darwin' && uid !== undefined && uid === process.geteuid?.();
-  const userName = user ?? (isOwn ? ownName() : undefined);
-  const program = executable?.replace(DELETED, '');
-  // Whoever has written a title over its arguments may have left blanks.
-  const command = args?.join(' ').trimEnd() || program;
-  const name = program === undefined ? command?.split(' ')[0] : basename(program);
-  const container = containerOf(row.cgroup);
+  const { address, remoteAddress, remotePort, timeLeft } = row;
+  const known = processesOf(list);
+  const rows = row.pids.map((pid) => known.get(pid) ?? bare<ProcessRow>({ pid })).sort(isOlder);
+  const [first] = rows;
+  const processes = rows.map((one) => processOf(one, known));
+  const self = processes.some((one) => one.self);
+  const container = (first && forwardedTo(first.executable ?? first.name, first.arguments)) ?? containerOf(row.cgroup);
   const hidden = whyHidden(row, list);
   // Of a leftover, the kernel says uid 0.
-  const isUsers = uid !== undefined && (row.isOpen || remotePort === undefined);
+  const hasUser = row.isOpen || remotePort === undefined;
+  const words = first && wordsOf(first);
   return {
-    ...(pid !== undefined && { pid }),
-    ...(name !== undefined && { name }),
-    ...(command !== undefined && { command }),
-    ...(isUsers && userName !== undefined && { user: userName }),
-    ...(isUsers && { uid }),
-    ...(container !== undefined && { container }),
+    ...(first !== undefined && { pid: first.pid }),
+    ...words,
+    ...(hasUser && userOf(row)),
+    ...(container !== undefined && { container: printable(container) }),
     address,
     port,
     ...(remoteAddress !== undefined && { remoteAddress, remotePort: remotePort as number }),
     protocol,
     state: stateName(row, protocol),
-    self: isSelf,
-    sameProgram: isSelf || (row.isOpen ? isSameProgram(row) : null),
+    self,
+    sameProgram: self || (row.isOpen ? isSameProgram(first) : null),
     ...(timeLeft !== undefined && { timeLeftMs: timeLeft }),
+    ...(row.isOpen && { processes, hiddenProcesses: hidden !== undefined || !list.areOwnersWhole }),
     ...(hidden !== undefined && { hidden }),
   };
 }

@@ -2,25 +2,23 @@
 import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
-import { type BindRequest, checkBindOptions, isName } from '../bind/request.ts';
+import { type BindRequest, checkBindOptions, isName, refuseUrl } from '../bind/request.ts';
 import { badPort } from '../errors.ts';
-import { type Names, type Read, readOptions } from '../options-once.ts';
-import { EVERY_NAME, listSockets, listSocketsLater, NO_NAMES } from '../socket-list.ts';
+import { type Names as NamesOf, type Read, readOptions } from '../options-once.ts';
+import { LISTENING, listSockets, listSocketsLater, NAMES, type Names } from '../socket-list.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
 
-// Whoever waits for an answer wants the pids; whoever waits for an error wants the error.
-const NAMES_OF_AN_ERROR = 20;
-
-const NAMES = { port: true, host: true, protocol: true } satisfies Names<InspectOptions>;
+const KNOWN = { port: true, host: true, protocol: true } satisfies NamesOf<InspectOptions>;
 
 /** Options of `inspectPort()` that were read once. */
 export type ReadInspectOptions = Read<InspectOptions> & InspectOptions;
 
 /** Reads the options of `inspectPort()`, and takes a bare port. */
 export function readInspectOptions(asked: number | string | InspectOptions): ReadInspectOptions {
+  refuseUrl(asked);
   const given = typeof asked !== 'object' || asked === null ? { port: asked } : asked;
-  return readOptions<InspectOptions>(given, NAMES) as ReadInspectOptions;
+  return readOptions<InspectOptions>(given, KNOWN) as ReadInspectOptions;
 }
 
 function requestOf({ port, host, protocol }: ReadInspectOptions): BindRequest {
@@ -30,12 +28,23 @@ function requestOf({ port, host, protocol }: ReadInspectOptions): BindRequest {
   return request;
 }
 
-const inWords = ({ protocol }: BindRequest, { port, states, names }: Question, budget: number) =>
-  [{ protocol, port }, states, names ? budget : NO_NAMES] as const;
+const inWords = ({ protocol }: BindRequest, { port, states, names }: Question, which: Names) =>
+  [{ protocol, port }, states, names ? which : NAMES.none] as const;
 
-function answered(request: BindRequest, budget: number, inspection: Inspection): PortReport {
+function answered(request: BindRequest, which: Names, inspection: Inspection): PortReport {
   let step = inspection.next();
-  while (!step.done) step = inspection.next(listSockets(...inWords(request, step.value, budget)));
+  while (!step.done) step = inspection.next(listSockets(...inWords(request, step.value, which)));
+  return step.value;
+}
+
+async function answeredLater(request: BindRequest, which: Names, inspection: Inspection): Promise<PortReport> {
+  let step = inspection.next();
+  while (!step.done) {
+    const question = inWords(request, step.value, which);
+    // Listeners alone are listed sooner than a thread is begun.
+    const isSoon = step.value.states === LISTENING && !step.value.names;
+    step = inspection.next(isSoon ? listSockets(...question) : await listSocketsLater(...question));
+  }
   return step.value;
 }
 
@@ -55,10 +64,7 @@ function answered(request: BindRequest, budget: number, inspection: Inspection):
 export async function inspectPort(options: number | string | InspectOptions): Promise<PortReport> {
   const asked = readInspectOptions(options);
   const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
-  const inspection = inspect(request);
-  let step = inspection.next();
-  while (!step.done) step = inspection.next(await listSocketsLater(...inWords(request, step.value, EVERY_NAME)));
-  return step.value;
+  return answeredLater(request, NAMES.every, inspect(request));
 }
 
 /**
@@ -68,10 +74,18 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport {
   const request = requestOf(readInspectOptions(options));
-  return answered(request, EVERY_NAME, inspect(request));
+  return answered(request, NAMES.every, inspect(request));
 }
 
-/** Explains a refusal of the system: at most 20 ms of looking for pids, and nothing is bound. */
+/**
+ * Explains a refusal of the system, and binds nothing: on a thread that is limited to 100 ms of the processor, for which
+ * this one waits.
+ */
 export function explain(request: BindRequest, refusal: Refusal): PortReport {
-  return answered(request, NAMES_OF_AN_ERROR, inspect(request, refusal));
+  return answered(request, NAMES.inTime, inspect(request, refusal));
+}
+
+/** The same while this thread goes on. */
+export function explainLater(request: BindRequest, refusal: Refusal): Promise<PortReport> {
+  return answeredLater(request, NAMES.inTime, inspect(request, refusal));
 }

@@ -3,14 +3,25 @@ import type { SocketList, SocketRow } from '../addon.ts';
 import { type Place, placeOf, type Refusal } from '../bind/places.ts';
 import type { BindRequest } from '../bind/request.ts';
 import { tryBind } from '../bind/socket.ts';
-import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
-import { existingOf, HOLDING, isConnection, isWhole, LISTENING, STATE, UNLISTED_AS_BOUND } from '../socket-list.ts';
+import {
+  BOUND,
+  EVERY_STATE,
+  existingOf,
+  HOLDING,
+  isConnection,
+  isWhole,
+  LISTENING,
+  STATE,
+  UNLISTED_AS_BOUND,
+} from '../socket-list.ts';
 import { rule } from '../systems/running.ts';
 import type { Known, Leftovers, Sharing } from '../systems/system.ts';
+import { isWsl } from './confinement.ts';
 import { holderOf } from './holders.ts';
-import { firstUnprivilegedPort, isRestricted, mayBeRefused } from './limits.ts';
+import { isKept, isPrivileged, mayBeRefused } from './limits.ts';
 import { predict } from './predict.ts';
+import { reasonOf, remedyOf } from './reasons.ts';
 import type { Bindable, PortReport, Verdict } from './report.ts';
 
 /** A question to the list; `names` says whether processes, users and control groups are looked up too. */
@@ -25,12 +36,13 @@ export type Inspection = Generator<Question, PortReport, SocketList>;
 
 const MODES = { exclusive: 'exclusive', reuseAddress: 'reuse-address', reusePort: 'reuse-port' } as const;
 
-const UNLISTED = 'the system refuses the address and lists nobody who has it';
-
 function isInTheWay(row: SocketRow, request: BindRequest, place: Place): boolean {
   const asked = { address: place.address, family: place.addressFamily, ipv6Only: request.ipv6Only };
   return rule.overlaps(existingOf(row), asked);
 }
+
+// Those that say something of the address.
+const REFUSALS = ['EINVAL', 'EADDRINUSE', 'EACCES', 'EPERM', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /** What this process would meet if it bound now; it remembers, because the modes of a system often come down to one. */
 class Trial {
@@ -45,7 +57,7 @@ class Trial {
     const refusal = tryBind({ ...this.#request, sharing, leftovers })?.refusal;
     if (refusal === undefined) return true;
     this.refusal ??= refusal;
-    return ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(refusal.code) ? false : undefined;
+    return REFUSALS.includes(refusal.code) ? false : undefined;
   }
 }
 
@@ -55,6 +67,8 @@ interface Evidence {
   readonly list: SocketList;
   /** Of the list, those in the way. */
   readonly rows: readonly SocketRow[];
+  /** Whether the list has all states: an error is explained by the first that are found. */
+  readonly isComplete: boolean;
 }
 
 function bindableBy(
@@ -62,7 +76,7 @@ function bindableBy(
   mode: (typeof MODES)[keyof typeof MODES],
   trial: Trial | undefined,
 ): boolean | null {
-  const { request, place, list, rows } = evidence;
+  const { request, place, list, rows, isComplete } = evidence;
   let predicted: Known;
   try {
     predicted = predict(rows, { ...request, sharing: mode }, place);
@@ -72,7 +86,8 @@ function bindableBy(
   }
   // Where :: cannot be bound, every address is 0.0.0.0.
   const address = request.host === undefined ? '0.0.0.0' : place.address;
-  if (predicted === true && (!isWhole(list, request.protocol) || mayBeRefused(address, request))) predicted = undefined;
+  if (predicted === true && (!isComplete || !isWhole(list, request.protocol) || mayBeRefused(address, request)))
+    predicted = undefined;
   return predicted ?? trial?.bind(mode) ?? null;
 }
 
@@ -106,10 +121,13 @@ function* isOutgoing(row: SocketRow, port: number): Generator<Question, boolean,
 }
 
 function* verdictOf(
-  { request, rows, list }: Evidence,
+  evidence: Evidence,
   bindable: Bindable,
   refusal: Refusal | undefined,
 ): Generator<Question, Verdict, SocketList> {
+  const { request, rows, list } = evidence;
+  // No address: whoever has it on an interface is not in the way.
+  if (refusal?.code === 'EINVAL') return 'unknown';
   const connections = rows.filter(isConnection);
   if (rows.some(({ state }) => state === STATE.LISTEN)) return 'listening';
   if (connections.length < rows.length) return request.protocol === 'udp' ? 'listening' : 'bound';
@@ -119,43 +137,61 @@ function* verdictOf(
   if (connections.length > 0) return 'leftovers';
   if (list.error !== 0) return 'unknown';
   if (refusal === undefined) return bindable.exclusive === false ? 'unknown' : 'free';
-  if (refusal.code === 'EACCES') return system === 'windows' ? 'excluded' : 'privileged';
-  return 'unknown';
+  return deniedBy(evidence, refusal);
 }
 
-function reasonOf(verdict: Verdict, { request, place, list }: Evidence, refusal: Refusal | undefined) {
-  if (list.error !== 0) return `the list of sockets could not be read: ${codeOf(list.error)}`;
-  if (verdict === 'privileged' && system === 'darwin') {
-    return `one address with a port below ${firstUnprivilegedPort()} needs root: bind every address (::, 0.0.0.0), which does not`;
-  }
-  if (verdict === 'privileged') {
-    const first = firstUnprivilegedPort();
-    return (
-      `ports below ${first} need CAP_NET_BIND_SERVICE: choose a higher one, grant it to node (setcap), or lower the limit ` +
-      '(sysctl net.ipv4.ip_unprivileged_port_start)'
-    );
-  }
-  if (verdict === 'excluded') {
-    return (
-      'nobody is listed, so the port is probably in an excluded range (Hyper-V, WinNAT), which is an inference: compare ' +
-      `"netsh int ipv4 show excludedportrange protocol=${request.protocol}", or choose another port`
-    );
-  }
-  if (refusal?.code === 'EADDRNOTAVAIL') {
-    return `no interface of this machine has the address ${place.host}: bind one that has, or every address (::)`;
-  }
-  if (refusal?.code === 'EAFNOSUPPORT') return `this machine has no IPv${place.family}`;
-  if (verdict === 'unknown' && isRestricted(request)) {
-    return `macOS keeps TCP port ${request.port} for programs of its own: choose another`;
-  }
-  return verdict === 'unknown' ? UNLISTED : undefined;
+/** What refuses an address that nobody is seen to have. */
+function deniedBy({ request, place }: Evidence, { code }: Refusal): Verdict {
+  if (code === 'EACCES' && system === 'windows') return 'excluded';
+  if (code === 'EACCES' && isPrivileged(place.address, request.port)) return 'privileged';
+  if (code === 'EACCES' || code === 'EPERM') return 'denied';
+  const isUnlisted = isWsl() || isKept(request);
+  return code === 'EADDRINUSE' && isUnlisted ? 'denied' : 'unknown';
 }
 
 function freeIn(rows: readonly SocketRow[]): number | undefined {
-  const left = rows.map(({ timeLeft }) => timeLeft);
+  const left = rows.filter(({ count }) => count > 0).map(({ lastTimeLeft }) => lastTimeLeft);
   if (left.includes(undefined) || left.length === 0) return undefined;
   // There can be more than a call takes arguments.
   return (left as number[]).reduce((most, one) => Math.max(most, one));
+}
+
+/** What is in the way, and the list that it is from. */
+type Found = Pick<Evidence, 'list' | 'rows' | 'isComplete'>;
+
+/**
+ * Looks until somebody in the way explains a refusal: listeners first, which are few and soon listed; then who is about to
+ * listen; and everybody else, of whom a server may have thousands, last.
+ */
+function* lookForRefusal(request: BindRequest, place: Place): Generator<Question, Found, SocketList> {
+  const { port, protocol } = request;
+  const steps = protocol === 'tcp' ? [LISTENING, BOUND, UNLISTED_AS_BOUND] : [EVERY_STATE];
+  for (const [step, states] of steps.entries()) {
+    const list = yield { port, states, names: true };
+    const rows = list.sockets.filter((row) => isInTheWay(row, request, place));
+    const isLast = step === steps.length - 1 || list.error !== 0;
+    if (rows.length > 0 || isLast) return { list, rows, isComplete: isLast && rows.length === 0 };
+  }
+  throw new Error('unreachable');
+}
+
+/** Looks at everybody, but at connections only if nobody listens. */
+function* lookAtAll(request: BindRequest, place: Place): Generator<Question, Found, SocketList> {
+  const { port, protocol } = request;
+  const found = (list: SocketList): Found => ({
+    list,
+    rows: list.sockets.filter((row) => isInTheWay(row, request, place)),
+    isComplete: true,
+  });
+  if (protocol === 'udp') return found(yield { port, states: EVERY_STATE, names: true });
+  const isHeld = found(yield { port, states: LISTENING, names: false }).rows.length > 0;
+  const held = isHeld ? found(yield { port, states: HOLDING.tcp, names: true }) : undefined;
+  if (held !== undefined && (held.rows.length > 0 || held.list.error !== 0)) return held;
+  const all = found(yield { port, states: EVERY_STATE, names: true });
+  if (all.rows.length > 0 || all.list.error !== 0) return all;
+  // What began to listen while the list was read may have been missed in both states.
+  const late = found(yield { port, states: LISTENING, names: true });
+  return late.rows.length > 0 ? late : all;
 }
 
 /**
@@ -165,32 +201,32 @@ function freeIn(rows: readonly SocketRow[]): number | undefined {
 export function* inspect(request: BindRequest, refusal?: Refusal): Inspection {
   const place = placeOf(request);
   const { port, protocol } = request;
-  // A server may have thousands of connections: they are listed only if nobody listens or is about to.
-  let list = yield { port, states: HOLDING[protocol], names: true };
-  let rows = list.sockets.filter((row) => isInTheWay(row, request, place));
-  if (rows.length === 0 && protocol === 'tcp' && list.error === 0) {
-    // What began to listen while the list was read may have been missed in both states.
-    list = yield { port, states: UNLISTED_AS_BOUND, names: true };
-    rows = list.sockets.filter((row) => isInTheWay(row, request, place));
-  }
-  const evidence = { request, place, list, rows };
+  const found = yield* refusal === undefined ? lookAtAll(request, place) : lookForRefusal(request, place);
+  const { list, rows } = found;
+  const evidence = { request, place, ...found };
   const trial = refusal === undefined ? new Trial(request) : undefined;
-  const found = bindableIn(evidence, trial);
+  const asked = bindableIn(evidence, trial);
   // Whoever is not listed shows when nothing is shared with him.
   if (rows.length === 0 && !isWhole(list, protocol)) trial?.bind('exclusive', 'refuse');
   const refused = refusal ?? trial?.refusal;
-  const bindable = refusal === undefined ? found : withoutRefused(found, request, refusal);
+  const bindable = refusal === undefined ? asked : withoutRefused(asked, request, refusal);
   const verdict = yield* verdictOf(evidence, bindable, refused);
-  const reason = reasonOf(verdict, evidence, refused);
+  const holders = rows.map((row) => holderOf(row, list, port, protocol));
+  const outcome = { verdict, protocol, place, refusal: refused, listError: list.error, holders };
+  const reason = reasonOf(outcome);
+  const remedy = remedyOf(outcome);
   const freeInMs = verdict === 'leftovers' ? freeIn(rows) : undefined;
+  const omitted = rows.reduce((sum, { count }) => sum + count, 0) - rows.length;
   return {
     port,
     host: place.host,
     protocol,
     verdict,
     bindable,
-    holders: rows.map((row) => holderOf(row, list, port, protocol)),
+    holders,
+    ...(omitted > 0 && { omitted }),
     ...(freeInMs !== undefined && { freeInMs }),
     ...(reason !== undefined && { reason }),
+    ...(remedy !== undefined && { remedy }),
   };
 }

@@ -7,6 +7,7 @@ import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
 import type { ListedPort } from '../socket-list.ts';
+import { isConfined, isWsl } from './confinement.ts';
 
 const NOTHING = new Int32Array([0]);
 
@@ -33,36 +34,45 @@ function mayBindLowPorts(): boolean {
   }
 }
 
-function isPrivileged(address: string, port: number): boolean {
-  if (port >= firstUnprivilegedPort() || (system === 'linux' && mayBindLowPorts())) return false;
-  // Since macOS 10.14 every address of the machine at once needs no privilege, one of them does (in_pcbbind).
-  return !(system === 'darwin' && isAny(address));
-}
-
-// Refused with EADDRINUSE although nobody has it, but to programs that Apple has entitled (bsd/netinet/in_pcb.c).
-const RESTRICTED = 55555;
-
-/** Whether the system keeps a port to itself and says that somebody has it. */
-export function isRestricted({ protocol, port }: ListedPort): boolean {
-  return system === 'darwin' && protocol === 'tcp' && port === RESTRICTED;
+/** Whether this process may not bind a port because it is too low. */
+export function isPrivileged(address: string, port: number): boolean {
+  if (port >= firstUnprivilegedPort()) return false;
+  // in_pcbbind() in XNU asks for no privilege where the address is the wildcard, since macOS 10.14.
+  if (system === 'darwin') return !isAny(address) && process.geteuid?.() !== 0;
+  return system !== 'linux' || !mayBindLowPorts();
 }
 
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
 function isOfThisMachine(address: string): boolean {
   if (address === '0.0.0.0') return true;
+  // A link-local one is of an interface, and no address without it.
+  const [literal, zone] = address.split('%');
+  const isLinkLocal = literal?.startsWith('fe80:');
   const isSame = (other: string) =>
-    other === address ||
+    (other === literal && (!isLinkLocal || zone !== undefined)) ||
     (address === '::' && other.includes(':')) ||
     // The loopback interface has all of them.
     (system === 'linux' && address.startsWith('127.') && other.startsWith('127.'));
+  const isZone = (name: string, scope: number | undefined) =>
+    zone === undefined || zone === name || zone === `${scope}`;
   try {
-    return Object.values(networkInterfaces()).some((list) => list?.some((one) => isSame(one.address)));
+    return Object.entries(networkInterfaces()).some(([name, list]) =>
+      list?.some((one) => isSame(one.address) && isZone(name, 'scopeid' in one ? one.scopeid : undefined)),
+    );
   } catch {
     return false;
   }
 }
 
-/** Whether a bind can fail although nobody holds the address: too low a port, or no interface with that address. */
-export function mayBeRefused(address: string, { protocol, port }: ListedPort): boolean {
-  return isPrivileged(address, port) || isRestricted({ protocol, port }) || !isOfThisMachine(address);
+// With EADDRINUSE although nobody has it, but to programs that Apple has entitled (bsd/netinet/in_pcb.c).
+const MACOS_REFUSES = 55555;
+
+/** Whether the system keeps a port to itself. */
+export function isKept({ protocol, port }: ListedPort): boolean {
+  return system === 'darwin' && protocol === 'tcp' && port === MACOS_REFUSES;
+}
+
+/** Whether a bind can fail although nobody is listed: too low a port, no interface with that address, a rule, a host. */
+export function mayBeRefused(address: string, asked: ListedPort): boolean {
+  return isKept(asked) || isPrivileged(address, asked.port) || !isOfThisMachine(address) || isWsl() || isConfined();
 }

@@ -9,9 +9,19 @@ import type { Protocol } from '../systems/system.ts';
  * - `'outgoing'`: it is the local port of a client's connection.
  * - `'privileged'`: nobody has it, and this process may not bind ports so low.
  * - `'excluded'`: Windows refuses it and lists no owner: inferred to be in an excluded range.
+ * - `'denied'`: nobody has it and it is not too low, and still this process may not bind it; `reason` has what is known of why.
  * - `'unknown'`: the system did not say, and `reason` tells why.
  */
-export type Verdict = 'free' | 'listening' | 'bound' | 'leftovers' | 'outgoing' | 'excluded' | 'privileged' | 'unknown';
+export type Verdict =
+  | 'free'
+  | 'listening'
+  | 'bound'
+  | 'leftovers'
+  | 'outgoing'
+  | 'excluded'
+  | 'privileged'
+  | 'denied'
+  | 'unknown';
 
 /** Whether this process could bind and listen now, by `sharing`. Null where neither the rule nor the system says. */
 export interface Bindable {
@@ -22,13 +32,31 @@ export interface Bindable {
   readonly reusePort: boolean | null;
 }
 
-/** A socket that has the port. What the system does not tell this user is absent. */
-export interface Holder {
-  readonly pid?: number;
+/** A process that has a socket open. What the system does not tell this user is absent. */
+export interface HolderProcess {
+  readonly pid: number;
   /** Of the executable: `node`. */
   readonly name?: string;
   /** The command line (Windows: the path of the executable). */
   readonly command?: string;
+  readonly user?: string;
+  readonly uid?: number;
+  readonly self: boolean;
+  /** Milliseconds since the epoch. */
+  readonly startedAt?: number;
+  /** The process that is its parent now. */
+  readonly parent?: { readonly pid: number; readonly command?: string };
+}
+
+/** A socket that has the port. What the system does not tell this user is absent. */
+export interface Holder {
+  /** Of the first of `processes`. */
+  readonly pid?: number;
+  /** Of its executable: `node`. */
+  readonly name?: string;
+  /** Its command line (Windows: the path of the executable). */
+  readonly command?: string;
+  /** Of the socket: who created it. The process may have become another user since; see `processes`. */
   readonly user?: string;
   readonly uid?: number;
   /** Of the socket's control group (Linux): `docker 3f2a91c0b7de`, `nginx.service`, or its path. */
@@ -43,10 +71,20 @@ export interface Holder {
   readonly state: string;
   /** It is a socket of this very process. */
   readonly self: boolean;
-  /** The process runs the same executable and script: another instance of this program. Null if that cannot be seen. */
+  /**
+   * The process runs the same executable and script as the same user: another instance of this program. Null if that cannot
+   * be seen, or its command line does not tell: a title that it gave itself, a wrapper that runs scripts.
+   */
   readonly sameProgram: boolean | null;
   /** Milliseconds until this leftover ends by itself. */
   readonly timeLeftMs?: number;
+  /**
+   * Everybody who is seen to have the socket open, the oldest first: it is free when all of them have closed it. Who created
+   * it is recorded nowhere. At most 100; absent of a leftover.
+   */
+  readonly processes?: readonly HolderProcess[];
+  /** Whether others may have it open that this user cannot see. */
+  readonly hiddenProcesses?: boolean;
   /** Why there is no `pid`, if a process should have one. */
   readonly hidden?: string;
 }
@@ -57,11 +95,16 @@ export interface PortReport {
   readonly protocol: Protocol;
   readonly verdict: Verdict;
   readonly bindable: Bindable;
+  /** Sockets, listeners first. At most 100. */
   readonly holders: readonly Holder[];
+  /** How many more there are. */
+  readonly omitted?: number;
   /** Milliseconds until the last leftover ends, if that is known of all of them. */
   readonly freeInMs?: number;
-  /** What the verdict alone does not say, with the remedy if there is one. */
+  /** What the verdict alone does not say. */
   readonly reason?: string;
+  /** What to do now; absent where nothing can honestly be advised. */
+  readonly remedy?: string;
 }
 
 export interface InspectOptions {

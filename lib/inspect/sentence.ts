@@ -1,31 +1,50 @@
 // A report in one sentence: who holds the address, for `heldBy`.
 import { endpoint, isAny } from '../address.ts';
-import { bare } from '../own.ts';
-import type { Holder, PortReport } from './report.ts';
+import { bareInside } from '../own.ts';
+import { quotedName } from '../printable.ts';
+import type { Holder, HolderProcess, PortReport } from './report.ts';
 
 // More than that nobody reads; the report has them all.
 const NAMED = 3;
 
 const place = (address: string, port: number) => (isAny(address) ? `*:${port}` : endpoint(address, port));
 
-/** Whoever starts a process chooses its name: control characters, and what turns lines around, are shown as ?. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+// A container's name is an engine and an id, a unit's name or a path.
+const containerName = (container: string) => container.split(' ').map(quotedName).join(' ');
+
+const userName = ({ user, uid }: Pick<Holder, 'user' | 'uid'>) =>
+  user === undefined ? (uid === undefined ? undefined : `uid ${uid}`) : `user ${quotedName(user)}`;
+
+/** ` and 4 of its children`, or nothing where the process has the socket alone. */
+function withOthers([first, ...others]: readonly HolderProcess[]): string {
+  if (first === undefined || others.length === 0) return '';
+  const children = others.filter(({ parent }) => parent?.pid === first.pid).length;
+  const isAll = children === others.length;
+  const many = others.length === 1 ? '' : 's';
+  const isOurs = others.some(({ self }) => self) ? ', this process among them' : '';
+  if (!isAll) return ` and ${others.length} other process${many && 'es'}${isOurs}`;
+  return ` and ${children === 1 ? 'its child' : `${children} of its children`}${isOurs}`;
 }
 
 /** `node (pid 4711, user ada)`, or what else is known of whoever has the socket. */
-export function whoHolds(holder: Holder): string {
-  const { pid, name = 'a process', user, uid, container, self, sameProgram, hidden } = bare(holder);
-  if (self) return `this process (pid ${pid})`;
+export function whoHolds(given: Holder): string {
+  const holder = bareInside(given);
+  const { pid, name = 'a process', uid, container, sameProgram, hidden, processes = [] } = holder;
+  const others = withOthers(processes);
+  if (holder.self && (processes[0]?.self ?? true)) return `this process (pid ${pid})${others}`;
   if (pid === undefined) {
-    const known = [user, container].filter((word) => word !== undefined).join(', ');
-    return printable(`uid ${uid ?? 'unknown'}; ${hidden}${known === '' ? '' : ` (${known})`}`);
+    if (hidden === undefined) return 'no process';
+    const user = holder.user === undefined ? [] : [quotedName(holder.user)];
+    const known = [...user, ...(container === undefined ? [] : [containerName(container)])].join(', ');
+    return `uid ${uid ?? 'unknown'}; ${hidden}${known === '' ? '' : ` (${known})`}`;
   }
+  // Of the process, which may have become another user since it made the socket.
+  const user = userName(processes[0]?.uid === undefined ? holder : processes[0]);
   const about = [`pid ${pid}`];
-  if (user !== undefined || uid !== undefined) about.push(user === undefined ? `uid ${uid}` : `user ${user}`);
-  if (container !== undefined) about.push(container);
-  if (sameProgram) about.push('another instance of this program');
-  return printable(`${name} (${about.join(', ')})`);
+  if (user !== undefined) about.push(user);
+  if (container !== undefined) about.push(containerName(container));
+  if (sameProgram && !holder.self) about.push('another instance of this program');
+  return `${quotedName(name)} (${about.join(', ')})${others}`;
 }
 
 function holding(holder: Holder): string {
@@ -36,18 +55,19 @@ function holding(holder: Holder): string {
 }
 
 // One process can hold several sockets of one address.
-function listed(phrases: readonly string[]): string {
+function listed(phrases: readonly string[], omitted = 0): string {
   const different = [...new Set(phrases)];
-  const rest = different.length - NAMED;
+  const rest = Math.max(different.length - NAMED, 0) + omitted;
   return `${different.slice(0, NAMED).join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`;
 }
 
 const isOwned = ({ pid, hidden }: Holder) => pid !== undefined || hidden !== undefined;
 
-function leftovers({ holders, port, freeInMs }: PortReport): string {
+function leftovers({ holders, port, freeInMs, omitted = 0 }: PortReport): string {
   const [first] = holders;
   const owner = holders.find(isOwned);
-  const count = `${holders.length} connection${holders.length === 1 ? '' : 's'}`;
+  const total = holders.length + omitted;
+  const count = `${total} connection${total === 1 ? '' : 's'}`;
   const states = [...new Set(holders.map(({ state }) => state))].join(', ');
   const whose = owner === undefined ? 'no process' : whoHolds(owner);
   const until = freeInMs === undefined ? '' : `, free in ${(freeInMs / 1000).toFixed(1)} s`;
@@ -61,9 +81,9 @@ function outgoing(holder: Holder): string {
 
 /** Who holds the address, or why nobody can have it. */
 export function sentenceOf(given: PortReport): string {
-  const report = bare({ ...given, holders: given.holders.map(bare) });
-  const { verdict, holders, reason } = report;
-  if (verdict === 'listening' || verdict === 'bound') return listed(holders.map(holding));
+  const report = bareInside(given);
+  const { verdict, holders, reason, omitted } = report;
+  if (verdict === 'listening' || verdict === 'bound') return listed(holders.map(holding), omitted);
   if (verdict === 'leftovers') return leftovers(report);
   if (verdict === 'outgoing') return listed(holders.filter(isOwned).map(outgoing));
   return reason ?? 'nobody any more: the address has become free';

@@ -2,6 +2,7 @@
 import { addon } from '../addon.ts';
 import { notSupported, outOfRange, wrongValue } from '../errors.ts';
 import { system } from '../platform.ts';
+import { didYouMean } from '../suggestions.ts';
 import { encode, type ValueType } from './encode.ts';
 import { ROWS } from './table.ts';
 
@@ -40,7 +41,10 @@ const known = new Map<string, Option>();
 
 function find(name: string, syscall: Syscall): Option {
   const row = typeof name === 'string' && /^\w+$/.test(name) ? rowOf(name) : undefined;
-  if (row === undefined) throw wrongValue('option', name, 'is not a socket option known by name');
+  if (row === undefined) {
+    const meant = typeof name === 'string' ? didYouMean(name, ROWS.match(/^\w+/gm) ?? []) : '';
+    throw wrongValue('option', name, `is not a socket option known by name${meant}`);
+  }
   const [, levelName, declared, direction, , low, high] = row;
   if (declared === 'none') {
     throw wrongValue('option', name, 'is a constant only: see constants, getRawOption() and setRawOption()');

@@ -27,10 +27,15 @@ import {
 
 // bind() of an exact IPv6 address marks a socket as IPV6_V6ONLY. A connection of a dual-stack :: has such an address, and no
 // mark: IPv4 takes it for one that 0.0.0.0 covers (inet_rcv_saddr_equal, net/ipv4/inet_connection_sock.c).
+// The list tells the mark of what listens or is bound alone.
 function overlaps(existing: Existing, newcomer: Local): boolean {
-  const isUnmarked = existing.family === 6 && existing.ipv6Only === false && !isAny(existing.address);
-  return overlap(existing, newcomer) || (isUnmarked && newcomer.address === '0.0.0.0');
+  const mayBeUnmarked = existing.family === 6 && existing.ipv6Only !== true && !isAny(existing.address);
+  return overlap(existing, newcomer) || (mayBeUnmarked && newcomer.address === '0.0.0.0');
 }
+
+/** Whether only a mark that is not told decides that two overlap. */
+const isUncertain = (existing: Existing, newcomer: Local) =>
+  existing.family === 6 && existing.ipv6Only === undefined && newcomer.family === 4;
 
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
   if (!overlaps(existing, newcomer)) return 'ok';
@@ -41,6 +46,7 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
     (existing.uid === undefined || newcomer.uid === undefined ? undefined : existing.uid === newcomer.uid);
   const sharesPort = both(both(existing.reusePort, newcomer.reusePort), isSameUser);
   const conflicts = not(either(sharesAddress, sharesPort));
+  if (conflicts && isUncertain(existing, newcomer)) return undefined;
   return conflicts === undefined ? undefined : conflicts ? 'EADDRINUSE' : 'ok';
 }
 
@@ -168,6 +174,15 @@ function policy(request: PolicyRequest): Policy | Unsupported {
   return protocol === 'tcp' ? tcp(request) : udp(request);
 }
 
+// Left to choose, the system may give the port of another group of this user. Nobody has one that a plain bind gets.
+function ownGroup({ anyPort, family, ipv6Only }: PolicyRequest, serve: readonly Step[]): Attempt[] {
+  if (!anyPort) return [];
+  const only: Step[] = family === 6 ? [set('guard', ['IPV6_V6ONLY', ipv6Only])] : [];
+  const guard: Step[] = [{ do: 'open', role: 'guard', family }, ...only, { do: 'bind', role: 'guard' }];
+  const ours: Step[] = [set('guard', PORT_ON), set('ours', PORT_ON), BIND, { do: 'close', role: 'guard' }];
+  return [{ steps: [...guard, ...ours, ...serve] }];
+}
+
 // Over leftovers a socket that is bound and does not listen shares the address, whoever has it.
 const OVER_LEFTOVERS: Attempt = {
   outcome: 'over-leftovers',
@@ -183,7 +198,7 @@ function tcp(request: PolicyRequest): Policy {
     // Both are needed over leftovers alone: they let everybody in who has them too.
     const alone: Attempt = { steps: [set('ours', PORT_ON), BIND, ...SERVE] };
     const both: Attempt = { steps: [set('ours', ON), BIND, ...SERVE], strangers: true };
-    return { ...policy, attempts: [alone, both], ...SAME_USER };
+    return { ...policy, attempts: [...ownGroup(request, SERVE), alone, both], ...SAME_USER };
   }
   if (reserve && sharing === 'reuse-address') {
     const shared =
@@ -211,7 +226,10 @@ function tcp(request: PolicyRequest): Policy {
 function udp(request: PolicyRequest): Policy {
   const { sharing, address, family, ipv6Only, guard, device } = request;
   const policy = { rounds: ROUNDS, undo: UDP_UNDO, afterListen: [] } as const;
-  if (sharing === 'reuse-port') return { ...policy, attempts: [{ steps: [set('ours', PORT_ON), BIND] }], ...SAME_USER };
+  if (sharing === 'reuse-port') {
+    const alone: Attempt = { steps: [set('ours', PORT_ON), BIND] };
+    return { ...policy, attempts: [...ownGroup(request, []), alone], ...SAME_USER };
+  }
   if (sharing === 'reuse-address') {
     const shared = 'any process, of any user, that sets SO_REUSEADDR can bind the port and take the datagrams';
     return { ...policy, attempts: [{ steps: [set('ours', ON), BIND] }], ...partial(shared) };

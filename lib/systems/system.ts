@@ -12,7 +12,7 @@ export type Sharing = 'exclusive' | 'reuse-address' | 'reuse-port' | 'raw';
 export type Leftovers = 'reuse' | 'refuse';
 export type BindOutcome = 'clean' | 'over-leftovers';
 
-/** What a policy has to know: never the port, never a process, so that it stays a pure function. */
+/** What a policy has to know: never which port, never a process, so that it stays a pure function. */
 export interface PolicyRequest {
   readonly protocol: Protocol;
   readonly sharing: Sharing;
@@ -26,6 +26,8 @@ export interface PolicyRequest {
   readonly guard: boolean;
   /** The socket is bound to one device (SO_BINDTODEVICE). */
   readonly device: boolean;
+  /** The system chooses the port. */
+  readonly anyPort: boolean;
 }
 
 /** The options that decide who may share an address, and those of helpers. */

@@ -156,7 +156,7 @@ bool readSocket(const Pcb& pcb, int type, const uint32_t* tcpNow, Socket* socket
     socket->reusePort = (pcb.so.so_options & SO_REUSEPORT) != 0 ? 1 : 0;
   }
   // Closed, or not yet accepted: no process has it open, and so_last_pid is the one that had, or its listener's.
-  if (pcb.so.so_last_pid > 0 && (pcb.so.so_state & kNoDescriptor) == 0) socket->pid = pcb.so.so_last_pid;
+  if (pcb.so.so_last_pid > 0 && (pcb.so.so_state & kNoDescriptor) == 0) socket->pids.push_back(pcb.so.so_last_pid);
   if (tcpNow != nullptr && socket->state == kTimeWait) {
     auto left = static_cast<int32_t>(pcb.tcp.t_timer[kTimeWaitTimer] - *tcpNow);
     if (left >= 0 && left <= kLongestTimeWait) socket->timeLeft = left;

@@ -50,10 +50,23 @@ void lookUpArguments(pid_t pid, std::vector<std::string>* arguments) {
 }  // namespace
 
 // The list of sockets has told them.
-int owners(std::vector<Socket>*, uint32_t) { return 0; }
+int owners(std::vector<Socket>*, const Limit&, bool*) { return 0; }
 
 int process(int64_t pid, bool, Process* process) {
   auto number = static_cast<pid_t>(pid);
+  // The long form is kept from other users; the short one knows no time.
+  proc_bsdinfo whole;
+  proc_bsdshortinfo part;
+  if (::proc_pidinfo(number, PROC_PIDTBSDINFO, 0, &whole, sizeof whole) == sizeof whole) {
+    process->name = whole.pbi_comm;
+    process->uid = whole.pbi_uid;
+    process->parent = whole.pbi_ppid;
+    process->startedAt = static_cast<int64_t>(whole.pbi_start_tvsec * 1000 + whole.pbi_start_tvusec / 1000);
+  } else if (::proc_pidinfo(number, PROC_PIDT_SHORTBSDINFO, 0, &part, sizeof part) == sizeof part) {
+    process->name = part.pbsi_comm;
+    process->uid = part.pbsi_uid;
+    process->parent = part.pbsi_ppid;
+  }
   char path[PROC_PIDPATHINFO_MAXSIZE];
   int length = ::proc_pidpath(number, path, sizeof path);
   // Without a path is also one whose file was replaced.
@@ -67,6 +80,6 @@ int process(int64_t pid, bool, Process* process) {
   return 0;
 }
 
-bool cgroupPath(uint64_t, int64_t, uint32_t, std::string*) { return false; }
+bool cgroupPath(uint64_t, int64_t, const Limit&, std::string*) { return false; }
 
 }  // namespace exactbind::os

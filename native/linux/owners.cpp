@@ -1,12 +1,14 @@
 // The processes that hold sockets, found by inode among the descriptors in /proc.
 #include <dirent.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include "../os.h"
 
@@ -14,128 +16,261 @@ namespace exactbind::os {
 
 namespace {
 
+// More nobody reads.
+constexpr size_t kMostProcesses = 100;
+
+// A folder of /proc whose entries are numbers, read without what opendir(3) allocates.
 class Folder {
  public:
-  Folder(int parent, const char* path) {
-    int descriptor = ::openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return;
-    stream_ = ::fdopendir(descriptor);
-    if (stream_ == nullptr) ::close(descriptor);
+  Folder(int parent, const char* path) : descriptor_(::openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    error_ = descriptor_ < 0 ? errno : 0;
   }
   ~Folder() {
-    if (stream_ != nullptr) ::closedir(stream_);
+    if (descriptor_ >= 0) ::close(descriptor_);
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
-  bool isOpen() const { return stream_ != nullptr; }
-  int descriptor() const { return ::dirfd(stream_); }
+  // Why it could not be opened, or read to its end.
+  int error() const { return error_; }
+  int descriptor() const { return descriptor_; }
 
   // The next entry whose name is a number, or null.
   const char* next() {
-    // Safe on a stream that no other thread reads.
-    while (const dirent* entry = ::readdir(stream_)) {  // NOLINT(concurrency-mt-unsafe)
+    while (at_ < end_ || fill()) {
+      // Its layout is that of readdir(3) with 64-bit files.
+      const auto* entry = reinterpret_cast<const dirent64*>(bytes_ + at_);
+      at_ += entry->d_reclen;
       if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') return entry->d_name;
     }
     return nullptr;
   }
 
  private:
-  DIR* stream_ = nullptr;
+  bool fill() {
+    // A folder of /proc that has left room for another entry has none.
+    if (error_ != 0 || (end_ > 0 && sizeof bytes_ - end_ > sizeof(dirent64))) return false;
+    long length = ::syscall(SYS_getdents64, descriptor_, bytes_, sizeof bytes_);
+    // A process that has ended meanwhile.
+    if (length < 0 && errno != ENOENT) error_ = errno;
+    at_ = 0;
+    end_ = length > 0 ? static_cast<size_t>(length) : 0;
+    return end_ > 0;
+  }
+
+  int descriptor_;
+  int error_;
+  size_t at_ = 0;
+  size_t end_ = 0;
+  alignas(dirent64) char bytes_[8 * 1024];
 };
 
-// The sockets that no process has been found for yet, by inode.
+// The sockets whose processes are looked for, by inode.
 class Wanted {
  public:
   explicit Wanted(std::vector<Socket>* list) {
     for (Socket& socket : *list) {
-      if (socket.inode != 0 && socket.pid < 0) sockets_.push_back(&socket);
+      if (socket.inode != 0 && socket.pids.empty()) sockets_.push_back(&socket);
     }
     std::sort(sockets_.begin(), sockets_.end(), [](auto* a, auto* b) { return a->inode < b->inode; });
-    left_ = sockets_.size();
   }
 
-  size_t left() const { return left_; }
-  bool isEmpty() const { return left_ == 0; }
+  bool isEmpty() const { return sockets_.empty(); }
+
+  bool isFound() const {
+    return std::all_of(sockets_.begin(), sockets_.end(), [](auto* socket) { return !socket->pids.empty(); });
+  }
 
   bool isUser(uint32_t uid) const {
     return std::any_of(sockets_.begin(), sockets_.end(), [uid](auto* socket) { return socket->uid == uid; });
   }
 
-  void found(uint64_t inode, long pid) {
+  // Whether the inode is one of them.
+  bool found(uint64_t inode, long pid) {
     auto at = std::lower_bound(sockets_.begin(), sockets_.end(), inode,
                                [](auto* socket, uint64_t wanted) { return socket->inode < wanted; });
-    if (at == sockets_.end() || (*at)->inode != inode || (*at)->pid >= 0) return;
-    (*at)->pid = pid;
-    left_--;
+    if (at == sockets_.end() || (*at)->inode != inode) return false;
+    std::vector<int64_t>& pids = (*at)->pids;
+    // One process can have it open several times.
+    if ((pids.empty() || pids.back() != pid) && pids.size() < kMostProcesses) pids.push_back(pid);
+    return true;
   }
 
  private:
   std::vector<Socket*> sockets_;
-  size_t left_;
 };
-
-// EMFILE or ENFILE, with which nobody can be looked into; who has ended and who is another user's is passed over.
-int lookInto(int proc, long pid, int64_t end, Wanted* wanted) {
-  constexpr char kPrefix[] = "socket:[";
-  constexpr size_t kPrefixLength = sizeof kPrefix - 1;
-  char path[32];
-  if (snprintf(path, sizeof path, "%ld/fd", pid) < 0) return errno;
-  Folder descriptors(proc, path);
-  if (!descriptors.isOpen()) return errno == EMFILE || errno == ENFILE ? errno : 0;
-  while (const char* name = wanted->isEmpty() ? nullptr : descriptors.next()) {
-    // One process can have a million.
-    if (now() >= end) return ETIMEDOUT;
-    char target[64];
-    ssize_t length = ::readlinkat(descriptors.descriptor(), name, target, sizeof target - 1);
-    if (length <= static_cast<ssize_t>(kPrefixLength) || memcmp(target, kPrefix, kPrefixLength) != 0) continue;
-    target[length] = '\0';
-    wanted->found(strtoull(target + kPrefixLength, nullptr, 10), pid);
-  }
-  return 0;
-}
 
 // Whoever asks again, because it was refused again, mostly asks about the same process.
 std::atomic<long> lastFound{-1};
 
+// One search through /proc.
+class Search {
+ public:
+  Search(Wanted* wanted, const Limit& limit) : wanted_(wanted), limit_(limit), proc_(AT_FDCWD, "/proc") {}
+
+  int run(bool* isWhole) {
+    int error = proc_.error();
+    if (error == 0) error = likely();
+    if (error == 0) error = everybody();
+    // Whoever is missing then is hidden, as far as this user can tell.
+    bool isCut = error == ETIMEDOUT && wanted_->isFound();
+    *isWhole = error == 0 && !isAnyHidden_ && isInitialNamespace();
+    return isCut ? 0 : error;
+  }
+
+ private:
+  // Who nearly always has it: this process and its relatives, and whoever had what was asked for last.
+  int likely() {
+    for (long pid : {static_cast<long>(::getpid()), lastFound.load(), static_cast<long>(::getppid())}) {
+      if (int error = look(pid); error != 0) return error;
+    }
+    return lookAll(childrenOf(::getpid()));
+  }
+
+  // Whom a socket is handed on to: the family of everybody who has it, and of those who turn out to have it too.
+  int relatives() {
+    for (; related_ < owners_.size(); related_++) {
+      long pid = owners_[related_];
+      if (int error = lookAll(childrenOf(pid)); error != 0) return error;
+      long parent = parentOf(pid);
+      if (int error = look(parent); error != 0) return error;
+      // The children of the first process are nobody's brothers.
+      if (int error = parent > 1 ? lookAll(childrenOf(parent)) : 0; error != 0) return error;
+    }
+    if (wanted_->isFound()) limitRest();
+    return 0;
+  }
+
+  // Everybody else may have got it from somebody unrelated. Whoever waits for an error waits no longer for them.
+  void limitRest() {
+    if (isRestLimited_ || limit_.processorEnd == INT64_MAX) return;
+    isRestLimited_ = true;
+    limit_.processorEnd = std::min(limit_.processorEnd, processorTime() + kRest);
+  }
+
+  int lookAll(const std::vector<long>& pids) {
+    for (long pid : pids) {
+      if (int error = look(pid); error != 0) return error;
+    }
+    return 0;
+  }
+
+  // Everybody else. How many processes have a socket open is recorded nowhere, so all of them are looked into.
+  int everybody() {
+    std::vector<long> all;
+    while (const char* name = proc_.next()) all.push_back(strtol(name, nullptr, 10));
+    if (proc_.error() != 0) return proc_.error();
+    // Where time may run out, the socket's user's come first: nearly always it is theirs.
+    if (all.size() > kFew) std::stable_partition(all.begin(), all.end(), [this](long pid) { return isUsers(pid); });
+    for (long pid : all) {
+      if (int error = relatives(); error != 0) return error;
+      if (int error = look(pid); error != 0) return error;
+    }
+    return relatives();
+  }
+
+  bool isUsers(long pid) {
+    char path[32];
+    struct stat status;
+    return snprintf(path, sizeof path, "%ld", pid) > 0 && ::fstatat(proc_.descriptor(), path, &status, 0) == 0 &&
+           wanted_->isUser(status.st_uid);
+  }
+
+  // EMFILE or ENFILE, with which nobody can be looked into; who has ended and who is another user's is passed over.
+  int look(long pid) {
+    if (pid <= 0 || !looked_.insert(pid).second) return 0;
+    if (limit_.isOver()) return ETIMEDOUT;
+    char path[32];
+    if (snprintf(path, sizeof path, "%ld/fd", pid) < 0) return errno;
+    Folder descriptors(proc_.descriptor(), path);
+    if (descriptors.error() != 0) return failed(descriptors.error());
+    size_t count = 0;
+    while (const char* name = descriptors.next()) {
+      // One process can have a million.
+      if (++count % kBetweenClocks == 0 && limit_.isOver()) return ETIMEDOUT;
+      char target[64];
+      ssize_t length = ::readlinkat(descriptors.descriptor(), name, target, sizeof target - 1);
+      if (length <= static_cast<ssize_t>(kPrefixLength) || memcmp(target, kPrefix, kPrefixLength) != 0) continue;
+      target[length] = '\0';
+      if (!wanted_->found(strtoull(target + kPrefixLength, nullptr, 10), pid)) continue;
+      lastFound = pid;
+      if (owners_.empty() || owners_.back() != pid) owners_.push_back(pid);
+    }
+    return failed(descriptors.error());
+  }
+
+  int failed(int error) {
+    if (error == EMFILE || error == ENFILE) return error;
+    if (error == EACCES || error == EPERM) isAnyHidden_ = true;
+    return 0;
+  }
+
+  // Of its first thread, which is Node's main one.
+  std::vector<long> childrenOf(long pid) {
+    char path[64];
+    std::vector<long> children;
+    if (snprintf(path, sizeof path, "%ld/task/%ld/children", pid, pid) < 0) return children;
+    int file = ::openat(proc_.descriptor(), path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return children;
+    char text[4096];
+    ssize_t length = ::read(file, text, sizeof text - 1);
+    ::close(file);
+    text[std::max<ssize_t>(length, 0)] = '\0';
+    for (char* at = text; *at != '\0' && children.size() < kMostChildren;) {
+      char* end = nullptr;
+      long child = strtol(at, &end, 10);
+      if (end == at) break;
+      children.push_back(child);
+      at = *end == ' ' ? end + 1 : end;
+    }
+    return children;
+  }
+
+  // The fourth field; the second, in brackets, may have anything in it.
+  long parentOf(long pid) {
+    char path[32];
+    if (snprintf(path, sizeof path, "%ld/stat", pid) < 0) return 0;
+    int file = ::openat(proc_.descriptor(), path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    char text[512];
+    ssize_t length = ::read(file, text, sizeof text - 1);
+    ::close(file);
+    text[std::max<ssize_t>(length, 0)] = '\0';
+    const char* end = strrchr(text, ')');
+    return end != nullptr && strlen(end) > 4 ? strtol(end + 4, nullptr, 10) : 0;
+  }
+
+  // In another one there may be processes outside that have the socket too (PROC_PID_INIT_INO in linux/proc_ns.h).
+  bool isInitialNamespace() {
+    constexpr ino_t kInitial = 0xEFFFFFFC;
+    struct stat status;
+    return ::fstatat(proc_.descriptor(), "self/ns/pid", &status, 0) == 0 && status.st_ino == kInitial;
+  }
+
+  static constexpr char kPrefix[] = "socket:[";
+  static constexpr size_t kPrefixLength = sizeof kPrefix - 1;
+  static constexpr size_t kBetweenClocks = 64;
+  static constexpr size_t kMostChildren = 256;
+  static constexpr int64_t kRest = 1000;
+  static constexpr size_t kFew = 300;
+
+  Wanted* wanted_;
+  Limit limit_;
+  Folder proc_;
+  std::set<long> looked_;
+  std::vector<long> owners_;
+  size_t related_ = 0;
+  bool isRestLimited_ = false;
+  bool isAnyHidden_ = false;
+};
+
 }  // namespace
 
-int owners(std::vector<Socket>* list, uint32_t budget) {
+int owners(std::vector<Socket>* list, const Limit& limit, bool* isWhole) {
   Wanted wanted(list);
+  *isWhole = true;
   if (wanted.isEmpty()) return 0;
-  int64_t end = now() + budget;
-  Folder proc(AT_FDCWD, "/proc");
-  if (!proc.isOpen()) return errno;
-  auto look = [&](long pid) {
-    size_t before = wanted.left();
-    int error = lookInto(proc.descriptor(), pid, end, &wanted);
-    if (wanted.left() < before) lastFound = pid;
-    return error;
-  };
-
-  for (long pid : {static_cast<long>(::getpid()), lastFound.load()}) {
-    if (pid < 0) continue;
-    if (int error = look(pid); error != 0) return error;
-  }
-  // A socket's user is nearly always its process's: the others wait.
-  std::vector<long> others;
-  while (const char* name = wanted.isEmpty() ? nullptr : proc.next()) {
-    if (now() >= end) return ETIMEDOUT;
-    long pid = strtol(name, nullptr, 10);
-    struct stat status;
-    if (::fstatat(proc.descriptor(), name, &status, 0) != 0) continue;
-    if (!wanted.isUser(status.st_uid)) {
-      others.push_back(pid);
-    } else if (int error = look(pid); error != 0) {
-      return error;
-    }
-  }
-  for (long pid : others) {
-    if (wanted.isEmpty()) break;
-    if (now() >= end) return ETIMEDOUT;
-    if (int error = look(pid); error != 0) return error;
-  }
-  return 0;
+  return Search(&wanted, limit).run(isWhole);
 }
 
 }  // namespace exactbind::os

@@ -3,10 +3,12 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "../os.h"
@@ -88,9 +90,9 @@ std::vector<std::string> foldersIn(const std::string& root, const std::string& b
   return found;
 }
 
-bool findFolder(const std::string& root, uint64_t inode, int64_t end, std::string* path) {
+bool findFolder(const std::string& root, uint64_t inode, const Limit& limit, std::string* path) {
   std::vector<std::string> left{""};
-  while (!left.empty() && now() < end) {
+  while (!left.empty() && !limit.isOver()) {
     std::string below = std::move(left.back());
     left.pop_back();
     for (std::string& folder : foldersIn(root, below)) {
@@ -104,16 +106,68 @@ bool findFolder(const std::string& root, uint64_t inode, int64_t end, std::strin
   return false;
 }
 
+// Of 1970, of a number of clock ticks since this machine was started.
+int64_t timeOf(uint64_t ticks) {
+  timespec epoch{};
+  timespec boot{};
+  ::clock_gettime(CLOCK_REALTIME, &epoch);
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  auto milliseconds = [](const timespec& time) { return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000; };
+  long second = ::sysconf(_SC_CLK_TCK);
+  // No more exact than a tick, and so the same whenever it is asked.
+  constexpr int64_t kTick = 10;
+  return (milliseconds(epoch) - milliseconds(boot)) / kTick * kTick +
+         static_cast<int64_t>(ticks) * 1000 / (second > 0 ? second : 100);
+}
+
+// "pid (name) state parent …", the start as the 22nd; the name may have anything in it.
+int readStat(const std::string& folder, Process* process) {
+  constexpr int kParent = 4;
+  constexpr int kStart = 22;
+  std::string text;
+  if (int error = readWhole(folder + "/stat", &text); error != 0) return error;
+  size_t begin = text.find('(');
+  size_t end = text.rfind(')');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return EINVAL;
+  process->name = text.substr(begin + 1, end - begin - 1);
+  const char* at = text.c_str() + end + 1;
+  for (int field = 3; *at == ' '; field++) {
+    at++;
+    if (field == kParent) process->parent = strtol(at, nullptr, 10);
+    if (field == kStart) {
+      process->startedAt = timeOf(strtoull(at, nullptr, 10));
+      break;
+    }
+    while (*at != ' ' && *at != '\0') at++;
+  }
+  return 0;
+}
+
+// The effective one. The owner of the folder would be root for a process that may not be dumped.
+void readUser(const std::string& folder, Process* process) {
+  constexpr char kLine[] = "\nUid:\t";
+  std::string text;
+  if (readWhole(folder + "/status", &text) != 0) return;
+  // Whoever names a process cannot begin a line of it: the kernel escapes newlines.
+  size_t line = text.find(kLine);
+  if (line == std::string::npos) return;
+  const char* real = text.c_str() + line + sizeof kLine - 1;
+  char* effective = nullptr;
+  strtoul(real, &effective, 10);
+  if (*effective == '\t') process->uid = static_cast<int64_t>(strtoul(effective + 1, nullptr, 10));
+}
+
 }  // namespace
 
 int process(int64_t pid, bool mayBlock, Process* process) {
   std::string folder = folderOf(pid);
+  if (int error = readStat(folder, process); error != 0) return error;
+  readUser(folder, process);
   process->executable = linkTarget(folder + "/exe");
   process->directory = linkTarget(folder + "/cwd");
   // The command line is in the process's own memory: whoever keeps that locked (mmap_lock; a FUSE mapping of any user's
   // does) stops the reader for as long as he likes. The rest is the kernel's.
-  struct stat status;
-  bool isOurs = ::stat(folder.c_str(), &status) == 0 && status.st_uid == ::geteuid();
+  bool isOurs = process->uid == ::geteuid();
   if (!mayBlock && !isOurs) return 0;
   std::string text;
   if (int error = readWhole(folder + "/cmdline", &text); error != 0) return error;
@@ -125,13 +179,13 @@ int process(int64_t pid, bool mayBlock, Process* process) {
   return 0;
 }
 
-bool cgroupPath(uint64_t cgroup, int64_t pid, uint32_t budget, std::string* path) {
+bool cgroupPath(uint64_t cgroup, int64_t pid, const Limit& limit, std::string* path) {
   std::string root = cgroupRoot();
   if (root.empty()) return false;
   if (pid >= 0 && cgroupOf(pid, path) && isFolder(root + *path, cgroup)) return true;
   *path = "/";
   if (isFolder(root, cgroup)) return true;
-  return findFolder(root, cgroup, now() + budget, path);
+  return findFolder(root, cgroup, limit, path);
 }
 
 }  // namespace exactbind::os

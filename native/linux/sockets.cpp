@@ -90,8 +90,11 @@ void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* li
   }
   socket.state = message->idiag_state;
   socket.uid = message->idiag_uid;
+  socket.device = message->id.idiag_if;
   socket.inode = message->idiag_inode;
   if (message->idiag_timer == kTimerTimeWait) socket.timeLeft = message->idiag_expires;
+  // It is told of those that listen or are bound alone.
+  if (message->idiag_family == AF_INET6) socket.ipv6Only = -1;
   readAttributes(message, length, &socket);
   list->push_back(socket);
 }

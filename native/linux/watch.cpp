@@ -5,8 +5,6 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
@@ -22,16 +20,13 @@ struct Watch {
   int stop = -1;
   Wake wake = nullptr;
   void* data = nullptr;
-  pthread_t thread{};
+  Thread* thread = nullptr;
 };
 
 namespace {
 
 // Older headers lack its name; the number is the same on every architecture that Node runs on.
 constexpr long kPidfdOpen = 434;
-
-// Room for what runs in it, and for what the C library keeps of each thread there.
-constexpr size_t kStack = 256 * 1024;
 
 // A port can lose thousands of connections in a second; whoever waits for it looks no more often than that.
 constexpr int kRestMs = 1;
@@ -73,7 +68,7 @@ bool drain(int events) {
   return errno == EAGAIN;
 }
 
-void* run(void* self) {
+void run(void* self) {
   const Watch& watch = *static_cast<const Watch*>(self);
   pollfd descriptors[] = {{watch.stop, POLLIN, 0}, {watch.events, POLLIN, 0}};
   bool goesOn = true;
@@ -85,32 +80,14 @@ void* run(void* self) {
     watch.wake(watch.data);
     if (goesOn && ::poll(descriptors, 1, kRestMs) > 0) break;
   }
-  return nullptr;
-}
-
-int startThread(Watch* watch) {
-  pthread_attr_t attributes;
-  if (int error = ::pthread_attr_init(&attributes); error != 0) return error;
-  int error = ::pthread_attr_setstacksize(&attributes, kStack);
-  // Signals are for the threads of Node's that expect them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  if (error == 0) error = ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (error == 0) {
-    error = ::pthread_create(&watch->thread, &attributes, run, watch);
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-  ::pthread_attr_destroy(&attributes);
-  return error;
 }
 
 // Takes `events` over.
 int start(int events, Wake wake, void* data, Watch** watch) {
   int stop = ::eventfd(0, EFD_CLOEXEC);
   if (stop < 0) return closing(events, errno);
-  auto* made = new Watch{events, stop, wake, data, {}};
-  int error = startThread(made);
+  auto* made = new Watch{events, stop, wake, data};
+  int error = startThread(run, made, &made->thread);
   if (error != 0) {
     ::close(stop);
     delete made;
@@ -139,11 +116,11 @@ int watchProcess(int64_t pid, Wake wake, void* data, Watch** watch) {
 
 int stopWatch(Watch* watch) {
   ::eventfd_write(watch->stop, 1);
-  int error = ::pthread_join(watch->thread, nullptr);
+  endThread(watch->thread, UINT32_MAX);
   ::close(watch->stop);
   ::close(watch->events);
   delete watch;
-  return error;
+  return 0;
 }
 
 }  // namespace exactbind::os

@@ -12,15 +12,19 @@ bool userName(int64_t uid, std::string* name) {
   if (file == nullptr) return false;
   char line[4096];
   bool found = false;
+  bool wasWhole = true;
   while (!found && fgets(line, sizeof line, file) != nullptr) {
     // name:password:uid:…
     const char* password = strchr(line, ':');
     const char* number = password != nullptr ? strchr(password + 1, ':') : nullptr;
-    if (number == nullptr || *line == '#') continue;
-    // "nobody" is -2 on macOS. A row of NIS has none, which is not root's.
+    // The rest of a line that was too long begins anywhere.
+    bool isBegin = wasWhole;
+    wasWhole = strchr(line, '\n') != nullptr;
+    if (!isBegin || number == nullptr || *line == '#') continue;
+    // "nobody" is -2 on macOS. An empty field is nobody's number, and not root's.
     char* end = nullptr;
-    long own = strtol(number + 1, &end, 10);
-    found = end != number + 1 && *end == ':' && static_cast<uid_t>(own) == static_cast<uid_t>(uid);
+    long read = strtol(number + 1, &end, 10);
+    found = end != number + 1 && *end == ':' && static_cast<uid_t>(read) == static_cast<uid_t>(uid);
     if (found) name->assign(line, static_cast<size_t>(password - line));
   }
   return ::fclose(file) == 0 && found;

@@ -19,14 +19,25 @@ std::string toUtf8(const wchar_t* text, int length) {
   return bytes;
 }
 
-DWORD executableOf(DWORD pid, std::string* executable) {
+// FILETIME counts tenths of microseconds from 1601.
+int64_t startOf(HANDLE process) {
+  constexpr int64_t kTicks = 10000;
+  constexpr int64_t kEpoch = 11644473600000;
+  FILETIME created;
+  FILETIME other;
+  if (GetProcessTimes(process, &created, &other, &other, &other) == 0) return -1;
+  return (int64_t{created.dwHighDateTime} << 32 | created.dwLowDateTime) / kTicks - kEpoch;
+}
+
+DWORD executableOf(DWORD pid, Process* found) {
   HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
   if (process == nullptr) return GetLastError();
   std::vector<wchar_t> path(kLongestPath);
   DWORD length = kLongestPath;
   DWORD error = QueryFullProcessImageNameW(process, 0, path.data(), &length) != 0 ? NO_ERROR : GetLastError();
+  found->startedAt = startOf(process);
   CloseHandle(process);
-  if (error == NO_ERROR) *executable = toUtf8(path.data(), static_cast<int>(length));
+  if (error == NO_ERROR) found->executable = toUtf8(path.data(), static_cast<int>(length));
   return error;
 }
 
@@ -47,12 +58,12 @@ bool nameOf(DWORD pid, std::string* name) {
 }  // namespace
 
 // The tables of sockets have told them.
-int owners(std::vector<Socket>*, uint32_t) { return 0; }
+int owners(std::vector<Socket>*, const Limit&, bool*) { return 0; }
 
 // Win32 has no call that tells the arguments or the working directory of another process.
 int process(int64_t pid, bool, Process* process) {
   auto number = static_cast<DWORD>(pid);
-  DWORD error = executableOf(number, &process->executable);
+  DWORD error = executableOf(number, process);
   if (error == NO_ERROR) return 0;
   // A service's, and the kernel's ("System"), which has the ports of http.sys.
   std::string name;
@@ -64,6 +75,6 @@ int process(int64_t pid, bool, Process* process) {
 // Windows numbers no users, and has no control groups.
 bool userName(int64_t, std::string*) { return false; }
 
-bool cgroupPath(uint64_t, int64_t, uint32_t, std::string*) { return false; }
+bool cgroupPath(uint64_t, int64_t, const Limit&, std::string*) { return false; }
 
 }  // namespace exactbind::os

@@ -105,7 +105,7 @@ int append(Read read, ULONG family, uint16_t port, uint32_t states, std::vector<
     if (static_cast<u_short>(row.dwLocalPort) != htons(port)) continue;
     Socket socket = socketOf(row);
     // The idle process has what is nobody's, such as a TIME_WAIT.
-    if (row.dwOwningPid != 0) socket.pid = row.dwOwningPid;
+    if (row.dwOwningPid != 0) socket.pids.push_back(row.dwOwningPid);
     // One in a state of no known number may be in any.
     if (socket.state == 0 || (states >> socket.state & 1) != 0) list->push_back(socket);
   }

@@ -63,7 +63,7 @@ function page({ managers, runners, types, bundles, binaries }) {
       bundles.map(({ name, result }) => [name, result]),
     ),
     '',
-    'Electron and pkg: `.github/workflows/test.yml` tries them, because their programs come from outside the registry. Not run.',
+    'Electron (also from an ASAR archive) and pkg come from outside the registry: `.github/workflows/package.yml` tries them. Not run.',
     '',
     '## Binaries',
     '',

@@ -2,6 +2,7 @@
 // @module-tag node
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { Actor } from '../fixtures/actor.ts';
 import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { fixture, lines, REQUIRED } from '../fixtures/register/run.ts';
@@ -19,6 +20,13 @@ interface NativeBind {
   isPrimary: boolean;
 }
 
+/** What fixtures/cluster/taken.cjs prints. */
+interface Taken {
+  message: string;
+  verdict?: string;
+  values: { heldBy?: string };
+}
+
 const MAJOR = Number(process.versions.node.split('.')[0]);
 const WAYS = ['BoundSocket', 'listen()'];
 
@@ -34,6 +42,21 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
     expect(plain.filter(({ isShared }) => isShared).length).toBeGreaterThan(6);
     expect(plain.at(-1)).toMatchObject({ name: "the primary's own server", listening: true });
     expect(await shared(REQUIRED)).toEqual(plain);
+  });
+
+  it('a worker is told who has the port that its primary was refused', async () => {
+    const holder = new Actor();
+    const port = ownPort();
+    await holder.open({ host: '127.0.0.1', port, listen: true });
+    const program = [fixture('cluster/taken.cjs'), policy, String(port)];
+    const [plain] = await lines<Taken>(program);
+    const [hooked] = await lines<Taken>([...REQUIRED, ...program]);
+    await holder.end();
+    const { heldBy, ...values } = hooked?.values ?? {};
+    expect(heldBy).toMatch(
+      new RegExp(`^python\\S* \\(pid ${holder.process.pid}, .*\\) listening on 127.0.0.1:${port}$`),
+    );
+    expect({ ...hooked, values }).toEqual({ ...plain, verdict: 'listening', own: false });
   });
 
   it('the primary binds natively for its workers, and a worker what is its own', async () => {
@@ -86,5 +109,19 @@ describe('a message sent at once after the fork', () => {
   const isNode20 = process.version.startsWith('v20.');
   itWhere(isNode20)('is lost on Node 20 under --import, which is why the hook is CommonJS', async () => {
     expect(await received(['--import', pathToFileURL(fixture('cluster/empty.mjs')).href])).toContainEqual(['last']);
+  });
+});
+
+describe('a hooked worker', () => {
+  const warnings = (before: string[], execArgv: string[]) =>
+    lines<string[]>([...before, fixture('cluster/hooked-workers.cjs'), JSON.stringify(execArgv)]);
+
+  it('warns once that its primary is not hooked, and binds its ports', async () => {
+    expect(await warnings([], REQUIRED)).toEqual([['EXACTBIND_PRIMARY']]);
+  });
+
+  it('says nothing where both are, or neither is', async () => {
+    expect(await warnings(REQUIRED, REQUIRED)).toEqual([[]]);
+    expect(await warnings([], [])).toEqual([[]]);
   });
 });

@@ -274,16 +274,17 @@ describeOn('linux')('a wait where the kernel does not tell', () => {
     const refused = waiter({ port, host, wait: 20_000 }, refusing('filter'));
     expect(await refused.next()).toEqual({ state: 'waiting' });
     const folder = `/proc/${refused.process.pid}/fdinfo`;
-    const watched = () =>
-      readdirSync(folder).map((fd) => {
-        try {
-          return readFileSync(`${folder}/${fd}`, 'utf8');
-        } catch {
-          return ''; // closed meanwhile
-        }
-      });
-    // Once it has found out who holds the port.
-    await expect.poll(() => watched().join()).toContain(`Pid:\t${other.process.pid}\n`);
+    const read = (fd: string) => {
+      try {
+        return readFileSync(`${folder}/${fd}`, 'utf8');
+      } catch {
+        // Closed meanwhile.
+        return '';
+      }
+    };
+    // The holder is looked for on a thread.
+    const watched = () => readdirSync(folder).map(read).join();
+    await expect.poll(watched).toContain(`Pid:\t${other.process.pid}\n`);
     await other.end('SIGKILL');
     expect(await refused.next()).toEqual({ state: 'listening', port });
   });

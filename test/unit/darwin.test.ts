@@ -64,7 +64,14 @@ vi.mock('../../lib/addon.ts', async () => {
       return 0;
     },
     localPort: () => 3000,
-    sockets: () => ({ error: played.listError, ownersError: 0, sockets: [...played.listed] as SocketRow[] }),
+    sockets: () => ({
+      error: played.listError,
+      ownersError: 0,
+      areOwnersWhole: true,
+      isWhole: true,
+      processes: [],
+      sockets: [...played.listed] as SocketRow[],
+    }),
   };
   const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
   return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
@@ -212,6 +219,11 @@ describe('the prediction on macOS', () => {
 });
 
 describe('the ports that macOS refuses although nobody has them', () => {
+  beforeEach(() => {
+    const asUser = vi.spyOn(process, 'geteuid').mockReturnValue(501);
+    return () => asUser.mockRestore();
+  });
+
   it.each([
     ['::', 'tcp', 80, false],
     ['0.0.0.0', 'udp', 80, false],
@@ -226,14 +238,14 @@ describe('the ports that macOS refuses although nobody has them', () => {
   it('are told apart, with what to do', () => {
     for (const how of ['plain', 'reuse']) for (const any of ['::', '0.0.0.0']) played.refused.add(`${how} ${any}`);
     expect(inspectPortSync(55_555)).toMatchObject({
-      verdict: 'unknown',
-      reason: expect.stringContaining('macOS keeps TCP port 55555'),
+      verdict: 'denied',
+      reason: expect.stringContaining('macOS keeps this port'),
     });
     const { request, place } = asked({ port: 80 });
     const refusal = { code: 'EACCES', syscall: 'bind' };
     expect(explain({ ...request, host: place.host }, refusal)).toMatchObject({
       verdict: 'privileged',
-      reason: expect.stringContaining('bind every address'),
+      remedy: expect.stringContaining('bind every address'),
     });
   });
 });

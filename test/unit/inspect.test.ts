@@ -2,9 +2,10 @@
 import { constants } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { SocketList, SocketRow } from '../../lib/addon.ts';
+import type { ProcessRow, SocketList, SocketRow } from '../../lib/addon.ts';
 import { canonical, overlap } from '../../lib/address.ts';
-import { containerOf, holderOf } from '../../lib/inspect/holders.ts';
+import { containerOf, forwardedTo } from '../../lib/inspect/containers.ts';
+import { holderOf } from '../../lib/inspect/holders.ts';
 import type { Holder, PortReport } from '../../lib/inspect/report.ts';
 import { sentenceOf } from '../../lib/inspect/sentence.ts';
 import { existingOf } from '../../lib/socket-list.ts';
@@ -248,10 +249,12 @@ describe('a row of the list', () => {
     address: '127.0.0.1',
     family: 4,
     isOpen: false,
+    count: 1,
+    pids: [],
     uid: 0,
     remoteAddress: '127.0.0.1',
     remotePort: 9,
-  } as const;
+  } satisfies Partial<SocketRow>;
 
   it('is a TIME_WAIT to the rule where an end of it is told, FIN_WAIT2 that nobody has too', () => {
     const FIN_WAIT2 = 5;
@@ -358,10 +361,39 @@ describe('a container', () => {
     ['/user.slice/user-1000.slice/session-3.scope', 'session-3.scope'],
     ['/user.slice/user-1000.slice/user@1000.service/app.slice/code.scope', 'code.scope'],
     ['/build/42', '/build/42'],
+    [`/system.slice/nerdctl-${ID}.scope`, 'nerdctl 3f2a91c0b7de'],
+    [`/default/${ID}`, 'container 3f2a91c0b7de'],
+    [`/ecs/0123456789abcdef0123456789abcdef/${ID}`, 'ecs 3f2a91c0b7de'],
+    ['/ecs/3f2a91c0b7de456789abcdef01234567/3f2a91c0b7de456789abcdef01234567-1234567890', 'ecs 3f2a91c0b7de'],
+    [`/ecstasks.slice/ecstasks-0123456789abcdef0123456789abcdef.slice/docker-${ID}.scope`, 'ecs 3f2a91c0b7de'],
+    [`/actions_job/${ID}`, 'github-actions 3f2a91c0b7de'],
   ])('of %s is %s', (path, name) => expect(containerOf(path)).toBe(name));
 });
 
+describe('docker-proxy', () => {
+  const args = '-proto tcp -host-ip 0.0.0.0 -host-port 80 -container-ip 172.17.0.2 -container-port 8080'.split(' ');
+
+  it('is named by the container that it forwards to', () => {
+    expect(forwardedTo('/usr/bin/docker-proxy', ['/usr/bin/docker-proxy', ...args])).toBe('docker 172.17.0.2:8080');
+    expect(forwardedTo('/usr/bin/docker-proxy', undefined)).toBe('docker');
+    expect(forwardedTo('/usr/bin/docker', args)).toBeUndefined();
+  });
+});
+
 const SCRIPT = process.argv[1] as string;
+
+// The user of this process, by whatever name.
+const OWN = process.geteuid?.() as number;
+
+const server: ProcessRow = {
+  pid: 4711,
+  uid: OWN,
+  user: 'ada',
+  executable: process.execPath,
+  directory: dirname(SCRIPT),
+  arguments: ['node', SCRIPT],
+  startedAt: 1000,
+};
 
 const listening: SocketRow = {
   address: '::',
@@ -369,35 +401,44 @@ const listening: SocketRow = {
   state: 10,
   ipv6Only: false,
   isOpen: true,
-  uid: USER,
+  count: 1,
+  uid: OWN,
   user: 'ada',
-  pid: 4711,
-  executable: process.execPath,
-  directory: dirname(SCRIPT),
-  arguments: ['node', SCRIPT],
+  pids: [4711],
 };
-const LIST: SocketList = { error: 0, ownersError: 0, sockets: [] };
+const LIST: SocketList = {
+  error: 0,
+  ownersError: 0,
+  areOwnersWhole: true,
+  isWhole: true,
+  sockets: [],
+  processes: [],
+};
 
-const holder = (row: Partial<SocketRow> = {}, list: Partial<SocketList> = {}): Holder =>
-  holderOf({ ...listening, ...row }, { ...LIST, ...list }, 3000, 'tcp');
+/** A holder as it is told of a process, of a row that it has open. */
+const holder = (process: Partial<ProcessRow> = {}, row: Partial<SocketRow> = {}): Holder => {
+  const one = { ...server, ...process };
+  return holderOf({ ...listening, pids: [one.pid], ...row }, { ...LIST, processes: [one] }, 3000, 'tcp');
+};
 
 /** A row as it is where the process cannot be seen. */
-function unseen({ isOpen = true } = {}): SocketRow {
-  const { pid: _pid, executable: _executable, directory: _directory, arguments: _arguments, ...row } = listening;
-  return { ...row, isOpen };
-}
+const unseen = ({ isOpen = true } = {}): SocketRow => ({ ...listening, pids: [], isOpen });
 
 describe('sameProgram', () => {
-  it.each<[what: string, row: Partial<SocketRow>, answer: boolean]>([
+  it.each<[what: string, process: Partial<ProcessRow>, answer: boolean | null]>([
     ['the same script', {}, true],
     ['the same script after options', { arguments: ['node', '--enable-source-maps', '--import', 'x', SCRIPT] }, true],
     ['the same script with other arguments', { arguments: ['node', SCRIPT, '--port', '3001'] }, true],
+    ['the same script of another user', { uid: OWN + 1 }, false],
     ['another script', { arguments: ['node', '/srv/other.js'] }, false],
     ['our script as an argument of another', { arguments: ['node', '/srv/other.js', SCRIPT] }, false],
-    ['no script', { arguments: ['node'] }, false],
+    ['code on the command line', { arguments: ['node', '-e', 'code'] }, false],
+    ['a title of one word', { arguments: ['next-server'] }, null],
+    ['a title of several', { arguments: ['next-server (v15.1.0)'] }, null],
+    ['a title that pm2 gives', { arguments: [`node ${SCRIPT}`] }, null],
     ['another executable', { executable: '/usr/bin/python3' }, false],
     ['the same executable, replaced meanwhile', { executable: `${process.execPath} (deleted)` }, true],
-  ])('of %s is %s', (_what, row, answer) => expect(holder(row).sameProgram).toBe(answer));
+  ])('of %s is %s', (_what, process, answer) => expect(holder(process).sameProgram).toBe(answer));
 
   it('is of a relative path by the directory of its process', () => {
     const relative = () => ['node', basename(SCRIPT)];
@@ -407,12 +448,62 @@ describe('sameProgram', () => {
 
   it('is null of what cannot be seen', () => {
     expect(holderOf(unseen(), LIST, 3000, 'tcp').sameProgram).toBeNull();
-    const { directory: _, ...row } = listening;
-    expect(holderOf(row, LIST, 3000, 'tcp').sameProgram).toBeNull();
+    for (const name of ['directory', 'arguments', 'executable', 'uid'] as const) {
+      const { [name]: _, ...process } = server;
+      const list = { ...LIST, processes: [process] };
+      expect(holderOf(listening, list, 3000, 'tcp').sameProgram, name).toBeNull();
+    }
   });
 
   it('is true of this process', () => {
     expect(holder({ pid: process.pid, executable: '/else' })).toMatchObject({ self: true, sameProgram: true });
+  });
+});
+
+describe('a socket of several processes', () => {
+  const master = { ...server, pid: 100, arguments: ['/srv/server'], executable: '/srv/server' };
+  const worker = { ...master, parent: 100, startedAt: 2000 };
+  const shared = (processes: readonly ProcessRow[], list: Partial<SocketList> = {}) =>
+    holderOf(
+      { ...listening, pids: processes.map(({ pid }) => pid) },
+      { ...LIST, processes: [...processes], ...list },
+      3000,
+      'tcp',
+    );
+  const said = (processes: readonly ProcessRow[]) => sentenceOf(report({ holders: [shared(processes)] }));
+
+  it('names all of them, by their start, whatever order the system has', () => {
+    const { pid, processes, hiddenProcesses } = shared([{ ...worker, pid: 7 }, master, { ...worker, pid: 6 }]);
+    expect(pid).toBe(100);
+    expect(processes?.map((one) => one.pid)).toEqual([100, 6, 7]);
+    expect(processes?.[1]).toMatchObject({
+      parent: { pid: 100, command: '/srv/server' },
+      startedAt: 2000,
+      self: false,
+    });
+    expect(hiddenProcesses).toBe(false);
+    expect(shared([master], { areOwnersWhole: false }).hiddenProcesses).toBe(true);
+  });
+
+  it('is one line', () => {
+    expect(said([master])).toBe('server (pid 100, user ada) listening on *:3000');
+    expect(said([master, { ...worker, pid: 101 }])).toBe(
+      'server (pid 100, user ada) and its child listening on *:3000',
+    );
+    const four = [101, 102, 103, 104].map((pid) => ({ ...worker, pid }));
+    expect(said([master, ...four])).toBe('server (pid 100, user ada) and 4 of its children listening on *:3000');
+    expect(said([master, ...four, { ...worker, pid: 9, parent: 1 }])).toBe(
+      'server (pid 100, user ada) and 5 other processes listening on *:3000',
+    );
+    expect(said([master, { ...worker, pid: process.pid }])).toBe(
+      'server (pid 100, user ada) and its child, this process among them listening on *:3000',
+    );
+  });
+
+  it("names the process's user, and keeps the socket's", () => {
+    const become = shared([{ ...master, uid: 65534, user: 'nobody' }]);
+    expect(become).toMatchObject({ uid: OWN, user: 'ada', processes: [{ uid: 65534, user: 'nobody' }] });
+    expect(sentenceOf(report({ holders: [become] }))).toBe('server (pid 100, user nobody) listening on *:3000');
   });
 });
 
@@ -428,8 +519,8 @@ const report = (changes: Partial<PortReport>): PortReport => ({
 
 describe('a sentence', () => {
   const other = { arguments: ['/srv/server', '--fast'], executable: '/srv/server' };
-  const of = (row: Partial<SocketRow>, changes: Partial<PortReport> = {}) =>
-    sentenceOf(report({ holders: [holder({ ...other, ...row })], ...changes }));
+  const of = (row: Partial<SocketRow>, changes: Partial<PortReport> = {}, process: Partial<ProcessRow> = {}) =>
+    sentenceOf(report({ holders: [holder({ ...other, ...process }, row)], ...changes }));
 
   it('names a listener by command, pid and user', () => {
     expect(of({})).toBe('server (pid 4711, user ada) listening on *:3000');
@@ -438,10 +529,13 @@ describe('a sentence', () => {
   });
 
   it('says what is known of who cannot be named', () => {
-    const { user: _, ...nameless } = { ...listening, ...other };
-    const said = (row: SocketRow) => sentenceOf(report({ holders: [holderOf(row, LIST, 3000, 'tcp')] }));
-    expect(said(nameless)).toBe('server (pid 4711, uid 1000) listening on *:3000');
-    expect(said({ ...nameless, cgroup: '/system.slice/web.service' })).toBe(
+    const { user: _, ...nameless } = { ...server, ...other, uid: 1000 };
+    const said = (row: Partial<SocketRow>) =>
+      sentenceOf(
+        report({ holders: [holderOf({ ...listening, ...row }, { ...LIST, processes: [nameless] }, 3000, 'tcp')] }),
+      );
+    expect(said({})).toBe('server (pid 4711, uid 1000) listening on *:3000');
+    expect(said({ cgroup: '/system.slice/web.service' })).toBe(
       'server (pid 4711, uid 1000, web.service) listening on *:3000',
     );
   });
@@ -449,14 +543,14 @@ describe('a sentence', () => {
   itOn('linux')('says why there is no pid', () => {
     const said = (code: 'ETIMEDOUT' | 'EMFILE') => {
       const list = { ...LIST, ownersError: constants.errno[code] };
-      return sentenceOf(report({ holders: [holderOf(unseen(), list, 3000, 'tcp')] }));
+      return sentenceOf(report({ holders: [holderOf({ ...unseen(), uid: 1000 }, list, 3000, 'tcp')] }));
     };
     expect(said('ETIMEDOUT')).toBe('uid 1000; pid not looked up (ada) listening on *:3000');
     expect(said('EMFILE')).toBe('uid 1000; pid not found: EMFILE (ada) listening on *:3000');
   });
 
   it('knows this process, and another one of its program', () => {
-    expect(of({ pid: process.pid })).toBe(`this process (pid ${process.pid}) listening on *:3000`);
+    expect(of({}, {}, { pid: process.pid })).toBe(`this process (pid ${process.pid}) listening on *:3000`);
     expect(sentenceOf(report({ holders: [holder()] }))).toBe(
       `${basename(process.execPath)} (pid 4711, user ada, another instance of this program) listening on *:3000`,
     );
@@ -484,14 +578,14 @@ describe('a sentence', () => {
     expect(sentenceOf(report(dead))).toBe(
       'no process: 2 connections of an earlier listener on 127.0.0.1:3000 (TIME_WAIT), free in 59.9 s',
     );
-    const alive = holder({ ...other, ...remote, state: 1 });
+    const alive = holder(other, { ...remote, state: 1 });
     expect(sentenceOf(report({ verdict: 'leftovers', holders: [left, alive] }))).toBe(
       'server (pid 4711, user ada): 2 connections of an earlier listener on 127.0.0.1:3000 (TIME_WAIT, ESTABLISHED)',
     );
   });
 
   it('tells an outgoing connection, and not what it has left before', () => {
-    const holders = [holderOf(leftover, LIST, 3000, 'tcp'), holder({ ...other, ...remote, state: 1 })];
+    const holders = [holderOf(leftover, LIST, 3000, 'tcp'), holder(other, { ...remote, state: 1 })];
     expect(sentenceOf(report({ verdict: 'outgoing', holders }))).toBe(
       'server (pid 4711, user ada): an outgoing connection from 127.0.0.1:3000 to 127.0.0.1:40000',
     );

@@ -96,10 +96,13 @@ vi.mock('../../lib/addon.ts', async () => {
     sockets: () => ({
       error: kernel.listError,
       ownersError: 0,
+      areOwnersWhole: true,
+      isWhole: true,
+      processes: [],
       sockets: (kernel.sockets as Existing[])
         .filter(({ uid }) => kernel.listError === 0 || uid === OWN)
         .map(({ address, family, ipv6Only, reuseAddress, reusePort, uid, state }) => ({
-          ...{ address, family, ipv6Only, reuseAddress, reusePort, uid, isOpen: true },
+          ...{ address, family, ipv6Only, reuseAddress, reusePort, uid, isOpen: true, count: 1, pids: [] },
           state: { bound: 13, listening: 10, connected: 1, 'time-wait': 6 }[state],
           ...(state === 'connected' || state === 'time-wait' ? { remoteAddress: address, remotePort: 50_000 } : {}),
         })) as SocketRow[],

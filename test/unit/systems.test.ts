@@ -22,6 +22,7 @@ const asked: PolicyRequest = {
   ipv6Only: false,
   guard: false,
   device: false,
+  anyPort: false,
 };
 
 type Asked = Partial<PolicyRequest>;

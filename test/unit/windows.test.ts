@@ -77,8 +77,13 @@ vi.mock('../../lib/addon.ts', async () => {
     sockets: () => ({
       error: played.listError,
       ownersError: 0,
+      areOwnersWhole: true,
+      isWhole: true,
+      processes: [],
       sockets: played.listeners
-        .map((one) => (typeof one === 'string' ? { address: one, pid: 1 } : one))
+        .map((one) =>
+          typeof one === 'string' ? { address: one, pids: [1] } : { address: one.address, pids: [one.pid] },
+        )
         .map((one) => ({ ...one, family: one.address.includes(':') ? 6 : 4 }) as SocketRow),
     }),
   };

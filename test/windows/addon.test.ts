@@ -38,7 +38,7 @@ function bound(type: number): { handle: Handle; port: number } {
 
 const LISTENING = (1 << 10) | (1 << 7);
 const rows = (type: number, port: number) =>
-  addon.sockets(type, port, LISTENING, 0).sockets.map(({ address, pid }) => ({ address, pid }));
+  addon.sockets(type, port, LISTENING, 0)?.sockets.map(({ address, pids: [pid] }) => ({ address, pid }));
 
 describe('the owner table', () => {
   it('lists a TCP socket once it listens, and not while it is merely bound', () => {

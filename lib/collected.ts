@@ -1,0 +1,41 @@
+// Closes what a BoundSocket holds once nobody references it any more, and says so: the address would stay taken for ever.
+import { addon } from './addon.ts';
+import type { Bound } from './bind/socket.ts';
+
+// Watching an object takes a tenth of a bind. Most are adopted or closed before anything else runs, so only those are
+// watched that are there still when the current job has ended. In turn an owner and its socket: a pair would be an object more.
+const fresh: (WeakKey | Bound)[] = [];
+
+const registry = new FinalizationRegistry<Bound>((bound) => {
+  const { socket, udp, guard, place } = bound;
+  const port = addon.localPort(socket);
+  if (udp !== undefined) udp.close();
+  else {
+    addon.close(socket);
+    if (guard !== undefined) addon.close(guard);
+  }
+  process.emitWarning(
+    `a BoundSocket on ${place.host} port ${port} was collected, and its socket closed: keep a reference to it, or close() it`,
+    { type: 'ExactbindWarning', code: 'EXACTBIND_COLLECTED' },
+  );
+});
+
+function watchFresh(): void {
+  for (let at = 0; at < fresh.length; at += 2)
+    registry.register(fresh[at] as WeakKey, fresh[at + 1] as Bound, fresh[at]);
+  fresh.length = 0;
+}
+
+/** Watches the owner of a socket, from the end of this job on. */
+export function watchOwner(owner: WeakKey, bound: Bound): void {
+  if (fresh.push(owner, bound) === 2) queueMicrotask(watchFresh);
+}
+
+/** For an owner that has closed its socket, given it away, or told its descriptor. */
+export function forgetOwner(owner: WeakKey): void {
+  // The youngest is the likeliest.
+  const at = fresh[fresh.length - 2] === owner ? fresh.length - 2 : fresh.indexOf(owner);
+  if (at === -1) registry.unregister(owner);
+  else if (at === fresh.length - 2) fresh.length = at;
+  else fresh.splice(at, 2);
+}
