@@ -9,16 +9,16 @@ export type Handle = number;
 export interface ProcessRow {
   pid: number;
   /** As the kernel calls it, often shortened. */
-  name?: string;
-  executable?: string;
-  directory?: string;
-  arguments?: string[];
-  uid?: number;
-  user?: string;
+  name?: string | undefined;
+  executable?: string | undefined;
+  directory?: string | undefined;
+  arguments?: string[] | undefined;
+  uid?: number | undefined;
+  user?: string | undefined;
   /** The pid of its parent. */
-  parent?: number;
+  parent?: number | undefined;
   /** Milliseconds since the epoch. */
-  startedAt?: number;
+  startedAt?: number | undefined;
 }
 
 /** A socket that has a port, as the system lists it; what it does not tell is absent. */
@@ -28,28 +28,28 @@ export interface SocketRow {
   family: 4 | 6;
   /** Linux's number of it on every system: see native/os.h. */
   state: number;
-  ipv6Only?: boolean;
+  ipv6Only?: boolean | undefined;
   /** False of leftovers: no process has it open. */
   isOpen: boolean;
   /** How many sockets differ from it in nothing that decides who may bind, itself included; 0 of those that follow it. */
   count: number;
-  remoteAddress?: string;
-  remotePort?: number;
-  reuseAddress?: boolean;
-  reusePort?: boolean;
-  uid?: number;
-  user?: string;
-  inode?: number;
+  remoteAddress?: string | undefined;
+  remotePort?: number | undefined;
+  reuseAddress?: boolean | undefined;
+  reusePort?: boolean | undefined;
+  uid?: number | undefined;
+  user?: string | undefined;
+  inode?: number | undefined;
   /** Of the processes that have it open, as far as they were looked up and are seen. */
   pids: number[];
   /** The interface that it is bound to. */
-  device?: string;
+  device?: string | undefined;
   /** The path of its control group. */
-  cgroup?: string;
+  cgroup?: string | undefined;
   /** Milliseconds until a TIME_WAIT ends. */
-  timeLeft?: number;
+  timeLeft?: number | undefined;
   /** The longest of those that `count` counts. */
-  lastTimeLeft?: number;
+  lastTimeLeft?: number | undefined;
 }
 
 export interface SocketList {
@@ -230,3 +230,5 @@ function missing(causes: readonly Error[], looked: readonly string[]): Error {
 }
 
 export const addon: Addon = load();
+// What this system lacks is absent, whatever a program has put into Object.prototype.
+Object.setPrototypeOf(addon.constants, null);

@@ -11,6 +11,7 @@ import { type Bound, bind } from './bind/socket.ts';
 import { forgetOwner, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
+import { bare, has } from './own.ts';
 import { system } from './platform.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
@@ -24,10 +25,7 @@ const warned = new Set<string>();
 function warnOnce(caveat: string, code: string): void {
   if (warned.has(caveat)) return;
   warned.add(caveat);
-  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, {
-    type: 'ExactbindWarning',
-    code,
-  });
+  process.emitWarning(`${caveat} (acceptPartial: true silences this)`, bare({ type: 'ExactbindWarning', code }));
 }
 
 interface Opened {
@@ -39,7 +37,7 @@ function open(options: BindOptions): Opened | Refused {
   const request = checkBindOptions(options);
   requireNetPermission(request.host ?? '');
   const bound = bind(request);
-  return 'refusal' in bound ? bound : { request, bound };
+  return has(bound, 'refusal') ? bound : { request, bound };
 }
 
 /**
@@ -102,7 +100,7 @@ export class BoundSocket {
   /** @internal */
   constructor(options: BindOptions | undefined, opened: Opened);
   constructor(options: BindOptions = {}, opened: Opened | Refused = open(options)) {
-    if ('refusal' in opened) throw refusedError(opened);
+    if (has(opened, 'refusal')) throw refusedError(opened);
     const { request, bound } = opened;
     this.#request = request;
     this.#bound = bound;
@@ -125,7 +123,7 @@ export class BoundSocket {
    */
   static open(options: BindOptions): BoundSocket | Refused {
     const opened = open(options);
-    return 'refusal' in opened ? opened : new BoundSocket(undefined, opened);
+    return has(opened, 'refusal') ? opened : new BoundSocket(undefined, opened);
   }
 
   /**

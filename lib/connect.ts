@@ -1,11 +1,13 @@
 // connect(): opens a connection whose socket has its options before the first packet is sent.
-import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { isIP, type Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { addon } from './addon.ts';
 import { OutgoingSocket } from './adopt/outgoing-socket.ts';
 import { requireNetPermission } from './adopt/permission.ts';
-import { checkPort } from './bind/request.ts';
+import { checkPort, readSocketOptions } from './bind/request.ts';
 import { notSupported, wrongType, wrongValue } from './errors.ts';
+import { type Names, type Read, readAll, readOnce } from './options-once.ts';
+import { own } from './own.ts';
 import { system } from './platform.ts';
 import { settingsWords } from './socket-options/lookup.ts';
 import type { SocketOptions } from './socket-options/values.ts';
@@ -29,10 +31,41 @@ function protocolOf(mptcp: unknown): number {
 
 function entriesOf(options: unknown): [string, unknown][] {
   if (options === undefined) return [];
-  if (typeof options !== 'object' || options === null || Symbol.iterator in options) {
-    throw wrongType('options.socketOptions', 'an object with the names of options', options);
-  }
-  return Object.entries(options).filter(([, value]) => value !== undefined);
+  return readSocketOptions(options as object).filter(([, value]) => value !== undefined);
+}
+
+// What net.Socket and its connect() read: own properties, even if undefined, keep them from reading Object.prototype.
+const NODES = {
+  port: true,
+  host: true,
+  localAddress: true,
+  localPort: true,
+  family: true,
+  hints: true,
+  lookup: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: true,
+  autoSelectFamily: true,
+  autoSelectFamilyAttemptTimeout: true,
+  timeout: true,
+  allowHalfOpen: true,
+  readable: true,
+  writable: true,
+  signal: true,
+  onread: true,
+  fd: true,
+} satisfies Names<TcpNetConnectOpts>;
+
+/** Ours, and what only Node's other connections have. */
+const NAMES = { ...NODES, socketOptions: true, mptcp: true, path: true, handle: true } as const;
+type Given = { readonly [Name in keyof typeof NAMES]?: unknown };
+
+/** The options and whatever else an agent passes on, each read once. */
+function readConnectOptions(options: object): Record<keyof typeof NAMES, unknown> {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  const others = readAll(options, NAMES);
+  return { ...Object.fromEntries(others), ...readOnce<Given>(options, NAMES) } as Record<keyof typeof NAMES, unknown>;
 }
 
 /**
@@ -50,9 +83,9 @@ function entriesOf(options: unknown): [string, unknown][] {
  * without `--allow-net`
  */
 export function connect(options: ConnectOptions, connectListener?: () => void): Socket {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
-  const { socketOptions, mptcp, localAddress, localPort = 0, ...rest } = options;
-  const { path } = rest as { path?: string | null };
+  const read = readConnectOptions(options);
+  const { socketOptions, mptcp, path, ...more } = read;
+  const { localAddress, localPort, ...rest } = more as unknown as Read<TcpNetConnectOpts>;
   if (path !== undefined && path !== null) throw wrongValue('options.path', path, 'is for net.connect()');
   if (localAddress !== undefined && isIP(localAddress) === 0) {
     throw wrongValue('options.localAddress', localAddress, 'must be an IP address');
@@ -63,14 +96,16 @@ export function connect(options: ConnectOptions, connectListener?: () => void): 
     options: entries,
     settings: new Int32Array(settingsWords(entries)),
     localAddress,
-    localPort: checkPort(localPort),
+    localPort: checkPort(localPort ?? 0),
   };
   requireNetPermission(rest.host ?? '');
-  const socket = new OutgoingSocket(rest, outgoing);
+  const node = { ...rest, path: undefined, localAddress: undefined, localPort: undefined };
+  const socket = new OutgoingSocket(node as SocketConstructorOpts, outgoing);
   if (rest.timeout !== undefined) socket.setTimeout(rest.timeout);
   // As Node does with a local address: it fits one family only.
   const single = localAddress === undefined ? {} : { autoSelectFamily: false };
-  return socket.connect({ ...rest, ...single, port: checkPort(rest.port) }, connectListener);
+  const target = { ...node, ...single, port: checkPort(rest.port) };
+  return socket.connect(target as unknown as TcpNetConnectOpts, connectListener);
 }
 
 /** Where an agent wants to be connected to. */
@@ -81,9 +116,16 @@ export interface ConnectorTarget extends Omit<ConnectionOptions, 'host' | 'port'
   port?: number | string | null | undefined;
 }
 
+const TARGET = { protocol: true, host: true, hostname: true, port: true, servername: true } as const;
+
 export type ConnectorCallback = (error: Error | null, socket?: Socket | TLSSocket) => void;
 
 const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
+
+function protocolOfAgent(agent: unknown): string {
+  const isAgent = typeof agent === 'object' && agent !== null;
+  return (isAgent ? readOnce<{ protocol?: string }>(agent, { protocol: true }).protocol : undefined) ?? 'http:';
+}
 
 /**
  * Makes what agents call to be connected, with the same options each time, and TLS where the target's protocol is
@@ -95,11 +137,13 @@ const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
 export function connector(
   options: Omit<ConnectOptions, 'port' | 'host'>,
 ): (this: unknown, target: ConnectorTarget, callback: ConnectorCallback) => void {
+  const read = readConnectOptions(options) as unknown as ConnectOptions;
   return function (this: unknown, target, callback) {
-    const protocol = target.protocol ?? (this as { protocol?: string } | undefined)?.protocol ?? 'http:';
-    const host = target.hostname ?? target.host ?? 'localhost';
+    const asked = readOnce<Pick<ConnectorTarget, keyof typeof TARGET>>(target, TARGET);
+    const protocol = asked.protocol ?? protocolOfAgent(this);
+    const host = asked.hostname ?? asked.host ?? 'localhost';
     // An empty one is the protocol's own.
-    const port = target.port || DEFAULT_PORTS[protocol] || '';
+    const port = asked.port || own(DEFAULT_PORTS, protocol) || '';
     let socket: Socket;
     let isFinished = false;
     // Both of an encrypted connection's sockets tell of an error.
@@ -108,9 +152,9 @@ export function connector(
       if (!isFinished) callback(error, made);
       isFinished = true;
     };
-    socket = connect({ ...options, host: host.replace(/^\[|\]$/g, ''), port }, () => {
+    socket = connect({ ...read, host: host.replace(/^\[|\]$/g, ''), port }, () => {
       if (protocol !== 'https:') finish(null, socket);
-      else secure(socket, host, target, finish);
+      else secure(socket, host, { ...target, servername: asked.servername }, finish);
     });
     socket.once('error', finish);
   };

@@ -1,5 +1,6 @@
 // Every error this package raises: Node's shape and codes, the exact failing system call in `cause`.
 import type { PortReport } from './inspect/report.ts';
+import { bare, give, own } from './own.ts';
 import { system } from './platform.ts';
 import { optionsIn } from './suggestions.ts';
 
@@ -59,7 +60,7 @@ const ownNumbers = (): Record<string, number> => process.getBuiltinModule('node:
 /** The number that Node gives to an error name on this system (negative). */
 export function errnoOf(code: string): number {
   numbers ??= new Map(Array.from(systemErrors(), ([errno, [name]]) => [name, errno]));
-  return numbers.get(code) ?? -(ownNumbers()[code] ?? 1);
+  return numbers.get(code) ?? -(own(ownNumbers(), code) ?? 1);
 }
 
 /** The name of a number that Node's own handles return (negative). */
@@ -69,7 +70,7 @@ export function nameOfErrno(errno: number): string {
 
 /** The name of an operating system's own error number. */
 export function codeOf(error: number): string {
-  if (system === 'windows') return WINSOCK[error] ?? 'UNKNOWN';
+  if (system === 'windows') return own(WINSOCK, error) ?? 'UNKNOWN';
   const named = systemErrors().get(-error);
   if (named !== undefined) return named[0];
   return Object.entries(ownNumbers()).find(([, number]) => number === error)?.[0] ?? 'UNKNOWN';
@@ -90,28 +91,25 @@ export interface Failure {
  * `syscall`, `address` and `port`.
  */
 export function systemError(failure: Failure, where?: { address: string; port: number }): SystemError {
-  const { code, syscall, option, remark } = failure;
+  const { code, syscall, option, remark } = bare(failure);
   const errno = errnoOf(code);
   const explained = systemErrors().get(errno)?.[1] ?? 'unknown error';
   const place = where === undefined ? '' : ` ${where.address}${where.port > 0 ? `:${where.port}` : ''}`;
   const about = option === undefined ? '' : ` (${option})`;
   const added = remark === undefined ? '' : `: ${remark}`;
   const error = new Error(`${syscall} ${code}: ${explained}${place}${about}${added}`) as SystemError;
-  Object.assign(error, { code, errno, syscall });
-  if (where !== undefined) {
-    error.address = where.address;
-    if (where.port > 0) error.port = where.port;
-  }
-  if (option !== undefined) error.option = option;
-  return error;
+  give(error, { code, errno, syscall });
+  if (where !== undefined) give(error, { address: where.address });
+  if (where !== undefined && where.port > 0) give(error, { port: where.port });
+  return option === undefined ? error : give(error, { option });
 }
 
 /** The same refusal as net.Server reports it: `syscall` is 'listen', and the exact call is in `cause`. */
 export function asListenError(cause: SystemError): SystemError {
   const error = new Error(cause.message.replace(/^\S+/, 'listen'), { cause });
-  Object.assign(error, cause, { syscall: 'listen' });
+  give(error, { ...cause, syscall: 'listen' });
   const report = Object.getOwnPropertyDescriptor(cause, 'report');
-  if (report !== undefined) Object.defineProperty(error, 'report', report);
+  if (report !== undefined) Object.defineProperty(error, 'report', bare(report));
   return error as SystemError;
 }
 
@@ -125,7 +123,7 @@ function coded<E extends Error>(error: E, code: string): E {
   error.name = `${error.name} [${code}]`;
   void error.stack;
   Reflect.deleteProperty(error, 'name');
-  return Object.assign(error, { code });
+  return give(error, { code });
 }
 
 // An object may hold secrets, and a server fills a page.
@@ -190,11 +188,11 @@ export function notRunning(): Error {
 
 export function accessDenied(resource: string): Error {
   const error = new Error('Access to this API has been restricted. Use --allow-net to manage permissions.');
-  return Object.assign(coded(error, 'ERR_ACCESS_DENIED'), { permission: 'Net', resource });
+  return give(coded(error, 'ERR_ACCESS_DENIED'), { permission: 'Net', resource });
 }
 
 export function aborted(cause: unknown): Error {
-  const error = Object.assign(new Error('The operation was aborted', { cause }), { code: 'ABORT_ERR' });
+  const error = give(new Error('The operation was aborted', { cause }), { code: 'ABORT_ERR' });
   error.name = 'AbortError';
   return error;
 }

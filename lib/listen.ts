@@ -4,15 +4,7 @@ import { onAbort } from './abort.ts';
 import { requireTcp } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
 import type { Refused } from './bind/places.ts';
-import {
-  type BindOptions,
-  checkPort,
-  checkSignal,
-  checkWait,
-  isName,
-  type Limit,
-  type ListenOptions,
-} from './bind/request.ts';
+import { type Asked, isName, type ListenOptions, type ReadBindOptions, readListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import {
   aborted,
@@ -25,33 +17,9 @@ import {
   wrongValue,
 } from './errors.ts';
 import { refusedErrorLater } from './inspect/refusal.ts';
-import { optionsIn, serverOf } from './suggestions.ts';
+import { own } from './own.ts';
+import { serverOf } from './suggestions.ts';
 import { bindWithin } from './wait.ts';
-
-/** What only the hand-over needs, apart from what binds. */
-export interface Asked {
-  readonly bind: BindOptions;
-  readonly signal: AbortSignal | undefined;
-  readonly limit: Limit;
-}
-
-/** Splits the options, and takes a bare port. */
-export function splitOptions(options: number | string | ListenOptions): Asked {
-  if (typeof options !== 'object' || options === null) {
-    return { bind: { port: checkPort(options) }, signal: undefined, limit: checkWait(undefined) };
-  }
-  // It has a host and a port, but not those that are meant.
-  if (options instanceof URL)
-    throw withRemedy(wrongType('options', 'a port or an object', options), optionsIn(options));
-  const signal = checkSignal('options.signal', options.signal);
-  const limit = checkWait(options.wait);
-  return { bind: replacing(options, { signal: undefined, wait: undefined }), signal, limit };
-}
-
-/** The same options but for some. A copy would lose those that a class has as accessors, and listen on a random port. */
-export function replacing(options: BindOptions, others: ListenOptions): BindOptions {
-  return Object.assign(Object.create(options) as BindOptions, others);
-}
 
 /**
  * Makes a server (net, http, https, http2, tls) listen on an address that nobody else can share or take.
@@ -87,7 +55,7 @@ export async function listen(
   if (!(server instanceof net.Server))
     throw withRemedy(wrongType('server', 'an instance of net.Server', server), serverOf(server));
   if (rest.length > 0) throw wrongValue('arguments', rest, 'must be a server and one of options: { port, host, … }');
-  const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
+  const asked = options instanceof BoundSocket ? undefined : readListenOptions(options);
   const signal = asked?.signal;
   if (signal?.aborted) throw aborted(signal.reason);
   if (server.listening) throw alreadyListening();
@@ -114,12 +82,12 @@ function open(server: Server, asked: Asked): BoundSocket | Promise<BoundSocket> 
   return isName(bind.host) || limit.timeout > 0 ? openLater(server, asked) : openNow(server, bind);
 }
 
-function openNow(server: Server, bind: BindOptions): BoundSocket | Promise<never> {
+function openNow(server: Server, bind: ReadBindOptions): BoundSocket | Promise<never> {
   const opened = openOrThrow(server, bind);
   return opened instanceof BoundSocket ? opened : refuse(server, opened);
 }
 
-function openOrThrow(server: Server, bind: BindOptions): BoundSocket | Refused {
+function openOrThrow(server: Server, bind: ReadBindOptions): BoundSocket | Refused {
   try {
     return BoundSocket.open(bind);
   } catch (error) {
@@ -138,7 +106,7 @@ async function openLater(server: Server, { bind, signal, limit }: Asked): Promis
   try {
     const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
     const signals = [closing.signal, signal, limit.signal].filter((one) => one !== undefined);
-    return await bindWithin(replacing(bind, { host }), { ...limit, signal: AbortSignal.any(signals) });
+    return await bindWithin({ ...bind, host }, { ...limit, signal: AbortSignal.any(signals) });
   } catch (error) {
     throw closing.signal.aborted ? notRunning() : announced(server, error);
   } finally {
@@ -148,9 +116,8 @@ async function openLater(server: Server, { bind, signal, limit }: Asked): Promis
 
 // Start files test `syscall` for 'listen' before they explain a conflict, so the system's refusals say so.
 function announced(server: Server, error: unknown): unknown {
-  const { errno, syscall } = error as SystemError;
-  if (typeof errno !== 'number') return error;
-  const refusal = syscall === 'getaddrinfo' ? error : asListenError(error as SystemError);
+  if (typeof own(error as SystemError, 'errno') !== 'number') return error;
+  const refusal = (error as SystemError).syscall === 'getaddrinfo' ? error : asListenError(error as SystemError);
   if (server.listenerCount('error') > 0) server.emit('error', refusal);
   return refusal;
 }

@@ -1,5 +1,5 @@
 // The system's list of sockets: the rows of a port, their states and addresses, and what the list leaves out.
-import { addon, type SocketList, type SocketRow } from './addon.ts';
+import { addon, type ProcessRow, type SocketList, type SocketRow } from './addon.ts';
 import { canonical } from './address.ts';
 import { familyNumber, typeNumber } from './numbers.ts';
 import { system } from './platform.ts';
@@ -49,13 +49,52 @@ export const NAMES = {
 
 export type Names = (typeof NAMES)[keyof typeof NAMES];
 
+/** The names of what a row may not tell. */
+type Untold<Row> = { [Name in keyof Row]-?: undefined extends Row[Name] ? Name : never }[keyof Row];
+
+// Whatever a row does not tell is absent by itself, and not read from Object.prototype.
+const UNTOLD_OF_SOCKET = {
+  ipv6Only: undefined,
+  remoteAddress: undefined,
+  remotePort: undefined,
+  reuseAddress: undefined,
+  reusePort: undefined,
+  uid: undefined,
+  user: undefined,
+  inode: undefined,
+  device: undefined,
+  cgroup: undefined,
+  timeLeft: undefined,
+  lastTimeLeft: undefined,
+} satisfies Record<Untold<SocketRow>, undefined>;
+
+const UNTOLD_OF_PROCESS = {
+  name: undefined,
+  executable: undefined,
+  directory: undefined,
+  arguments: undefined,
+  uid: undefined,
+  user: undefined,
+  parent: undefined,
+  startedAt: undefined,
+} satisfies Record<Untold<ProcessRow>, undefined>;
+
+function completed(list: SocketList): SocketList {
+  return {
+    ...list,
+    sockets: list.sockets.map((row) => ({ ...UNTOLD_OF_SOCKET, ...row })),
+    processes: list.processes.map((row) => ({ ...UNTOLD_OF_PROCESS, ...row })),
+  };
+}
+
 /** The list alone, of a search that hung. */
 function withoutNames(port: ListedPort, states: number): SocketList {
   return { ...listSockets(port, states), ownersError: process.getBuiltinModule('node:os').constants.errno.ETIMEDOUT };
 }
 
 export function listSockets(port: ListedPort, states: number, names: Names = NAMES.none): SocketList {
-  return addon.sockets(typeNumber(port.protocol), port.port, states, names) ?? withoutNames(port, states);
+  const list = addon.sockets(typeNumber(port.protocol), port.port, states, names);
+  return list === null ? withoutNames(port, states) : completed(list);
 }
 
 // Threads at a time: a look takes a processor, and who inspects a thousand ports has no thousand of these.
@@ -101,7 +140,7 @@ const looks = new Map<string, Looks>();
 export function listSocketsLater(port: ListedPort, states: number, names: Names): Promise<SocketList> {
   const key = `${port.protocol} ${port.port} ${states} ${names}`;
   const start = (): Promise<SocketList> => {
-    const look = () => addon.socketsAsync(typeNumber(port.protocol), port.port, states, names);
+    const look = async () => completed(await addon.socketsAsync(typeNumber(port.protocol), port.port, states, names));
     const running = inTurn(() =>
       names === NAMES.inTime ? unlessItHangs(look(), () => withoutNames(port, states)) : look(),
     );
@@ -157,7 +196,10 @@ function stateOf(row: SocketRow): Existing['state'] {
 export function existingOf(row: SocketRow): Existing {
   const { address, family } = canonical(row.address);
   const { ipv6Only, reuseAddress, reusePort, uid } = row;
-  return { address, family, ipv6Only, state: stateOf(row), reuseAddress, reusePort, exclusive: undefined, uid };
+  return {
+    ...{ address, family, ipv6Only, state: stateOf(row), reuseAddress, reusePort, uid },
+    ...{ exclusive: undefined, boundTo: undefined },
+  };
 }
 
 const NOTHING = new Int32Array([0]);

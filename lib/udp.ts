@@ -3,10 +3,10 @@ import type { Socket } from 'node:dgram';
 import { type AddressInfo, isIP } from 'node:net';
 import { onAbort } from './abort.ts';
 import { dgramState } from './adopt/handle-classes.ts';
-import { isName, type ListenOptions } from './bind/request.ts';
+import { type Asked, isName, type ListenOptions, readListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, incompatible, wrongType } from './errors.ts';
-import { type Asked, replacing, splitOptions } from './listen.ts';
+import { bare, own } from './own.ts';
 import { bindWithin } from './wait.ts';
 
 // dgram takes a handle in place of the port, and knows it by its recvStart(); its types do not say so.
@@ -39,7 +39,7 @@ export async function bindUdp(
   // Loaded already, if there is such a socket.
   const { Socket } = process.getBuiltinModule('node:dgram');
   if (!(socket instanceof Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);
-  const asked = options instanceof BoundSocket ? undefined : splitOptions(options);
+  const asked = options instanceof BoundSocket ? undefined : readListenOptions(options);
   const signal = asked?.signal;
   if (signal?.aborted) throw aborted(signal.reason);
   const bound = asked === undefined ? (options as BoundSocket) : await open(socket, asked);
@@ -83,7 +83,8 @@ function obey(socket: Socket, signal: AbortSignal): void {
 }
 
 async function open(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {
-  const { reuseAddr, reusePort, ipv6Only } = dgramState(socket);
+  const state = dgramState(socket);
+  const { reuseAddr, reusePort } = bare(state);
   const { sharing = 'exclusive', protocol = 'udp' } = options;
   if (protocol !== 'udp') throw incompatible(`protocol: '${protocol}'`, 'a dgram.Socket');
   if (sharing === 'exclusive' && (reuseAddr || reusePort)) {
@@ -96,9 +97,8 @@ async function open(socket: Socket, { bind: options, signal, limit }: Asked): Pr
     ? (await process.getBuiltinModule('node:dns/promises').lookup(host, family)).address
     : host;
   const signals = [signal, limit.signal].filter((one) => one !== undefined);
-  const own = family === 6 && options.ipv6Only === undefined ? { ipv6Only: ipv6Only === true } : {};
-  const bind = replacing(options, { host: address, protocol, ...own });
-  return bindWithin(bind, { ...limit, signal: AbortSignal.any(signals) });
+  const ipv6Only = options.ipv6Only ?? (family === 6 && own(state, 'ipv6Only') === true);
+  return bindWithin({ ...options, host: address, protocol, ipv6Only }, { ...limit, signal: AbortSignal.any(signals) });
 }
 
 function familyOf(socket: Socket): 4 | 6 {

@@ -6,24 +6,26 @@ import { resolveHost } from './adopt/resolve-host.ts';
 import { Alarm } from './alarm.ts';
 import { placeOf, type Refused } from './bind/places.ts';
 import {
-  type BindOptions,
   type BindRequest,
   checkBindOptions,
   checkSignal,
   checkTimeout,
   isName,
   type Limit,
+  type ReadBindOptions,
   type WaitOptions,
 } from './bind/request.ts';
 import { tryBind } from './bind/socket.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, codeOf, type SystemError, systemError, wrongType, wrongValue } from './errors.ts';
-import { inspectPort } from './inspect/index.ts';
+import { aborted, codeOf, type SystemError, systemError, wrongValue } from './errors.ts';
+import { inspectPort, type ReadInspectOptions, readInspectOptions } from './inspect/index.ts';
 import { mayBeRefused } from './inspect/limits.ts';
 import { predict } from './inspect/predict.ts';
 import { addReport, refusedError, refusedErrorLater } from './inspect/refusal.ts';
 import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
 import { sentenceOf } from './inspect/sentence.ts';
+import { type Names, type Read, readOptions } from './options-once.ts';
+import { bare, give, has, own } from './own.ts';
 import {
   EVERY_STATE,
   existingOf,
@@ -36,7 +38,6 @@ import {
   NAMES,
   RECEIVING,
 } from './socket-list.ts';
-import { didYouMean } from './suggestions.ts';
 
 // However often a waiter is woken, and whatever a look costs: nine tenths of its time are rest.
 const REST = 9;
@@ -47,6 +48,8 @@ interface Pending {
 }
 
 const PENDING: Pending = { endsIn: Number.POSITIVE_INFINITY };
+
+const isPending = (found: object): found is Pending => has(found, 'endsIn');
 
 /** Looks until that finds something, and once more when the time is up. */
 async function repeat<T extends object>(
@@ -61,7 +64,7 @@ async function repeat<T extends object>(
       const began = performance.now();
       const isLast = began >= deadline;
       const found = look(isLast);
-      if (isLast || !('endsIn' in found)) return found;
+      if (isLast || !isPending(found)) return found;
       const now = performance.now();
       const left = Math.max(deadline - now, 0);
       const { endsIn } = found;
@@ -112,7 +115,7 @@ async function alarmOn({ protocol, port }: ListedPort, signal: AbortSignal | und
  * Binds, and waits while somebody else holds the address.
  * @throws what `new BoundSocket()` throws; `EADDRINUSE` of the last attempt when the time is up; `AbortError`
  */
-export async function bindWithin(options: BindOptions, { timeout, signal }: Limit): Promise<BoundSocket> {
+export async function bindWithin(options: ReadBindOptions, { timeout, signal }: Limit): Promise<BoundSocket> {
   if (signal?.aborted) throw aborted(signal.reason);
   const deadline = performance.now() + timeout;
   const first = BoundSocket.open(options);
@@ -132,7 +135,7 @@ export async function bindWithin(options: BindOptions, { timeout, signal }: Limi
     return { endsIn: endOf(listSocketsOnce(request, EVERY_STATE).sockets) };
   });
   if (found instanceof BoundSocket) return found;
-  if ('refusal' in found) throw await refusedErrorLater(found);
+  if (has(found, 'refusal')) throw await refusedErrorLater(found);
   throw waited(await refusedErrorLater(last), timeout);
 }
 
@@ -145,20 +148,18 @@ export interface WaitForPortOptions extends WaitOptions {
   until: 'free' | 'listening';
 }
 
-const KNOWN = { until: true, timeout: true, signal: true } satisfies Record<keyof WaitForPortOptions, true>;
+const KNOWN = { until: true, timeout: true, signal: true } satisfies Names<WaitForPortOptions>;
 
-function checkOptions(options: WaitForPortOptions): Limit {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
-  for (const name in options) {
-    const value = options[name as keyof WaitForPortOptions];
-    if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, `is not an option${didYouMean(name, Object.keys(KNOWN))}`);
-  }
-  const { until, timeout, signal } = options;
+function checkOptions(options: WaitForPortOptions): Limit & Pick<Read<WaitForPortOptions>, 'until'> {
+  const { until, timeout, signal } = readOptions<WaitForPortOptions>(options, KNOWN);
   if (until !== 'free' && until !== 'listening') {
     throw wrongValue('options.until', until, "must be one of: 'free', 'listening'");
   }
-  return { timeout: checkTimeout('options.timeout', timeout), signal: checkSignal('options.signal', signal) };
+  return {
+    until,
+    timeout: checkTimeout('options.timeout', timeout),
+    signal: checkSignal('options.signal', signal),
+  };
 }
 
 interface Reached {
@@ -176,7 +177,7 @@ function lookForFree(request: BindRequest): Reached | Pending {
   const endsIn = endOf(sockets);
   const predicted = predict(sockets, request, place);
   if (predicted === false) return { endsIn };
-  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request.port)) return REACHED;
+  if (predicted && isWhole(list, request.protocol) && !mayBeRefused(place.address, request)) return REACHED;
   const refused = tryBind(request);
   if (refused === undefined) return REACHED;
   if (refused.refusal.code === 'EADDRINUSE') return { endsIn: sockets.length === 0 ? 0 : endsIn };
@@ -198,20 +199,19 @@ function lookForAnyListener(requests: readonly BindRequest[]): Reached | Pending
 }
 
 /** What is asked about, address by address: whoever connects to a name tries all that it has, a server binds one. */
-async function addressesOf(asked: number | string | InspectOptions, isFree: boolean): Promise<InspectOptions[]> {
-  const options = typeof asked === 'object' ? asked : { port: asked };
-  if (!isName(options.host)) return [options];
-  if (isFree) return [{ ...options, host: await resolveHost(options.host) }];
+async function addressesOf(asked: ReadInspectOptions, isFree: boolean): Promise<ReadInspectOptions[]> {
+  const { host } = asked;
+  if (!isName(host)) return [asked];
+  if (isFree) return [{ ...asked, host: await resolveHost(host) }];
   const { lookup } = process.getBuiltinModule('node:dns/promises');
-  const found = await lookup(options.host, { all: true });
-  return found.map(({ address }) => ({ ...options, host: address }));
+  const found = await lookup(host, bare({ all: true } as const));
+  return found.map(({ address }) => ({ ...asked, host: address }));
 }
 
 /** The report on the first address that somebody listens on, else on the first. */
-async function lookAtEach(asked: number | string | InspectOptions, isFree: boolean): Promise<PortReport> {
+async function lookAtEach(asked: ReadInspectOptions, isFree: boolean): Promise<PortReport> {
   // Whatever is wrong with the options is wrong before a name is looked up.
-  const isNamed = typeof asked === 'object' && asked !== null && isName(asked.host);
-  if (!isNamed) return inspectPort(asked);
+  if (!isName(asked.host)) return inspectPort(asked);
   const reports: PortReport[] = [];
   for (const one of await addressesOf(asked, isFree)) {
     const report = await inspectPort(one);
@@ -221,14 +221,14 @@ async function lookAtEach(asked: number | string | InspectOptions, isFree: boole
   return reports[0] as PortReport;
 }
 
-const isListener = ({ protocol, state, remoteAddress }: Holder) =>
-  protocol === 'udp' ? remoteAddress === undefined : state === 'LISTEN';
+const isListener = (holder: Holder) =>
+  holder.protocol === 'udp' ? own(holder, 'remoteAddress') === undefined : holder.state === 'LISTEN';
 
 function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
   const { host, port } = report;
   const missing = isFree ? `is not free: ${sentenceOf(report)}` : 'has no listener';
   const error = new Error(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`);
-  Object.assign(error, { code: 'ETIMEDOUT', address: host, port });
+  give(error, { code: 'ETIMEDOUT', address: host, port });
   addReport(error, report);
   // Nobody has it, and perhaps nobody ever had.
   if (report.verdict === 'free') Reflect.deleteProperty(error, 'heldBy');
@@ -255,15 +255,16 @@ export async function waitForPort(
   port: number | string | InspectOptions,
   options: WaitForPortOptions,
 ): Promise<PortReport> {
-  const { timeout, signal } = checkOptions(options);
+  const { until, timeout, signal } = checkOptions(options);
   if (signal?.aborted) throw aborted(signal.reason);
-  const isFree = options.until === 'free';
+  const isFree = until === 'free';
+  const asked = readInspectOptions(port);
   const deadline = performance.now() + timeout;
   for (;;) {
-    const report = await lookAtEach(port, isFree);
+    const report = await lookAtEach(asked, isFree);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
     if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
-    const requests = (await addressesOf(port, isFree)).map((one) => checkBindOptions(one));
+    const requests = (await addressesOf(asked, isFree)).map((one) => checkBindOptions(one));
     const [request] = requests as [BindRequest];
     const alarm = isFree ? await alarmOn(request, signal) : new Alarm(undefined, signal);
     const look = isFree ? () => lookForFree(request) : () => lookForAnyListener(requests);

@@ -112,7 +112,7 @@ export class Party {
       socket.on('message', (_, { address, port }) => socket.send(name, port, address));
       return;
     }
-    const handle = adoptTcp(this.#socket, { backlog: BACKLOG });
+    const handle = adoptTcp(this.#socket, { backlog: BACKLOG, late: undefined, guard: undefined });
     this.#socket = -1;
     this.#server = createServer((connection) => {
       this.#connections.push(connection);

@@ -58,6 +58,11 @@ function existingAt(socket: Newcomer, { state, address }: FirstSocket, { address
 
 const answer = (said: string | undefined) => said ?? 'unknown';
 
+/** The first socket as it meets the second. */
+export function existingIn(protocol: Protocol, first: FirstSocket, machine: Machine): Existing {
+  return existingAt(socketWith(protocol, first.sharing, first.address, machine.own), first, machine);
+}
+
 /** What happens to a pair of sockets by the rule. */
 export function predict(
   rule: Rule,
@@ -87,8 +92,11 @@ export function predict(
     const found = answering(protocol, first, second, { bind, listen, firstListen }, machine.addresses);
     if (found === undefined) return null;
     const { target, isFirst, isSecond } = found;
-    // A first that listens only later is the younger listener; of UDP, it has always been there.
-    const inOrder = firstListen === 'ok' ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
+    // A first that listens only later is the younger listener, but not the younger socket.
+    const isLater = firstListen === 'ok';
+    if (isLater && isFirst && isSecond && rule.age === undefined) return 'unknown';
+    const isYounger = isLater && rule.age === 'listen';
+    const inOrder = isYounger ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
     const receivers = inOrder.filter((socket) => socket !== false);
     return nameOf(rule.receives(receivers, localOf(target)), one);
   };

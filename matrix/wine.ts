@@ -52,6 +52,7 @@ function answerBelow(ask: Rule['bind'], existing: readonly Existing[], newcomer:
 }
 
 export const wineRule: Rule = {
+  age: linuxRule.age,
   overlaps: linuxRule.overlaps,
   bind(existing, newcomer) {
     if (newcomer.protocol === 'tcp') {

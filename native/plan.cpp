@@ -84,9 +84,11 @@ bool readStep(Reader* reader, const Handle* handles, StepWords* step, Outcome* o
     case kOpSet:
       return readSettings(reader, handle, outcome);
     case kOpBind:
+    case kOpBindOrAlone:
       step->length = reader->next();
       step->address = reader->bytes(step->length);
-      return step->address != nullptr && (step->length == 0 || step->length == 4 || step->length == 16);
+      return step->address != nullptr && (step->length == 0 || step->length == 4 || step->length == 16) &&
+             (step->op == kOpBind || step->slot == kOurs);
     case kOpListen:
       return reader->complete() && step->slot == kOurs;
     case kOpClose:
@@ -186,7 +188,7 @@ class Round {
       return;
     }
     if (*handle == kNoHandle) return;
-    if (step.op == kOpBind) {
+    if (step.op == kOpBind || step.op == kOpBindOrAlone) {
       bind(step, *handle, outcome);
     } else if (step.op == kOpListen) {
       ended_ = header_.backlog < 0;
@@ -211,17 +213,28 @@ class Round {
       port = portOf(chosen);
     }
     setPort(port, &address.storage);
-    fail(outcome, kStepBind, os::bind(handle, reinterpret_cast<const sockaddr*>(&address.storage), address.length));
-    if (outcome->error != 0) return;
+    const auto* name = reinterpret_cast<const sockaddr*>(&address.storage);
+    int error = os::bind(handle, name, address.length);
+    if (error != 0 && step.op == kOpBindOrAlone && closeHelpers()) {
+      first_ = kNoHandle;
+      error = os::bind(handle, name, address.length);
+    }
+    fail(outcome, kStepBind, error);
+    if (error != 0) return;
     if (first_ == kNoHandle) first_ = handle;
     (step.slot == kOurs ? bound_ : helped_) = true;
   }
 
-  void closeHelpers() {
+  // Whether there were any.
+  bool closeHelpers() {
+    bool any = false;
     for (int32_t slot = kGuard; slot < kSlots; slot++) {
-      if (handles_[slot] != kNoHandle) os::close(handles_[slot]);
+      if (handles_[slot] == kNoHandle) continue;
+      os::close(handles_[slot]);
       handles_[slot] = kNoHandle;
+      any = true;
     }
+    return any;
   }
 
   const Header& header_;

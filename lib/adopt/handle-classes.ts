@@ -1,6 +1,7 @@
 // Finds the classes of Node's own TCP and UDP handles, which no public module exports.
 import type dgram from 'node:dgram';
 import net from 'node:net';
+import { bare } from '../own.ts';
 
 /** The part of Node's TCP and UDP handles that adoption needs. */
 export interface NodeHandle {
@@ -148,7 +149,7 @@ export function dgramState(socket: dgram.Socket): DgramState {
     const state = (socket as unknown as Record<symbol, DgramState | undefined>)[symbol];
     if (typeof state?.handle?.open === 'function') return state;
   }
-  return {};
+  return bare({});
 }
 
 let udp: UdpClass | undefined;

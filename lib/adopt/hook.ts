@@ -9,6 +9,7 @@ import { type Bound, bind } from '../bind/socket.ts';
 import { errnoOf, nameOfErrno, notSupported } from '../errors.ts';
 import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
+import { bare, has } from '../own.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { hasNetPermission } from './permission.ts';
 import { checkPrimary } from './primary.ts';
@@ -79,7 +80,7 @@ function exact(
   // Node treats an empty host as none.
   if (address) return exactAt(address, port, backlog, flags);
   const dual = exactAt('::', port, backlog, flags);
-  if ('socket' in dual || dual.refusal.code === 'EADDRINUSE') return dual;
+  if (has(dual, 'socket') || dual.refusal.code === 'EADDRINUSE') return dual;
   // Node tries 0.0.0.0 after every refusal but a conflict, and reports that.
   if (isWithoutIpv6(dual.refusal)) return exactAt('0.0.0.0', port, backlog, flags);
   return { ...dual, place: { ...dual.place, host: '0.0.0.0', family: 4 } };
@@ -87,10 +88,10 @@ function exact(
 
 /** The handle of Node's around a socket, or the errno of a refusal. */
 function handleOf(bound: Bound | Refused): TcpHandle | number {
-  if ('refusal' in bound) return errnoOf(bound.refusal.code);
+  if (has(bound, 'refusal')) return errnoOf(bound.refusal.code);
   try {
     const { socket, how, guard } = bound;
-    return adoptTcp(socket, { late: lateOf(socket, how), guard });
+    return adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how), guard });
   } catch (error) {
     addon.close(bound.socket);
     throw error;
@@ -150,7 +151,7 @@ function meetError(refused: Refused, server: ListeningServer): () => void {
 const REPLACED = Symbol.for('exactbind.replaced');
 
 function replacing<F extends object>(replacement: F, replaced: F): F {
-  return Object.defineProperty(replacement, REPLACED, { value: replaced });
+  return Object.defineProperty(replacement, REPLACED, bare({ value: replaced }));
 }
 
 function original<F>(found: F): F {
@@ -241,7 +242,7 @@ export function installHook(): void {
     const handle = handleOf(bound);
     // Node builds its own error from a handle that fails.
     this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
-    const end = 'refusal' in bound ? meetError(bound, this) : undefined;
+    const end = has(bound, 'refusal') ? meetError(bound, this) : undefined;
     try {
       listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
     } finally {

@@ -1,6 +1,7 @@
 // Asks the running Node which one address it would bind for a name.
 import net from 'node:net';
 import { notSupported } from '../errors.ts';
+import { bare } from '../own.ts';
 
 type Listen2 = (address: string | null, port: number, addressType: 4 | 6) => void;
 
@@ -22,6 +23,6 @@ export function resolveHost(host: string): Promise<string> {
     );
     server.on('error', reject);
     // exclusive: a cluster worker would ask its primary to listen instead.
-    server.listen({ port: 0, host, exclusive: true });
+    server.listen(bare({ port: 0, host, exclusive: true }));
   });
 }

@@ -2,6 +2,7 @@
 import { addon, type Handle } from '../addon.ts';
 import { type Compiled, DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { nameOfErrno, systemError } from '../errors.ts';
+import { bare } from '../own.ts';
 import { closeWith } from './close-with.ts';
 import { type NodeHandle, openInHandle, type TcpHandle } from './handle-classes.ts';
 
@@ -27,10 +28,10 @@ export function lateOf(socket: Handle, { afterListen, policy }: Compiled): Late 
 /** What a socket brings along. */
 export interface Belongings {
   /** Used where the caller of listen() passes none. */
-  readonly backlog?: number | undefined;
-  readonly late?: Late | undefined;
+  readonly backlog: number | undefined;
+  readonly late: Late | undefined;
   /** Closed with it. */
-  readonly guard?: Handle | undefined;
+  readonly guard: Handle | undefined;
 }
 
 /**
@@ -40,7 +41,7 @@ export interface Belongings {
  * @throws Error `EBADF`, `EEXIST`, `ENOTSOCK` if the descriptor is not the socket it was; `ENOTSUP` where the runtime has
  * no such handle (Bun)
  */
-export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings = {}): TcpHandle {
+export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings): TcpHandle {
   const handle = openInHandle(socket);
   if (typeof handle === 'number') throw systemError({ code: nameOfErrno(handle), syscall: 'open' });
   addon.release(socket);
@@ -56,15 +57,16 @@ export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings = 
 function applyLate(handle: TcpHandle, settings: Int32Array, connections: number): void {
   let left = connections;
   let callback: OnConnection | undefined;
-  Object.defineProperty(handle, 'onconnection', {
+  const watched: PropertyDescriptor = {
     configurable: true,
     get: () => callback,
     set(given: OnConnection) {
       callback = function (status, client) {
         if (client?.fd !== undefined) addon.set(client.fd, settings);
-        if (--left === 0) Object.defineProperty(handle, 'onconnection', { value: given, writable: true });
+        if (--left === 0) Object.defineProperty(handle, 'onconnection', bare({ value: given, writable: true }));
         given.call(this, status, client);
       };
     },
-  });
+  };
+  Object.defineProperty(handle, 'onconnection', bare(watched));
 }

@@ -1,4 +1,5 @@
 // Follows a policy: its attempts, and what may be tried over leftovers.
+import { has } from '../own.ts';
 import type { Policy } from '../systems/system.ts';
 
 /** Why it failed; without a code where a rule cannot tell whether it would. */
@@ -19,23 +20,31 @@ interface Followed<How> {
 export interface Doer<How, Bound extends object, Refusal extends Failed> {
   /** 0 lets the system choose. */
   readonly port: number;
-  /** The refusal where one of these addresses is listed as held. */
-  conflict(addresses: readonly string[]): Refusal | undefined;
+  /** The refusal where one of these addresses is listed as held; once ours `isBound`, by another process. */
+  conflict(addresses: readonly string[], isBound: boolean): Refusal | undefined;
   /** Makes the attempts of a policy, each step by step. */
   attempt(how: How): Bound | Refusal;
-  /** How many sockets in the way are no connections, our own included. */
-  countUnconnected(): number;
+  /** How many sockets in the way are no connections, our own included if it `isBound`. */
+  countUnconnected(isBound: boolean): number;
   undo(bound: Bound): void;
 }
 
-const isFailed = (result: object): result is Failed => 'code' in result;
+const isFailed = (result: object): result is Failed => has(result, 'code');
 
 function once<How extends Followed<How>, Bound extends object, Refusal extends Failed>(
   how: How,
   doer: Doer<How, Bound, Refusal>,
 ): Bound | Refusal {
-  const { conflicting } = how.policy;
-  return (conflicting && doer.conflict(conflicting)) ?? doer.attempt(how);
+  const { conflicting, looksAgain } = how.policy;
+  if (conflicting === undefined) return doer.attempt(how);
+  const found = doer.conflict(conflicting, false);
+  if (found !== undefined) return found;
+  const bound = doer.attempt(how);
+  if (!looksAgain || isFailed(bound)) return bound;
+  const joined = doer.conflict(conflicting, true);
+  if (joined === undefined) return bound;
+  doer.undo(bound as Bound);
+  return joined;
 }
 
 export function follow<How extends Followed<How>, Bound extends object, Refusal extends Failed>(
@@ -45,10 +54,10 @@ export function follow<How extends Followed<How>, Bound extends object, Refusal 
   const bound = once(how, doer);
   const over = how.overLeftovers;
   if (over === undefined || !isFailed(bound) || bound.code !== 'EADDRINUSE' || doer.port === 0) return bound;
-  if (doer.countUnconnected() > 0) return bound;
+  if (doer.countUnconnected(false) > 0) return bound;
   const boundOver = once(over, doer);
   // One of them is ours.
-  if (isFailed(boundOver) || doer.countUnconnected() <= 1) return boundOver;
+  if (isFailed(boundOver) || doer.countUnconnected(true) <= 1) return boundOver;
   doer.undo(boundOver as Bound);
   return bound;
 }

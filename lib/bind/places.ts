@@ -1,6 +1,7 @@
 // The addresses that a request comes down to, and the order in which they are tried.
 import { canonical } from '../address.ts';
 import type { Failure } from '../errors.ts';
+import { has } from '../own.ts';
 import type { BindRequest } from './request.ts';
 
 /** One address to bind. */
@@ -39,6 +40,8 @@ export function isWithoutIpv6({ code }: { readonly code: string | undefined }): 
   return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
 }
 
+const isRefused = (result: object): result is Refused => has(result, 'refusal');
+
 /**
  * Tries a request where it wants to be: without a host on `::`, and on `0.0.0.0` only where there is no IPv6. Never after a
  * conflict: somebody who holds :: holds the port.
@@ -49,5 +52,5 @@ export function atPlaces<Result extends object>(
 ): Result | Refused {
   const first = attempt(request, placeOf(request));
   const hasOther = request.host === undefined && !request.ipv6Only;
-  return hasOther && 'refusal' in first && isWithoutIpv6(first.refusal) ? attempt(request, ANY4) : first;
+  return hasOther && isRefused(first) && isWithoutIpv6(first.refusal) ? attempt(request, ANY4) : first;
 }

@@ -3,9 +3,20 @@ import { addon } from '../addon.ts';
 import { addressBytes, isAny } from '../address.ts';
 import { notSupported } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
+import { bareInside, has } from '../own.ts';
 import { settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
-import type { Policy, PolicyOption, PolicyRequest, Role, Setting, Step } from '../systems/system.ts';
+import {
+  type Attempt,
+  BIND,
+  type Policy,
+  type PolicyOption,
+  type PolicyRequest,
+  type Protocol,
+  type Role,
+  type Setting,
+  type Step,
+} from '../systems/system.ts';
 import type { Place } from './places.ts';
 import type { BindRequest } from './request.ts';
 
@@ -31,7 +42,7 @@ export function planWith({ plan }: Compiled, backlog: number): Int32Array {
 }
 
 // native/plan.h
-const OP = { open: 1, set: 2, bind: 3, listen: 4, close: 5 } satisfies Record<Step['do'], number>;
+const OP = { open: 1, set: 2, bind: 3, listen: 4, close: 5, 'bind-or-alone': 6 } satisfies Record<Step['do'], number>;
 const SLOT = { ours: 0, guard: 1, third: 2 } satisfies Record<Role, number>;
 
 const LEVEL = {
@@ -63,11 +74,32 @@ function stepWords(step: Step): number[] {
       return [op, SLOT[step.role], step.options.length, ...policyWords(step.options)];
     case 'bind':
       return [op, SLOT[step.role], ...addressWords(step.address)];
+    case 'bind-or-alone':
+      return [op, SLOT.ours, ...addressWords(undefined)];
     case 'close':
       return [op, SLOT[step.role]];
     case 'listen':
       return [op, SLOT.ours];
   }
+}
+
+/** @param always the settings of ours before any attempt */
+function planWords(
+  protocol: Protocol,
+  { attempts, rounds }: Pick<Policy, 'attempts' | 'rounds'>,
+  always: readonly number[],
+): Int32Array {
+  const { EADDRINUSE, EAFNOSUPPORT } = addon.constants as Record<string, number>;
+  const header = [typeNumber(protocol), rounds, DO_NOT_LISTEN, EADDRINUSE, EAFNOSUPPORT] as number[];
+  const tried = attempts.flatMap(({ steps }) => [steps.length, ...steps.flatMap(stepWords)]);
+  return new Int32Array([...header, ...always, attempts.length, ...tried]);
+}
+
+const ONCE: readonly Attempt[] = bareInside([{ steps: [BIND] }]);
+
+/** The plan of a bind with these options and nothing else. */
+export function plainPlan(protocol: Protocol, options: readonly Setting[]): Int32Array {
+  return planWords(protocol, { attempts: ONCE, rounds: 1 }, [options.length, ...policyWords(options)]);
 }
 
 function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled {
@@ -76,13 +108,10 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
   // The default of IPV6_V6ONLY differs between systems and can be changed by sysctl and registry.
   const only: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', request.ipv6Only]] : [];
   const own = [...policy.undo, ...only];
-  const { EADDRINUSE, EAFNOSUPPORT } = addon.constants as Record<string, number>;
-  const header = [typeNumber(request.protocol), policy.rounds, DO_NOT_LISTEN, EADDRINUSE, EAFNOSUPPORT] as number[];
-  const attempts = policy.attempts.flatMap(({ steps }) => [steps.length, ...steps.flatMap(stepWords)]);
   const always = [own.length + count, ...policyWords(own), ...words];
   return {
     policy,
-    plan: new Int32Array([...header, ...always, policy.attempts.length, ...attempts]),
+    plan: planWords(request.protocol, policy, always),
     afterListen: new Int32Array([policy.afterListen.length, ...policyWords(policy.afterListen)]),
     overLeftovers: policy.overLeftovers && compile(policy.overLeftovers, request, family),
   };
@@ -133,8 +162,8 @@ export function compiledFor(request: BindRequest, place: Place): Compiled {
   const known = request.socketOptions === undefined ? compiled.get(key) : undefined;
   if (known !== undefined) return known;
 
-  const policy = policyFor(asked);
-  if ('unsupported' in policy) throw notSupported(policy.unsupported, policy.reason);
+  const policy = bareInside(policyFor(asked));
+  if (has(policy, 'unsupported')) throw notSupported(policy.unsupported, policy.reason);
   if (asked.guard && policy.exclusivity === 'partial') throw notSupported('guard', policy.caveat ?? '');
   const result = compile(policy, request, place.family);
   if (request.socketOptions === undefined) compiled.set(key, result);

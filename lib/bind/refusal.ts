@@ -1,5 +1,5 @@
 // What the last native call refused, in the words of the error that is to be raised.
-import { addon, STATUS, STEPS } from '../addon.ts';
+import { addon, type SocketRow, STATUS, STEPS } from '../addon.ts';
 import { canonical, isAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { system } from '../platform.ts';
@@ -17,19 +17,17 @@ export function statedRefusal(): Refusal {
   return { code, syscall, option: nameOf(status[STATUS.level] as number, status[STATUS.option] as number) };
 }
 
-/** Where the system lists sockets that hold a port in the family of a place; none if it keeps the list back. */
-export function heldAddresses(protocol: BindRequest['protocol'], port: number, place: Place): string[] {
-  const { sockets } = listSockets({ protocol, port }, HOLDING[protocol]);
-  const held = sockets.map(({ address }) => canonical(address));
-  return held.filter(({ family }) => family === place.addressFamily).map(({ address }) => address);
-}
-
 /** With what Windows leaves out: it says WSAEACCES for an exclusive holder and for an excluded range alike. */
 export function lastRefusal({ protocol }: BindRequest, place: Place, port: number): Refusal {
   const stated = statedRefusal();
   if (system !== 'windows' || stated.code !== 'EACCES' || stated.syscall !== 'bind') return stated;
-  // A guard has no options: the two are the same conflict, seen from different options of the holder.
-  if (addon.status[STATUS.slot] !== 0) return { ...stated, code: 'EADDRINUSE' };
-  const overlaps = (address: string) => address === place.address || isAny(address) || isAny(place.address);
-  return heldAddresses(protocol, port, place).some(overlaps) ? { ...stated, code: 'EADDRINUSE' } : stated;
+  const isGuard = addon.status[STATUS.slot] !== 0;
+  const { sockets } = listSockets({ protocol, port }, HOLDING[protocol]);
+  const isHolder = (row: SocketRow) => {
+    const { address, family } = canonical(row.address);
+    if (family !== place.addressFamily) return false;
+    return address === place.address || isAny(address) || isAny(place.address);
+  };
+  // A guard is refused by whoever is exclusive on its wildcard or on the other.
+  return sockets.some((row) => isGuard || isHolder(row)) ? { ...stated, code: 'EADDRINUSE' } : stated;
 }

@@ -1,16 +1,18 @@
 // Binds a request: opens the socket, sets its options, binds and listens as the policy says, in one native call.
 import { addon, type Handle, STATUS } from '../addon.ts';
-import { overlap } from '../address.ts';
+import { canonical, overlap } from '../address.ts';
 import { closeWith } from '../adopt/close-with.ts';
 import type { UdpHandle } from '../adopt/handle-classes.ts';
 import { bindInHandle } from '../adopt/udp.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
-import { EVERY_STATE, existingOf, isConnection, listSockets } from '../socket-list.ts';
+import { has } from '../own.ts';
+import { EVERY_STATE, existingOf, HOLDING, isConnection, listSockets } from '../socket-list.ts';
 import type { Attempt, BindOutcome, Promised } from '../systems/system.ts';
 import { type Doer, follow } from './guard.ts';
 import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
 import { type Compiled, compiledFor, DEFAULT_BACKLOG, DO_NOT_LISTEN, planWith } from './plan.ts';
-import { heldAddresses, lastRefusal, statedRefusal } from './refusal.ts';
+import { countHeld } from './probe.ts';
+import { lastRefusal, statedRefusal } from './refusal.ts';
 import type { BindRequest } from './request.ts';
 import { lookForStrangers } from './strangers.ts';
 
@@ -40,8 +42,8 @@ interface Opened {
 class BySystem implements Doer<Compiled, Opened, Refusal> {
   readonly port: number;
   // No #names: making four of them costs a tenth of a microsecond.
-  private readonly request: BindRequest;
-  private readonly place: Place;
+  readonly request: BindRequest;
+  readonly place: Place;
   private readonly backlog: number;
   private readonly given: Handle | undefined;
 
@@ -53,10 +55,14 @@ class BySystem implements Doer<Compiled, Opened, Refusal> {
     this.given = given;
   }
 
-  conflict(addresses: readonly string[]): Refusal | undefined {
+  conflict(addresses: readonly string[], isBound: boolean): Refusal | undefined {
     if (this.port === 0) return undefined;
-    const held = heldAddresses(this.request.protocol, this.port, this.place);
-    return held.some((address) => addresses.includes(address)) ? { code: 'EADDRINUSE', syscall: 'bind' } : undefined;
+    const { sockets } = listSockets(this.request, HOLDING[this.request.protocol]);
+    const isHeld = sockets.some(({ address, pids }) => {
+      const isOurs = isBound && pids.includes(process.pid);
+      return !isOurs && addresses.includes(canonical(address).address);
+    });
+    return isHeld ? { code: 'EADDRINUSE', syscall: 'bind' } : undefined;
   }
 
   attempt(how: Compiled): Opened | Refusal {
@@ -75,9 +81,15 @@ class BySystem implements Doer<Compiled, Opened, Refusal> {
     };
   }
 
-  countUnconnected(): number {
+  outcomeOf({ attempt, how }: Opened): BindOutcome | undefined {
+    const { untold } = how.policy;
+    const isUntold = untold !== undefined && this.conflict(untold, true) !== undefined;
+    return isUntold ? undefined : attempt.outcome;
+  }
+
+  countUnconnected(isBound: boolean): number {
     const { error, sockets } = listSockets(this.request, EVERY_STATE);
-    if (error !== 0) return Number.POSITIVE_INFINITY;
+    if (error !== 0) return countHeld(this.request, this.place, isBound);
     const { address, addressFamily: family } = this.place;
     const asked = { address, family, ipv6Only: this.request.ipv6Only };
     return sockets.filter((row) => !isConnection(row) && overlap(existingOf(row), asked)).length;
@@ -90,26 +102,27 @@ class BySystem implements Doer<Compiled, Opened, Refusal> {
 }
 
 /** What an attempt has come to; the refusal where a stranger turned out to be on the address. */
-function confirmed(request: BindRequest, place: Place, how: Compiled, opened: Opened): Bound | Refusal {
+function confirmed(system: BySystem, how: Compiled, opened: Opened): Bound | Refusal {
+  const { request, place } = system;
   const { socket, guard, attempt } = opened;
   let promise = attempt.promise ?? opened.how.policy;
   let stranger: string | undefined;
   if (attempt.strangers) {
     const found = lookForStrangers(request, place, addon.localPort(socket), promise);
-    if ('code' in found) return found;
+    if (has(found, 'code')) return found;
     ({ promise, stranger } = found);
   }
   // One object, and no copies of others: this is the hot path.
-  return { socket, udp: undefined, guard, place, how, outcome: attempt.outcome, promise, stranger };
+  return { socket, udp: undefined, guard, place, how, outcome: system.outcomeOf(opened), promise, stranger };
 }
 
 function bindWith(backlog: number, request: BindRequest, place: Place): Bound | Refused {
   const how = compiledFor(request, place);
   const system = new BySystem(request, place, backlog);
   const opened = follow(how, system);
-  if ('code' in opened) return { request, refusal: opened, place };
-  const bound = confirmed(request, place, how, opened);
-  if (!('code' in bound)) return bound;
+  if (has(opened, 'code')) return { request, refusal: opened, place };
+  const bound = confirmed(system, how, opened);
+  if (!has(bound, 'code')) return bound;
   system.undo(opened);
   return { request, refusal: bound, place };
 }
@@ -130,9 +143,9 @@ function bindDatagrams(request: BindRequest, place: Place): Bound | Refused {
   const udp = bindInHandle(socket, place.family, (): Refusal | undefined => {
     const system = new BySystem(request, place, DO_NOT_LISTEN, socket);
     const opened = follow(how, system);
-    if ('code' in opened) return opened;
-    const found = confirmed(request, place, how, opened);
-    if ('code' in found) {
+    if (has(opened, 'code')) return opened;
+    const found = confirmed(system, how, opened);
+    if (has(found, 'code')) {
       system.undo(opened);
       return found;
     }
@@ -140,7 +153,7 @@ function bindDatagrams(request: BindRequest, place: Place): Bound | Refused {
     return undefined;
   });
   const guard = bound?.guard;
-  if ('code' in udp) {
+  if (has(udp, 'code')) {
     if (guard !== undefined) addon.close(guard);
     return { request, refusal: udp, place };
   }
@@ -156,7 +169,7 @@ export function bind(request: BindRequest): Bound | Refused {
 /** What binding would be refused with now: it binds as it would in order to listen, closes at once, and never listens. */
 export function tryBind(request: BindRequest): Refused | undefined {
   const tried = atPlaces(request, bindSilently);
-  if ('refusal' in tried) return tried;
+  if (has(tried, 'refusal')) return tried;
   if (tried.guard !== undefined) addon.close(tried.guard);
   addon.close(tried.socket);
   return undefined;

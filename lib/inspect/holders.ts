@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { basename } from 'node:path';
 import type { ProcessRow, SocketList, SocketRow } from '../addon.ts';
 import { codeOf } from '../errors.ts';
+import { bare } from '../own.ts';
 import { system } from '../platform.ts';
 import { printable } from '../printable.ts';
 import { isConnection, STATE } from '../socket-list.ts';
@@ -40,7 +41,7 @@ function ownName(): string | undefined {
   }
 }
 
-function userOf({ uid, user }: { readonly uid?: number; readonly user?: string }): { user?: string; uid?: number } {
+function userOf({ uid, user }: Pick<ProcessRow, 'uid' | 'user'>): { user?: string; uid?: number } {
   const isOwn = system === 'darwin' && uid !== undefined && uid === process.geteuid?.();
   const name = user ?? (isOwn ? ownName() : undefined);
   return { ...(name !== undefined && { user: printable(name) }), ...(uid !== undefined && { uid }) };
@@ -92,7 +93,7 @@ function processOf(row: ProcessRow, known: ReadonlyMap<number, ProcessRow>): Hol
 export function holderOf(row: SocketRow, list: SocketList, port: number, protocol: Protocol): Holder {
   const { address, remoteAddress, remotePort, timeLeft } = row;
   const known = processesOf(list);
-  const rows = row.pids.map((pid) => known.get(pid) ?? { pid }).sort(isOlder);
+  const rows = row.pids.map((pid) => known.get(pid) ?? bare<ProcessRow>({ pid })).sort(isOlder);
   const [first] = rows;
   const processes = rows.map((one) => processOf(one, known));
   const self = processes.some((one) => one.self);

@@ -2,27 +2,26 @@
 import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
-import { type BindRequest, checkBindOptions, isName } from '../bind/request.ts';
-import { badPort, withRemedy, wrongType, wrongValue } from '../errors.ts';
+import { type BindRequest, checkBindOptions, isName, refuseUrl } from '../bind/request.ts';
+import { badPort } from '../errors.ts';
+import { type Names as NamesOf, type Read, readOptions } from '../options-once.ts';
 import { LISTENING, listSockets, listSocketsLater, NAMES, type Names } from '../socket-list.ts';
-import { didYouMean, optionsIn } from '../suggestions.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
 
-const KNOWN = { port: true, host: true, protocol: true } satisfies Record<keyof InspectOptions, true>;
+const KNOWN = { port: true, host: true, protocol: true } satisfies NamesOf<InspectOptions>;
 
-function optionsOf(asked: number | string | InspectOptions): InspectOptions {
-  if (typeof asked !== 'object' || asked === null) return { port: asked };
-  if (asked instanceof URL) throw withRemedy(wrongType('options', 'a port or an object', asked), optionsIn(asked));
-  for (const name in asked) {
-    const value = asked[name as keyof InspectOptions];
-    if (value !== undefined && !Object.hasOwn(KNOWN, name))
-      throw wrongValue(`options.${name}`, value, `is not an option${didYouMean(name, Object.keys(KNOWN))}`);
-  }
-  return asked;
+/** Options of `inspectPort()` that were read once. */
+export type ReadInspectOptions = Read<InspectOptions> & InspectOptions;
+
+/** Reads the options of `inspectPort()`, and takes a bare port. */
+export function readInspectOptions(asked: number | string | InspectOptions): ReadInspectOptions {
+  refuseUrl(asked);
+  const given = typeof asked !== 'object' || asked === null ? { port: asked } : asked;
+  return readOptions<InspectOptions>(given, KNOWN) as ReadInspectOptions;
 }
 
-function requestOf({ port, host, protocol }: InspectOptions): BindRequest {
+function requestOf({ port, host, protocol }: ReadInspectOptions): BindRequest {
   const request = checkBindOptions({ port, host, protocol });
   if (request.port === 0) throw badPort(port, 1);
   requireNetPermission(request.host ?? '');
@@ -63,7 +62,7 @@ async function answeredLater(request: BindRequest, which: Names, inspection: Ins
  * @throws Error `ENOTFOUND`, `EAI_AGAIN` of a name; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
  */
 export async function inspectPort(options: number | string | InspectOptions): Promise<PortReport> {
-  const asked = optionsOf(options);
+  const asked = readInspectOptions(options);
   const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
   return answeredLater(request, NAMES.every, inspect(request));
 }
@@ -74,7 +73,7 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
  * `ERR_SOCKET_BAD_PORT`, `ERR_ACCESS_DENIED`
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport {
-  const request = requestOf(optionsOf(options));
+  const request = requestOf(readInspectOptions(options));
   return answered(request, NAMES.every, inspect(request));
 }
 

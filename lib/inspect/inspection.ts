@@ -86,7 +86,7 @@ function bindableBy(
   }
   // Where :: cannot be bound, every address is 0.0.0.0.
   const address = request.host === undefined ? '0.0.0.0' : place.address;
-  if (predicted === true && (!isComplete || !isWhole(list, request.protocol) || mayBeRefused(address, request.port)))
+  if (predicted === true && (!isComplete || !isWhole(list, request.protocol) || mayBeRefused(address, request)))
     predicted = undefined;
   return predicted ?? trial?.bind(mode) ?? null;
 }
@@ -145,7 +145,7 @@ function deniedBy({ request, place }: Evidence, { code }: Refusal): Verdict {
   if (code === 'EACCES' && system === 'windows') return 'excluded';
   if (code === 'EACCES' && isPrivileged(place.address, request.port)) return 'privileged';
   if (code === 'EACCES' || code === 'EPERM') return 'denied';
-  const isUnlisted = isWsl() || (request.protocol === 'tcp' && isKept(request.port));
+  const isUnlisted = isWsl() || isKept(request);
   return code === 'EADDRINUSE' && isUnlisted ? 'denied' : 'unknown';
 }
 

@@ -6,6 +6,7 @@ import { isAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
+import type { ListedPort } from '../socket-list.ts';
 import { isConfined, isWsl } from './confinement.ts';
 
 const NOTHING = new Int32Array([0]);
@@ -63,15 +64,15 @@ function isOfThisMachine(address: string): boolean {
   }
 }
 
-// TCP alone; with EADDRINUSE, and nobody there.
+// With EADDRINUSE although nobody has it, but to programs that Apple has entitled (bsd/netinet/in_pcb.c).
 const MACOS_REFUSES = 55555;
 
-/** Whether the system keeps a TCP port from everybody. */
-export function isKept(port: number): boolean {
-  return system === 'darwin' && port === MACOS_REFUSES;
+/** Whether the system keeps a port to itself. */
+export function isKept({ protocol, port }: ListedPort): boolean {
+  return system === 'darwin' && protocol === 'tcp' && port === MACOS_REFUSES;
 }
 
 /** Whether a bind can fail although nobody is listed: too low a port, no interface with that address, a rule, a host. */
-export function mayBeRefused(address: string, port: number): boolean {
-  return isKept(port) || isPrivileged(address, port) || !isOfThisMachine(address) || isWsl() || isConfined();
+export function mayBeRefused(address: string, asked: ListedPort): boolean {
+  return isKept(asked) || isPrivileged(address, asked.port) || !isOfThisMachine(address) || isWsl() || isConfined();
 }

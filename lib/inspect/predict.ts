@@ -5,6 +5,7 @@ import { type Doer, follow } from '../bind/guard.ts';
 import type { Place } from '../bind/places.ts';
 import { type Compiled, compiledFor } from '../bind/plan.ts';
 import type { BindRequest } from '../bind/request.ts';
+import { has } from '../own.ts';
 import { existingOf } from '../socket-list.ts';
 import { rule } from '../systems/running.ts';
 import type { Answer, Existing, Known, Newcomer, Role, Rule, Step } from '../systems/system.ts';
@@ -24,8 +25,10 @@ const ALLOWED: Allowed = { isAllowed: true };
 interface Own {
   family: 4 | 6;
   options: Map<string, unknown>;
-  bound?: Existing;
+  bound: Existing | undefined;
 }
+
+const unbound = (family: 4 | 6): Own => ({ family, options: new Map(), bound: undefined });
 
 /** The attempts as the rule of the system foretells them. */
 class ByRule implements Doer<Compiled, Allowed, Foreseen> {
@@ -66,7 +69,7 @@ class ByRule implements Doer<Compiled, Allowed, Foreseen> {
 
   /** The first answer but 'ok'. */
   #answerTo(steps: readonly Step[]): Answer {
-    const own = new Map<Role, Own>([['ours', { family: this.#place.addressFamily, options: new Map() }]]);
+    const own = new Map<Role, Own>([['ours', unbound(this.#place.addressFamily)]]);
     for (const step of steps) {
       const answer = this.#take(step, own);
       if (answer !== 'ok') return answer;
@@ -75,10 +78,11 @@ class ByRule implements Doer<Compiled, Allowed, Foreseen> {
   }
 
   #take(step: Step, own: Map<Role, Own>): Answer {
-    if (step.do === 'open') own.set(step.role, { family: step.family, options: new Map() });
+    if (step.do === 'open') own.set(step.role, unbound(step.family));
     else if (step.do === 'close') own.delete(step.role);
     else if (step.do === 'set') for (const [name, value] of step.options) own.get(step.role)?.options.set(name, value);
     else if (step.do === 'bind') return this.#bind(step.role, step.address, own);
+    else if (step.do === 'bind-or-alone') return this.#bindOrAlone(own);
     else if (step.do === 'listen') return this.#ask(rule.listen, 'ours', own);
     return 'ok';
   }
@@ -86,8 +90,16 @@ class ByRule implements Doer<Compiled, Allowed, Foreseen> {
   #bind(role: Role, address: string | undefined, own: Map<Role, Own>): Answer {
     const socket = own.get(role) as Own;
     const answer = this.#ask(rule.bind, role, own, address);
-    if (answer === 'ok') socket.bound = { ...this.#newcomer(socket, address), state: 'bound' };
+    if (answer === 'ok') socket.bound = { ...this.#newcomer(socket, address), state: 'bound', boundTo: undefined };
     return answer;
+  }
+
+  #bindOrAlone(own: Map<Role, Own>): Answer {
+    const answer = this.#bind('ours', undefined, own);
+    if (answer === 'ok') return answer;
+    own.delete('guard');
+    own.delete('third');
+    return this.#bind('ours', undefined, own);
   }
 
   #ask(ask: Rule['bind'], role: Role, own: Map<Role, Own>, address?: string): Answer {
@@ -130,6 +142,6 @@ function optionsOf({ options }: Own): Pick<Newcomer, 'reuseAddress' | 'reusePort
  */
 export function predict(rows: readonly SocketRow[], request: BindRequest, place: Place): Known {
   const foreseen = follow(compiledFor(request, place), new ByRule(request, place, rows.map(existingOf)));
-  if (!('code' in foreseen)) return true;
+  if (!has(foreseen, 'code')) return true;
   return foreseen.code === undefined ? undefined : false;
 }

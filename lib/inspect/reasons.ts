@@ -2,6 +2,7 @@
 import { isAny } from '../address.ts';
 import type { Place, Refusal } from '../bind/places.ts';
 import { codeOf } from '../errors.ts';
+import { bareInside } from '../own.ts';
 import { system } from '../platform.ts';
 import { confinements, isWsl } from './confinement.ts';
 import { firstUnprivilegedPort } from './limits.ts';
@@ -26,7 +27,7 @@ const listed = (words: readonly string[]) =>
 const isLinkLocal = (host: string) => /^fe80:/i.test(host) && !host.includes('%');
 
 function whyDenied({ refusal, protocol }: Outcome): string {
-  if (refusal?.code === 'EADDRINUSE' && !isWsl()) return 'macOS refuses this port to everybody';
+  if (refusal?.code === 'EADDRINUSE' && !isWsl()) return 'macOS keeps this port for programs of its own';
   if (refusal?.code === 'EADDRINUSE') {
     return `a program on the Windows machine around this one probably has the ${protocol.toUpperCase()} port: Linux lists nobody`;
   }
@@ -83,7 +84,7 @@ function whichToEnd(holders: readonly Holder[]): string | undefined {
 /** What to do now; undefined where nothing can honestly be advised. */
 export function remedyOf(outcome: Outcome): string | undefined {
   const { verdict, place, protocol, refusal, holders } = outcome;
-  if (verdict === 'listening' || verdict === 'bound') return whichToEnd(holders);
+  if (verdict === 'listening' || verdict === 'bound') return whichToEnd(bareInside(holders));
   if (verdict === 'privileged') return PRIVILEGE[system];
   if (verdict === 'excluded') {
     return `choose another port, or compare "netsh int ipv4 show excludedportrange protocol=${protocol}"`;

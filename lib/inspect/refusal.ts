@@ -1,6 +1,7 @@
 // The error of a refused bind, with who holds the address.
 import type { Refused } from '../bind/places.ts';
 import { type SystemError, systemError } from '../errors.ts';
+import { bare, give, own } from '../own.ts';
 import { explain, explainLater } from './index.ts';
 import type { PortReport } from './report.ts';
 import { sentenceOf } from './sentence.ts';
@@ -41,9 +42,9 @@ export async function reportOnLater(refused: Refused): Promise<PortReport | unde
 
 /** Adds `heldBy` and `remedy`, which show when the error is printed, and `report`, which does not. */
 export function addReport(error: Error, report: PortReport): void {
-  const { remedy } = report;
-  Object.assign(error, { heldBy: sentenceOf(report), ...(remedy !== undefined && { remedy }) });
-  Object.defineProperty(error, 'report', { value: report, configurable: true, writable: true });
+  const remedy = own(report, 'remedy');
+  give(error, { heldBy: sentenceOf(report), ...(remedy !== undefined && { remedy }) });
+  Object.defineProperty(error, 'report', bare({ value: report, configurable: true, writable: true }));
 }
 
 function errorOf({ request, place, refusal }: Refused, report: PortReport | undefined): SystemError {

@@ -1,5 +1,6 @@
 // A report in one sentence: who holds the address, for `heldBy`.
 import { endpoint, isAny } from '../address.ts';
+import { bareInside } from '../own.ts';
 import { quotedName } from '../printable.ts';
 import type { Holder, HolderProcess, PortReport } from './report.ts';
 
@@ -26,7 +27,8 @@ function withOthers([first, ...others]: readonly HolderProcess[]): string {
 }
 
 /** `node (pid 4711, user ada)`, or what else is known of whoever has the socket. */
-export function whoHolds(holder: Holder): string {
+export function whoHolds(given: Holder): string {
+  const holder = bareInside(given);
   const { pid, name = 'a process', uid, container, sameProgram, hidden, processes = [] } = holder;
   const others = withOthers(processes);
   if (holder.self && (processes[0]?.self ?? true)) return `this process (pid ${pid})${others}`;
@@ -79,7 +81,8 @@ function outgoing(holder: Holder): string {
 }
 
 /** Who holds the address, or why nobody can have it. */
-export function sentenceOf(report: PortReport): string {
+export function sentenceOf(given: PortReport): string {
+  const report = bareInside(given);
   const { verdict, holders, reason, omitted } = report;
   if (verdict === 'listening' || verdict === 'bound') return listed(holders.map(holding), omitted);
   if (verdict === 'leftovers') return leftovers(report);

@@ -2,6 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { addressBytes } from '../address.ts';
 import { outOfRange, wrongType, wrongValue } from '../errors.ts';
+import { hasName, readOnce } from '../options-once.ts';
 import type { System } from '../platform.ts';
 import { CONNECTION_INFO, readFields, TCP_INFO, TCP_INFO_V2 } from './fields.ts';
 import type {
@@ -60,9 +61,33 @@ function words(...values: number[]): Uint8Array {
   return new Uint8Array(new Int32Array(values).buffer);
 }
 
-function record(name: string, value: unknown, shape: string): Record<string, unknown> {
+// What the objects among the values can have.
+const FIELDS = {
+  group: true,
+  source: true,
+  interface: true,
+  onoff: true,
+  linger: true,
+  low: true,
+  high: true,
+  time: true,
+  interval: true,
+  rtt: true,
+  retransmissions: true,
+} satisfies Record<string, true>;
+
+type Fields = { readonly [Name in keyof typeof FIELDS]?: unknown };
+
+/** A value as it is now: who gave it may change it later, or answer otherwise the next time it is read. */
+export function copied(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  return hasName(value, Symbol.iterator) ? value : readOnce<Fields>(value, FIELDS);
+}
+
+function record(name: string, value: unknown, shape: string): Fields {
   if (typeof value !== 'object' || value === null) throw wrongType(name, `an object ${shape}`, value);
-  return value as Record<string, unknown>;
+  return readOnce<Fields>(value, FIELDS);
 }
 
 function ipv4(name: string, value: unknown): number[] {

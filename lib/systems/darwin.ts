@@ -1,5 +1,5 @@
 // macOS: who may bind over whom, and how we bind there (in_pcbbind and in6_pcbbind, XNU bsd/netinet); not run on a Mac yet.
-import { isAny, overlap } from '../address.ts';
+import { isAny, type Local, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
@@ -7,9 +7,9 @@ import {
   bestFitting,
   both,
   type Existing,
+  type Known,
   LISTEN,
   type Newcomer,
-  not,
   type OperatingSystem,
   type Policy,
   type PolicyRequest,
@@ -27,32 +27,75 @@ import {
 
 const isConnected = ({ state }: Existing) => state === 'connected' || state === 'time-wait';
 
-// A dual-stack :: is compared with the sockets of IPv4 too, but lets one on 0.0.0.0 be.
-const isSeen = (existing: Existing, newcomer: Newcomer) =>
-  overlap(existing, newcomer) && (newcomer.family === 4 || existing.address !== '0.0.0.0');
-
-function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
-  if (!isSeen(existing, newcomer)) return 'ok';
-  const bothAny = isAny(existing.address) && isAny(newcomer.address);
-  const isOthers = newcomer.uid !== 0 && existing.uid !== undefined && existing.uid !== newcomer.uid;
-  const sharesPort = both(existing.reusePort, newcomer.reusePort);
-  if (isOthers) {
-    const isAcross = newcomer.family === 6 && existing.family === 4;
-    const excused = isAcross ? existing.reusePort : both(sharesPort, bothAny);
-    if (excused !== true) return excused === undefined ? undefined : 'EADDRINUSE';
-  }
-  // With either option, only an unconnected socket on exactly the same address conflicts; a dual-stack :: is on 0.0.0.0 too.
-  if (newcomer.reuseAddress || newcomer.reusePort) {
-    if (isConnected(existing) || (existing.address !== newcomer.address && !bothAny)) return 'ok';
-  }
-  const conflicts = not(sharesPort);
-  return conflicts === undefined ? undefined : conflicts ? 'EADDRINUSE' : 'ok';
+/** An address that the kernel looks for; `isExact`: a connection, or a wildcard for an address, does not count. */
+interface Sought {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly isExact: boolean;
 }
 
-/** Only bind() asks: listen() checks nothing. */
+const isDual = ({ address, ipv6Only }: Local) => address === '::' && !ipv6Only;
+
+/** How far a socket is from an address: a point for a peer, and one for a wildcard on one side only. */
+function distance(existing: Existing, { address, family }: Sought): number {
+  // To IPv4 a dual-stack :: is 0.0.0.0.
+  if (existing.family !== family && !(family === 4 && isDual(existing))) return Number.POSITIVE_INFINITY;
+  const wildcards = [existing.address, address].filter(isAny).length;
+  if (wildcards === 0 && !overlap(existing, { address, family, ipv6Only: true })) return Number.POSITIVE_INFINITY;
+  return (isConnected(existing) ? 1 : 0) + (wildcards === 1 ? 1 : 0);
+}
+
+/**
+ * Whom the kernel finds (in_pcblookup_local): one of the nearest, and it asks nobody else. Of several that are equally near it
+ * is the one that was bound last, which no list tells.
+ */
+function bestFit(existing: readonly Existing[], sought: Sought): readonly Existing[] {
+  const distances = existing.map((one) => distance(one, sought));
+  const least = Math.min(...distances);
+  const isFound = least !== Number.POSITIVE_INFINITY && (least === 0 || !sought.isExact);
+  return isFound ? existing.filter((_, index) => distances[index] === least) : [];
+}
+
+function unanimous(answers: readonly Answer[]): Answer {
+  return answers.every((answer) => answer === answers[0]) ? (answers.length === 0 ? 'ok' : answers[0]) : undefined;
+}
+
+function refusedUnless(excused: Known): Answer {
+  return excused === undefined ? undefined : excused ? 'ok' : 'EADDRINUSE';
+}
+
+// A dual-stack :: looks among the sockets of IPv4 too, but lets one on 0.0.0.0 be.
+const isLetBe = (found: Existing, { family }: Newcomer) => family === 6 && found.address === '0.0.0.0';
+
+function answerOfUser(found: Existing, newcomer: Newcomer): Answer {
+  const isOthers = newcomer.uid !== 0 && found.uid !== undefined && found.uid !== newcomer.uid;
+  if (!isOthers || isLetBe(found, newcomer)) return 'ok';
+  if (newcomer.family === 6 && found.family === 4) return refusedUnless(found.reusePort);
+  const bothAny = isAny(found.address) && isAny(newcomer.address);
+  return refusedUnless(both(both(found.reusePort, newcomer.reusePort), bothAny));
+}
+
+function answerOfConflict(found: Existing, newcomer: Newcomer): Answer {
+  return isLetBe(found, newcomer) ? 'ok' : refusedUnless(both(found.reusePort, newcomer.reusePort));
+}
+
+function answer(existing: readonly Existing[], newcomer: Newcomer): Answer {
+  const { address, family, reuseAddress, reusePort } = newcomer;
+  const places = [{ address, family }, ...(isDual(newcomer) ? [{ address: '0.0.0.0', family: 4 } as const] : [])];
+  // With either option, only an unconnected socket on exactly the same address conflicts.
+  const isExact = reuseAddress || reusePort;
+  const answers = places.flatMap((place) => [
+    unanimous(bestFit(existing, { ...place, isExact: false }).map((found) => answerOfUser(found, newcomer))),
+    unanimous(bestFit(existing, { ...place, isExact }).map((found) => answerOfConflict(found, newcomer))),
+  ]);
+  return strictest(answers);
+}
+
+/** Only bind() asks: listen() checks nothing, and does not make a socket younger. */
 const rule: Rule = {
+  age: 'bind',
   overlaps: overlap,
-  bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
+  bind: answer,
   listen: () => 'ok',
   // The chain has the youngest first; the search ends at an exact address, and keeps the last wildcard it has passed
   // (in_pcblookup_hash, in6_pcblookup_hash).

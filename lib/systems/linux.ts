@@ -65,6 +65,7 @@ function groupOf(socket: Newcomer, sockets: readonly Newcomer[]): readonly Newco
 
 /** The kernel asks the same question at bind() and again at listen(). */
 const rule: Rule = {
+  age: 'listen',
   overlaps,
   bind: answer,
   listen: answer,

@@ -50,6 +50,8 @@ export type Step =
   | { readonly do: 'set'; readonly role: Role; readonly options: readonly Setting[] }
   /** Without an address: to the one that is asked for. All on one port, which the system chooses for the first if it may. */
   | { readonly do: 'bind'; readonly role: Role; readonly address?: string }
+  /** Binds ours; where that is refused beside the helpers, they are closed and it is tried once more, on the same port. */
+  | { readonly do: 'bind-or-alone' }
   | { readonly do: 'listen' }
   | { readonly do: 'close'; readonly role: 'guard' | 'third' };
 
@@ -89,6 +91,13 @@ export interface Policy extends Promised {
   readonly overLeftovers?: Policy;
   /** Addresses whose listed holders are conflicts although the system would let us bind. */
   readonly conflicting?: readonly string[];
+  /** Addresses whose listed holders may share ours, or not: no table tells, and beside one the outcome is not told. */
+  readonly untold?: readonly string[];
+  /**
+   * Whoever comes in between is not refused either: the list is read again once ours is bound. And no source says whether
+   * ours can be bound beside the guard: where it is refused, it is tried again without.
+   */
+  readonly looksAgain?: boolean;
 }
 
 /** What the system has no means for: the option it lacks, and why no other will do. */
@@ -98,6 +107,7 @@ export interface Unsupported {
 }
 
 export const BIND: Step = { do: 'bind', role: 'ours' };
+export const BIND_OR_ALONE: Step = { do: 'bind-or-alone' };
 export const LISTEN: Step = { do: 'listen' };
 
 export function set(role: Role, ...options: readonly Setting[]): Step {
@@ -131,7 +141,7 @@ export interface Existing extends Local, SharingOptions {
   readonly state: 'bound' | 'listening' | 'connected' | 'time-wait';
   readonly uid: number | undefined;
   /** What a connected socket was bound to before; no list of sockets tells. */
-  readonly boundTo?: Local;
+  readonly boundTo?: Local | undefined;
 }
 
 /** A socket that is to be bound, and then perhaps to listen. */
@@ -147,6 +157,8 @@ export interface Newcomer extends Local {
 export type Answer = 'ok' | 'EADDRINUSE' | 'EACCES' | undefined;
 
 export interface Rule {
+  /** Which call makes a socket older than another, for whoever receives; undefined if no source says. */
+  readonly age: 'bind' | 'listen' | undefined;
   /** Whether a socket can be in the way of one on an address at all. */
   overlaps(existing: Existing, newcomer: Local): boolean;
   /** What bind() of the newcomer answers. */
@@ -156,7 +168,7 @@ export interface Rule {
   /**
    * Who of several sockets gets a connection (TCP, all of them listening) or a datagram that is sent to an address: one,
    * or those among whom the system spreads what comes; `undefined` if no source says.
-   * @param sockets the oldest first
+   * @param sockets the oldest first, by `age`
    */
   receives(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] | undefined;
 }

@@ -1,9 +1,10 @@
-// Windows: who may bind over whom, and how we bind there ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run yet.
-import { isAny, overlap } from '../address.ts';
+// Windows: who may bind over whom, and how we bind there ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run by us.
+import { isAny, type Local, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
   BIND,
+  BIND_OR_ALONE,
   bestFitting,
   type Existing,
   either,
@@ -20,13 +21,31 @@ import {
   type Unsupported,
 } from './system.ts';
 
+// Where the page and measurements of others differ, the measurements count (test/unit/data/measured-elsewhere.json).
+
+// What an exclusive listener has accepted keeps others from its port while it is active, says the page, and not with which
+// error; but an exclusive listener came back over its own connections wherever that was tried (W34-W36). Of a client that was
+// bound itself nobody says anything.
+function answerBesideConnection(existing: Existing, newcomer: Newcomer): Answer {
+  if (existing.boundTo !== undefined) return undefined;
+  if (existing.exclusive && newcomer.exclusive) return 'ok';
+  return either(existing.exclusive, newcomer.exclusive) === false ? 'ok' : undefined;
+}
+
+const isDual = ({ address, ipv6Only }: Local) => address === '::' && !ipv6Only;
+
+// A dual-stack :: and 0.0.0.0 are two wildcards: they share a port unless the first is exclusive (W17-W20, W26-W29).
+function answerBesideOtherWildcard({ exclusive }: Existing): Answer {
+  return exclusive === undefined ? undefined : exclusive ? 'EACCES' : 'ok';
+}
+
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
   if (!overlap(existing, newcomer)) return 'ok';
-  // What an exclusive listener has accepted keeps others from its port while it is active, says the page, and not with which
-  // error; of what is closing it says that it is complicated, and of a client that was bound itself nothing.
   if (existing.state === 'connected' || existing.state === 'time-wait') {
-    const isExclusive = either(existing.exclusive, newcomer.exclusive);
-    return isExclusive === false && existing.boundTo === undefined ? 'ok' : undefined;
+    return answerBesideConnection(existing, newcomer);
+  }
+  if (existing.family !== newcomer.family && isAny(existing.address) && isAny(newcomer.address)) {
+    return answerBesideOtherWildcard(existing);
   }
   // No table tells whether a :: covers IPv4 too.
   if (existing.family === 6 && newcomer.family === 4 && existing.ipv6Only === undefined) return undefined;
@@ -47,21 +66,30 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
 
 /** Only bind() asks: listen() checks nothing. */
 const rule: Rule = {
+  age: undefined,
   overlaps: overlap,
   bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
   listen: () => 'ok',
-  // The more specific address wins; among equals "the behavior is indeterminate", says the same page.
+  // The more specific address wins. Among equals "the behavior is indeterminate", says the same page; of TCP the first got
+  // every connection until it closed (W02, W03, W33). Beside a :: that was first, nobody has looked who gets what is for IPv4.
   receives(sockets, target) {
     const fitting = bestFitting(sockets, target);
-    return fitting.length > 1 ? undefined : fitting;
+    const [found] = fitting;
+    if (found === undefined) return [];
+    if (fitting.length > 1) return found.protocol === 'tcp' ? [found] : undefined;
+    const older = sockets.slice(0, sockets.indexOf(found));
+    const isBesideDual = isAny(found.address) && found.family === 4 && older.some(isDual);
+    return isBesideDual ? undefined : [found];
   },
 };
+
+const EXCLUSIVE = set('ours', ['SO_EXCLUSIVEADDRUSE', true]);
 
 // With a guard, the port is chosen on one address and may be taken on the other.
 const OTHER_PORTS = 16;
 
 function policy(request: PolicyRequest): Policy | Unsupported {
-  const { sharing, protocol, address, family, reserve } = request;
+  const { sharing, protocol, address, family, ipv6Only, reserve } = request;
   if (sharing === 'raw') return rawPolicy([]);
   if (sharing === 'reuse-address') {
     return {
@@ -75,7 +103,7 @@ function policy(request: PolicyRequest): Policy | Unsupported {
 
   const policy = { rounds: OTHER_PORTS, undo: [], afterListen: [] } as const;
   const serve = protocol === 'udp' || reserve ? [] : [LISTEN];
-  const exclusive: Step[] = [set('ours', ['SO_EXCLUSIVEADDRUSE', true]), BIND];
+  const exclusive: Step[] = [EXCLUSIVE, BIND];
   if (address === 'specific') {
     // An exclusive bind of a specific address succeeds silently over somebody's wildcard. The owner table lists whoever
     // listens there, a dual-stack :: under IPv4 too, and whoever has bound a UDP port. It does not list a TCP socket that
@@ -85,16 +113,26 @@ function policy(request: PolicyRequest): Policy | Unsupported {
     const attempts: Attempt[] = [{ outcome: 'clean', steps: [...steps, ...serve] }];
     return { ...policy, attempts, exclusivity: 'full', conflicting: [wildcard] };
   }
+  if (family === 6) {
+    if (ipv6Only)
+      return { ...policy, attempts: [{ outcome: 'clean', steps: [...exclusive, ...serve] }], exclusivity: 'full' };
+    // An exclusive dual-stack :: binds beside a 0.0.0.0 that is not exclusive, and connections of IPv4 stay with that. Once it
+    // is bound, no 0.0.0.0 comes. No source says whether ours can be bound beside the guard.
+    const steps = protocol === 'udp' ? exclusive : guarded(4, '0.0.0.0', [EXCLUSIVE, BIND_OR_ALONE]);
+    const attempts: Attempt[] = [{ outcome: 'clean', steps: [...steps, ...serve] }];
+    return { ...policy, attempts, exclusivity: 'full', conflicting: ['0.0.0.0'], looksAgain: true };
+  }
   const attempts: Attempt[] = [{ outcome: 'clean', steps: [...exclusive, ...serve] }];
-  if (family === 6) return { ...policy, attempts, exclusivity: 'full' };
   return {
     ...policy,
     attempts,
     exclusivity: 'partial',
     caveat:
-      'it is not established that Windows refuses a dual-stack :: on the port of an 0.0.0.0; bind :: instead, which ' +
-      'serves IPv4 too',
-    ...(protocol === 'tcp' ? { conflicting: ['0.0.0.0'] } : {}),
+      'Windows lets this 0.0.0.0 share its port with a dual-stack :: that another program bound before; bind :: ' +
+      'instead, which serves IPv4 too and finds that out',
+    // The table lists a dual-stack :: that listens under IPv4 too; under IPv6 it does not tell which one is dual-stack.
+    conflicting: ['0.0.0.0'],
+    untold: ['::'],
   };
 }
 

@@ -164,4 +164,16 @@ bool readSocket(const Pcb& pcb, int type, const uint32_t* tcpNow, Socket* socket
   return true;
 }
 
+// tcp_init() and calculate_tcp_clock() in bsd/netinet/tcp_subr.c: from a random start, until xnu-12377 (macOS 26),
+// whose clock is the uptime itself, and whose two numbers are one.
+bool reckonTcpNow(uint32_t start, uint32_t startMicroseconds, uint64_t uptime, uint32_t* now) {
+  if (start == startMicroseconds) {
+    *now = static_cast<uint32_t>(uptime / 1000);
+    return true;
+  }
+  if (uptime < startMicroseconds) return false;
+  *now = start + static_cast<uint32_t>((uptime - startMicroseconds) / 1000);
+  return true;
+}
+
 }  // namespace exactbind::os

@@ -95,7 +95,11 @@ class PcbReader {
 };
 
 // False if it is no socket of IPv4 or IPv6, such as one that is being disposed of. `tcpNow` is the clock of the
-// kernel's TCP timers (tcpClock() in sockets.cpp), null if unknown.
+// kernel's TCP timers (reckonTcpNow()), null if unknown.
 bool readSocket(const Pcb& pcb, int type, const uint32_t* tcpNow, Socket* socket);
+
+// The clock of the kernel's TCP timers, in milliseconds, from the uptime in microseconds and what the kernel tells of
+// when the clock began: net.inet.tcp.now_init and net.inet.tcp.microuptime_init. False if it cannot be reckoned.
+bool reckonTcpNow(uint32_t start, uint32_t startMicroseconds, uint64_t uptime, uint32_t* now);
 
 }  // namespace exactbind::os

@@ -41,8 +41,7 @@ bool readNumber(const char* name, Number* value) {
   return ::sysctlbyname(name, value, &length, nullptr, 0) == 0 && length == sizeof *value;
 }
 
-// The kernel's tcp_now: milliseconds of uptime, from a random start (tcp_init(), calculate_tcp_clock() in
-// bsd/netinet/tcp_subr.c). Before Darwin 21 (macOS 12) it also lost the fractions, and cannot be reckoned.
+// The kernel's tcp_now. Before Darwin 21 (macOS 12) it lost the fractions of milliseconds, and cannot be reckoned.
 bool tcpClock(uint32_t* now) {
   constexpr long kKeepsFractions = 21;
   char release[32] = {};
@@ -53,10 +52,7 @@ bool tcpClock(uint32_t* now) {
   if (strtol(release, nullptr, 10) < kKeepsFractions) return false;
   if (!readNumber("net.inet.tcp.now_init", &start)) return false;
   if (!readNumber("net.inet.tcp.microuptime_init", &startMicroseconds)) return false;
-  uint64_t uptime = ::clock_gettime_nsec_np(CLOCK_UPTIME_RAW) / 1000;
-  if (uptime < startMicroseconds) return false;
-  *now = start + static_cast<uint32_t>((uptime - startMicroseconds) / 1000);
-  return true;
+  return reckonTcpNow(start, startMicroseconds, ::clock_gettime_nsec_np(CLOCK_UPTIME_RAW) / 1000, now);
 }
 
 bool isOthers(const Pcb& pcb) {

@@ -4,6 +4,7 @@
 export const CHUNKS = {
   // Not errors.ts nor refusal.ts: a process that has no descriptor left could not load them, and has to say so.
   inspect: [
+    'lib/bind/probe.ts',
     'lib/bind/strangers.ts',
     'lib/inspect/index.ts',
     'lib/inspect/predict.ts',

@@ -2,12 +2,13 @@
 // @module-tag node
 // @module-tag windows
 // @module-tag sanitize
+import { isSupported } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
 import { isLinux } from '../fixtures/facts.ts';
 import { needs } from '../fixtures/needs.ts';
-import { itOn } from '../fixtures/systems.ts';
+import { itOn, itWhere } from '../fixtures/systems.ts';
 
 const { SOCK_STREAM = 0, AF_INET = 0, AF_INET6 = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
 const { SOL_SOCKET = 0, SO_RCVBUF = 0, SO_REUSEADDR = 0 } = addon.constants;
@@ -19,7 +20,7 @@ const header = (backlog = 5) => [SOCK_STREAM, 1, backlog, EADDRINUSE, EAFNOSUPPO
 const plan = (...words: number[]) => new Int32Array(words);
 
 // native/plan.h: ops and sockets.
-const [OPEN, SET, BIND, LISTEN, CLOSE] = [1, 2, 3, 4, 5];
+const [OPEN, SET, BIND, LISTEN, CLOSE, BIND_OR_ALONE] = [1, 2, 3, 4, 5, 6];
 const [OURS, GUARD, THIRD] = [0, 1, 2];
 const SERVE = [2, BIND, OURS, 0, LISTEN, OURS];
 const PLAIN = plan(...header(), 0, 1, ...SERVE);
@@ -57,6 +58,8 @@ describe('open()', () => {
     ['a guard that listens', oneStep(LISTEN, GUARD)],
     ['an address of no family', oneStep(BIND, OURS, 8, 0, 0)],
     ['an address longer than the plan', oneStep(BIND, OURS, 16, 0)],
+    ['a guard that is bound or alone', oneStep(BIND_OR_ALONE, GUARD, 0)],
+    ['an address longer than the plan, or alone', oneStep(BIND_OR_ALONE, OURS, 16, 0)],
   ])('throws at %s', (_, words) => {
     expect(() => addon.open(words, '127.0.0.1', 0)).toThrow(TypeError);
   });
@@ -88,6 +91,55 @@ describe('open()', () => {
     expect(descriptors()).toEqual(before);
     expect(addon.open(PLAIN, '127.0.0.1', 0, given)).toBe(given);
     for (const socket of [taken, given]) expect(addon.close(socket)).toBe(0);
+  });
+
+  const bindGuard = [OPEN, GUARD, AF_INET, BIND, GUARD, 4, 0x0100007f];
+  const orAlone = [4, ...bindGuard, BIND_OR_ALONE, OURS, 0, LISTEN, OURS];
+
+  it('closes the guard where ours is refused beside it, and binds alone', () => {
+    const before = descriptors();
+    const handle = addon.open(plan(...header(), 0, 1, ...orAlone), '127.0.0.1', 0);
+    expect(handle).toBeGreaterThan(0);
+    expect(addon.status[5]).toBe(-1);
+    expect(addon.localPort(handle)).toBeGreaterThan(0);
+    expect(addon.close(handle)).toBe(0);
+    expect(descriptors()).toEqual(before);
+  });
+
+  // Linux 6.3. The guard can be given one port alone, and ours any.
+  itWhere(isSupported('IP_LOCAL_PORT_RANGE'))('binds alone on the port that the guard was given', () => {
+    const closed = addon.open(PLAIN, '127.0.0.1', 0);
+    const port = addon.localPort(closed);
+    addon.close(closed);
+    const { IPPROTO_IP = 0, IP_LOCAL_PORT_RANGE = 0 } = addon.constants;
+    const [opened, bound] = [bindGuard.slice(0, 3), bindGuard.slice(3)];
+    const chosen = [SET, GUARD, 1, IPPROTO_IP, IP_LOCAL_PORT_RANGE, 4, port * 0x10001];
+    const words = plan(...header(), 0, 1, 4, ...opened, ...chosen, ...bound, BIND_OR_ALONE, OURS, 0);
+    const handle = addon.open(words, '127.0.0.1', 0);
+    expect(addon.localPort(handle)).toBe(port);
+    expect(addon.close(handle)).toBe(0);
+  });
+
+  it('ends where the guard is refused, and never binds alone then', () => {
+    const taken = addon.open(PLAIN, '127.0.0.1', 0);
+    const before = descriptors();
+    const asked = isLinux ? '127.0.0.2' : '127.0.0.1';
+    expect(addon.open(plan(...header(), 0, 1, ...orAlone), asked, addon.localPort(taken))).toBe(-1);
+    const { status } = addon;
+    expect({ error: status[0], slot: status[6] }).toEqual({ error: EADDRINUSE, slot: GUARD });
+    expect(descriptors()).toEqual(before);
+    expect(addon.close(taken)).toBe(0);
+  });
+
+  // macOS has no 127.0.0.2.
+  itOn('linux')('closes both where ours is refused alone too', () => {
+    const taken = addon.open(PLAIN, '127.0.0.2', 0);
+    const before = descriptors();
+    expect(addon.open(plan(...header(), 0, 1, ...orAlone), '127.0.0.2', addon.localPort(taken))).toBe(-1);
+    const { status } = addon;
+    expect({ error: status[0], step: status[1], slot: status[6] }).toEqual({ error: EADDRINUSE, step: 3, slot: OURS });
+    expect(descriptors()).toEqual(before);
+    expect(addon.close(taken)).toBe(0);
   });
 
   it('goes on to the next attempt with what is set there, and tells which it was', () => {

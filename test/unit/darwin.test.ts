@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Addon, SocketRow } from '../../lib/addon.ts';
 import { checkBindOptions } from '../../lib/bind/request.ts';
+import { policyNames, underEach } from '../fixtures/policy-names.ts';
 
 const LISTEN = 10;
 const TIME_WAIT = 6;
@@ -16,6 +17,16 @@ const played = vi.hoisted(() => ({
 }));
 
 vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
+// Of a Mac, whose addresses are not this machine's.
+vi.mock('node:os', async (original) => ({
+  ...(await original<typeof import('node:os')>()),
+  networkInterfaces: () => ({
+    lo0: [
+      { address: '127.0.0.1', family: 'IPv4' },
+      { address: '::1', family: 'IPv6', scopeid: 0 },
+    ],
+  }),
+}));
 vi.mock('../../lib/addon.ts', async () => {
   // Names of errors are this machine's.
   const { EADDRINUSE, EAFNOSUPPORT } = (await import('node:os')).constants.errno;
@@ -69,6 +80,8 @@ vi.mock('../../lib/addon.ts', async () => {
 const { bind } = await import('../../lib/bind/socket.ts');
 const { placeOf } = await import('../../lib/bind/places.ts');
 const { predict } = await import('../../lib/inspect/predict.ts');
+const { mayBeRefused } = await import('../../lib/inspect/limits.ts');
+const { explain, inspectPortSync } = await import('../../lib/inspect/index.ts');
 
 function asked(options: object) {
   const request = checkBindOptions({ host: '127.0.0.1', port: 3000, ...options });
@@ -122,11 +135,22 @@ describe('a listener on macOS', () => {
     expect(played.calls).toEqual(['ours plain 127.0.0.1:3000']);
   });
 
-  it('is refused if the kernel keeps the list back', () => {
+  it('tries each address that overlaps if the kernel keeps the list back', () => {
     played.refused.add('plain 127.0.0.1');
     played.listError = 1;
+    expect(open()).toMatchObject({ outcome: 'over-leftovers' });
+    const tried = ['ours reuse 0.0.0.0:3000', 'ours reuse 127.0.0.1:3000', 'ours reuse 127.0.0.1:3000'];
+    const made = played.calls.filter((call) => call.startsWith('ours'));
+    expect(made).toEqual(['ours plain 127.0.0.1:3000', ...tried, 'ours reuse 0.0.0.0:3000']);
+    expect(played.calls.filter((call) => call.startsWith('close'))).toHaveLength(3);
+  });
+
+  it('is refused if somebody has one of them', () => {
+    played.refused.add('plain 127.0.0.1').add('reuse 0.0.0.0');
+    played.listError = 1;
     expect(open()).toMatchObject({ code: 'EADDRINUSE' });
-    expect(played.calls).toHaveLength(1);
+    // One of the two that were tried had been opened.
+    expect(played.calls.filter((call) => call.startsWith('close'))).toHaveLength(1);
   });
 
   it('gives way to whoever came in the same moment', () => {
@@ -156,6 +180,32 @@ describe('a listener on macOS', () => {
   });
 });
 
+describe('Object.prototype', () => {
+  it.each([1, '0.0.0.0', ['0.0.0.0'], { policy: {} }].map((value) => [value]))(
+    'changes no step on macOS, with %j in it by any name of a policy',
+    (value) => {
+      const steps = () => {
+        played.calls.length = 0;
+        played.listed.length = 0;
+        played.listed.push(timeWait);
+        // Compiled anew each time.
+        const results = [{}, { host: undefined }].map((more) => {
+          const bound = open({ socketOptions: { SO_REUSEADDR: true }, sharing: 'raw', ...more });
+          return Object.hasOwn(bound, 'code');
+        });
+        played.refused.add('plain 127.0.0.1');
+        results.push(Object.hasOwn(open(), 'code'), Object.hasOwn(open({ host: undefined }), 'code'));
+        played.refused.clear();
+        return [results, ...played.calls.filter((call) => !call.startsWith('close'))];
+      };
+      const expected = steps();
+      expect(expected.length).toBeGreaterThan(4);
+      expect(policyNames()).toContain('overLeftovers');
+      underEach(policyNames(), value, (name) => expect(steps(), name).toEqual(expected));
+    },
+  );
+});
+
 describe('the prediction on macOS', () => {
   it.each([
     ['nothing', [], true],
@@ -165,5 +215,37 @@ describe('the prediction on macOS', () => {
   ])('is made from %s', (_, rows, expected) => {
     const { request, place } = asked({});
     expect(predict(rows as SocketRow[], request, place)).toBe(expected);
+  });
+});
+
+describe('the ports that macOS refuses although nobody has them', () => {
+  beforeEach(() => {
+    const asUser = vi.spyOn(process, 'geteuid').mockReturnValue(501);
+    return () => asUser.mockRestore();
+  });
+
+  it.each([
+    ['::', 'tcp', 80, false],
+    ['0.0.0.0', 'udp', 80, false],
+    ['127.0.0.1', 'tcp', 80, true],
+    ['127.0.0.1', 'tcp', 8080, false],
+    ['::', 'tcp', 55_555, true],
+    ['::', 'udp', 55_555, false],
+  ] as const)('%s, %s %i: %s', (address, protocol, port, expected) => {
+    expect(mayBeRefused(address, { protocol, port })).toBe(expected);
+  });
+
+  it('are told apart, with what to do', () => {
+    for (const how of ['plain', 'reuse']) for (const any of ['::', '0.0.0.0']) played.refused.add(`${how} ${any}`);
+    expect(inspectPortSync(55_555)).toMatchObject({
+      verdict: 'denied',
+      reason: expect.stringContaining('macOS keeps this port'),
+    });
+    const { request, place } = asked({ port: 80 });
+    const refusal = { code: 'EACCES', syscall: 'bind' };
+    expect(explain({ ...request, host: place.host }, refusal)).toMatchObject({
+      verdict: 'privileged',
+      remedy: expect.stringContaining('bind every address'),
+    });
   });
 });

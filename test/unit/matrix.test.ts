@@ -108,8 +108,8 @@ describe('a prediction', () => {
 
   it('leaves open what no source says', () => {
     const same = { ...MACHINE, other: OWN };
-    const pair = [first('listening', 'reuse-address'), second('reuse-address')] as const;
-    const { receives } = predict(MATRIX_RULES.windows, 'tcp', ...pair, same);
+    const pair = [first('bound', 'reuse-address'), second('reuse-address')] as const;
+    const { receives } = predict(MATRIX_RULES.windows, 'udp', ...pair, same);
     expect(receives).toBe('unknown');
     const right = { bind: 'ok', listen: 'ok', firstListen: null, receives: 'unknown' } as const;
     expect(agrees({ measured: { ...right, receives: 'first' }, predicted: right })).toBe(true);

@@ -35,6 +35,7 @@ function steps(policy: Policy | Unsupported): string[][] {
 
 function word(step: Step): string {
   if (step.do === 'listen') return step.do;
+  if (step.do === 'bind-or-alone') return 'bind or alone';
   const role = step.role === 'ours' ? '' : `${step.role} `;
   if (step.do === 'set') return step.options.map(([name, value]) => `${role}${value ? '+' : '-'}${name}`).join(' ');
   return step.do === 'bind' ? `${role}${step.address ?? 'bind'}` : `${role}${step.do}`;
@@ -178,10 +179,10 @@ describe('windows', () => {
   const policy = (more: Asked = {}) => windows.policy({ ...asked, ...more });
 
   it('sets SO_EXCLUSIVEADDRUSE for TCP, UDP and reservations', () => {
-    expect(steps(policy())).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind', 'listen']]);
+    expect(steps(policy({ ipv6Only: true }))).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind', 'listen']]);
     for (const more of [{ protocol: 'udp' }, { reserve: true }] as Asked[]) {
-      expect(steps(policy(more))).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind']]);
-      expect(policy(more)).toMatchObject({ exclusivity: 'full' });
+      expect(steps(policy({ ipv6Only: true, ...more }))).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind']]);
+      expect(policy({ ipv6Only: true, ...more })).toMatchObject({ exclusivity: 'full' });
     }
   });
 
@@ -199,8 +200,22 @@ describe('windows', () => {
   });
 
   it('says that 0.0.0.0 leaves a hole', () => {
-    expect(policy({ family: 4 })).toMatchObject({ exclusivity: 'partial', conflicting: ['0.0.0.0'] });
-    expect(policy({ family: 4, protocol: 'udp' })).not.toHaveProperty('conflicting');
+    const hole = { exclusivity: 'partial', caveat: expect.stringContaining('dual-stack'), conflicting: ['0.0.0.0'] };
+    for (const more of [{}, { protocol: 'udp' }] as Asked[]) {
+      expect(policy({ family: 4, ...more })).toMatchObject({ ...hole, untold: ['::'] });
+    }
+  });
+
+  it('looks for a rival of a dual-stack :: on 0.0.0.0, before and after', () => {
+    const looking = { conflicting: ['0.0.0.0'], looksAgain: true, exclusivity: 'full' };
+    const held = ['guard open', 'guard 0.0.0.0', '+SO_EXCLUSIVEADDRUSE', 'bind or alone', 'guard close'];
+    expect(policy()).toMatchObject(looking);
+    expect(steps(policy())).toEqual([[...held, 'listen']]);
+    expect(steps(policy({ reserve: true }))).toEqual([held]);
+    // Bound UDP sockets are in the table.
+    expect(policy({ protocol: 'udp' })).toMatchObject(looking);
+    expect(steps(policy({ protocol: 'udp' }))).toEqual([['+SO_EXCLUSIVEADDRUSE', 'bind']]);
+    expect(policy({ ipv6Only: true })).not.toHaveProperty('conflicting');
   });
 
   it('refuses to take ports away', () => {
