@@ -16,7 +16,7 @@ import { RUNTIMES } from './package/runtimes.mjs';
 import { writePage } from './package/table.mjs';
 import { COMBINATIONS, compile, completions } from './package/types.mjs';
 import { faultsOf } from './prebuild/check.mjs';
-import { PREBUILDS, TARGETS } from './prebuild/targets.mjs';
+import { PREBUILDS, SAMPLE, TARGETS, targetOf } from './prebuild/targets.mjs';
 
 const PUBLINT = 'publint@0.3.25';
 const ATTW = '@arethetypeswrong/cli@0.18.5';
@@ -26,21 +26,22 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const isSample = process.argv.includes('--sample');
 const words = process.argv.slice(2).filter((word) => word !== '--sample');
 
-for (const { file, platform, arch } of TARGETS) {
-  const isNeeded = (!isSample && words.length === 0) || (platform === process.platform && arch === process.arch);
-  if (isNeeded && !existsSync(join(PREBUILDS, file))) throw new Error(`prebuilds/${file} is missing: npm run prebuild`);
+const isWhole = !isSample && words.length === 0;
+for (const { file } of isWhole ? TARGETS : SAMPLE) {
+  if (existsSync(join(PREBUILDS, file))) continue;
+  throw new Error(`prebuilds/${file} is missing: npm run prebuild${isWhole ? '' : ' -- --sample'}`);
 }
 const tarball = pack();
 const installed = consumer('npm', tarball);
 /** @param {string[]} path */
 const inPackage = (...path) => join(installed, 'node_modules/exactbind', ...path);
 
-/** @type {(folder: string, args: string[], options?: object) => string} */
+/** @type {(folder: string, args: string[], options?: import('node:child_process').SpawnSyncOptions) => string} */
 const node = (folder, args, options = {}) => run(process.execPath, args, { cwd: folder, timeout: 60_000, ...options });
 
 // With ports that are free, and an end.
 function readmeExample() {
-  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+  const [, code = ''] = readFileSync(join(root, 'README.md'), 'utf8').match(/```js\n([\s\S]*?)```/) ?? [];
   const ending = 'const { log } = console;\nconsole.log = (...said) => {\n  log(...said);\n  process.exit();\n};\n';
   return ending + code.replaceAll(/port: \d+/g, 'port: 0');
 }
@@ -72,12 +73,11 @@ const contents = [
   {
     name: 'a binary under the name of another platform is refused',
     run() {
-      for (const target of TARGETS.filter((one) => existsSync(inPackage('prebuilds', one.file)))) {
-        const { file } = target;
+      for (const { file } of TARGETS.filter((one) => existsSync(inPackage('prebuilds', one.file)))) {
         const others = TARGETS.filter((other) => other.file !== file);
         for (const other of others)
           ok(faultsOf(inPackage('prebuilds', file), other).length > 0, `${file} as ${other.file}`);
-        strictEqual(faultsOf(inPackage('prebuilds', file), target).join(), '');
+        strictEqual(faultsOf(inPackage('prebuilds', file), targetOf(file)).join(), '');
       }
       return 'ok';
     },
@@ -129,8 +129,21 @@ const loading = [
   },
 ];
 
-/** What belongs to a table of the page carries its name. */
-/** @type {Record<string, (Parameters<typeof attempt>[0])[]>} */
+/** @typedef {import('./package/table.mjs').Found} Found */
+/**
+ * One of them: it returns what was said, or more for its table.
+ * @typedef {object} Check
+ * @property {string} name
+ * @property {() => string | Found} run
+ * @property {() => string | undefined} [why]
+ * @property {boolean} [isOptional]
+ * @property {boolean} [isSample]
+ */
+
+/**
+ * What belongs to a table of the page carries its name.
+ * @satisfies {Record<string, Check[]>}
+ */
 const groups = {
   contents: [...contents, readme, { name: 'completion offers options alone', run: () => completions(installed) }],
   managers: MANAGERS.map((one) => ({ ...one, run: () => installWith(one, tarball) })),
@@ -142,13 +155,13 @@ const groups = {
 };
 
 let [passed, failed, skipped] = [0, 0, 0];
-/** @type {Record<string, Record<string, unknown>[]>} */
-const results = Object.fromEntries(Object.keys(groups).map((name) => [name, []]));
+/** @type {Record<keyof typeof groups, Found[]>} */
+const results = { contents: [], managers: [], runners: [], types: [], bundles: [], binaries: [], loading: [] };
 
 /**
  * Runs one check, and keeps what it found.
- * @param {{ name: string, isSample?: boolean, isOptional?: boolean, why?: () => string | undefined, run: () => string | object }} check
- * @param {Record<string, unknown>[]} into
+ * @param {Check} check
+ * @param {Found[]} into
  */
 function attempt(check, into) {
   const { name, why = () => undefined, isOptional = false } = check;
@@ -167,10 +180,8 @@ function attempt(check, into) {
     const found = check.run();
     passed++;
     const said = typeof found === 'string' ? found.trim().split('\n').pop() : undefined;
-    into.push({
-      ...check,
-      ...(typeof found === 'object' ? found : { result: /^(ok|TS\d+)/.test(said ?? '') ? said : 'ok' }),
-    });
+    const result = said !== undefined && /^(ok|TS\d+)/.test(said) ? said : 'ok';
+    into.push({ ...check, ...(typeof found === 'string' ? { result } : found) });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`passed  ${name} (${seconds} s)${said && /^(ok|TS)/.test(said) ? `: ${said}` : ''}`);
   } catch (error) {
@@ -179,14 +190,14 @@ function attempt(check, into) {
   }
 }
 
-for (const [group, checks] of Object.entries(groups)) {
-  for (const check of checks) {
+for (const group of /** @type {(keyof typeof groups)[]} */ (Object.keys(groups))) {
+  for (const check of /** @type {Check[]} */ (groups[group])) {
     const { name } = check;
     const isAsked = words.every((word) => name.includes(word)) && (!isSample || check.isSample || group === 'contents');
-    if (isAsked) attempt(check, results[group] ?? []);
+    if (isAsked) attempt(check, results[group]);
   }
 }
 
-if (!isSample && words.length === 0 && failed === 0) writePage(results);
+if (isWhole && failed === 0) writePage(results);
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

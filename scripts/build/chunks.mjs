@@ -9,6 +9,7 @@ export const CHUNKS = {
     'lib/inspect/index.ts',
     'lib/inspect/predict.ts',
     'lib/inspect/sentence.ts',
+    'lib/suggestions.ts',
     'lib/wait.ts',
   ],
   options: [
@@ -17,6 +18,7 @@ export const CHUNKS = {
     'lib/peer-credentials.ts',
     'lib/raw-options.ts',
     'lib/socket-options/access.ts',
+    'lib/socket-options/encode.ts',
     'lib/socket-options/lookup.ts',
     'lib/socket-options/support.ts',
     'lib/tcp-info.ts',
