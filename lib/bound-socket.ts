@@ -8,7 +8,7 @@ import { DEFAULT_BACKLOG } from './bind/plan.ts';
 import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
 import { type Bound, bind } from './bind/socket.ts';
-import { forgetOwner, watchOwner } from './collected.ts';
+import { forgetOwner, isFresh, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
 import { bare, has } from './own.ts';
@@ -226,7 +226,11 @@ export class BoundSocket {
       throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
     const { socket, how, guard } = this.#bound;
-    const handle = adoptTcp(socket, { backlog: this.#request.backlog, late: lateOf(socket, how), guard });
+    const handle = adoptTcp(socket, {
+      backlog: this.#request.backlog,
+      late: lateOf(socket, how, this.#request.port),
+      guard,
+    });
     this.#giveUp();
     return handle;
   }
@@ -286,6 +290,7 @@ export class BoundSocket {
   // another file by now: what is handed over must be what was bound, and what is not is not ours to close either. A
   // reservation starts to listen here.
   #prepareForAdoption(): void {
+    if (isFresh(this) && !this.#request.reserve) return;
     const { place, how, socket } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
     const port = addon.localPort(socket);

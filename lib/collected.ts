@@ -20,7 +20,10 @@ const registry = new FinalizationRegistry<Bound>((bound) => {
   );
 });
 
+let isAwaited = false;
+
 function watchFresh(): void {
+  isAwaited = false;
   for (let at = 0; at < fresh.length; at += 2)
     registry.register(fresh[at] as WeakKey, fresh[at + 1] as Bound, fresh[at]);
   fresh.length = 0;
@@ -28,7 +31,15 @@ function watchFresh(): void {
 
 /** Watches the owner of a socket, from the end of this job on. */
 export function watchOwner(owner: WeakKey, bound: Bound): void {
-  if (fresh.push(owner, bound) === 2) queueMicrotask(watchFresh);
+  fresh.push(owner, bound);
+  // Once a job, however many come and go in it.
+  if (!isAwaited) queueMicrotask(watchFresh);
+  isAwaited = true;
+}
+
+/** Whether nothing has run since a socket was bound, and nobody was told its descriptor. */
+export function isFresh(owner: WeakKey): boolean {
+  return fresh[fresh.length - 2] === owner;
 }
 
 /** For an owner that has closed its socket, given it away, or told its descriptor. */

@@ -87,11 +87,11 @@ function exact(
 }
 
 /** The handle of Node's around a socket, or the errno of a refusal. */
-function handleOf(bound: Bound | Refused): TcpHandle | number {
+function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   if (has(bound, 'refusal')) return errnoOf(bound.refusal.code);
   try {
     const { socket, how, guard } = bound;
-    return adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how), guard });
+    return adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard });
   } catch (error) {
     addon.close(bound.socket);
     throw error;
@@ -239,7 +239,7 @@ export function installHook(): void {
       return;
     }
     const bound = exact(address, port, backlog, flags);
-    const handle = handleOf(bound);
+    const handle = handleOf(bound, port);
     // Node builds its own error from a handle that fails.
     this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
     const end = has(bound, 'refusal') ? meetError(bound, this) : undefined;
@@ -265,7 +265,7 @@ export function installHook(): void {
   const createServerHandle = original(internals._createServerHandle);
   const createExactly: CreateServerHandle = (address, port, addressType, fd, flags) => {
     if (!isExact(address, port, fd, flags)) return createServerHandle(address, port, addressType, fd, flags);
-    return handleOf(exact(address, port, undefined, flags));
+    return handleOf(exact(address, port, undefined, flags), port);
   };
   internals._createServerHandle = replacing(createExactly, createServerHandle);
 }

@@ -19,9 +19,12 @@ const { IPPROTO_TCP = 0, TCP_INFO = 0 } = addon.constants;
 // struct tcp_info (include/uapi/linux/tcp.h); of a listener: how many connections wait to be accepted.
 const UNACKED = 24;
 
-/** What the connections that wait may have missed: they were quicker than the settings that follow listen(). */
-export function lateOf(socket: Handle, { afterListen, policy }: Compiled): Late | undefined {
-  if (policy.afterListen.length === 0) return undefined;
+/**
+ * What the connections that wait may have missed: they were quicker than the settings that follow listen(). Of a port that the
+ * system chose they can miss it: the next start has another one.
+ */
+export function lateOf(socket: Handle, { afterListen, policy }: Compiled, port: number): Late | undefined {
+  if (policy.afterListen.length === 0 || port === 0) return undefined;
   return { settings: afterListen, connections: addon.numberIn(socket, IPPROTO_TCP, TCP_INFO, UNACKED) };
 }
 

@@ -6,6 +6,7 @@ import net, { createServer, type Server, type Socket } from 'node:net';
 import { BoundSocket } from 'exactbind';
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../lib/addon.ts';
+import { ownPort } from '../fixtures/ports.ts';
 import { closed } from '../fixtures/servers.ts';
 
 const { SOL_SOCKET = 0, SO_REUSEADDR = 0 } = addon.constants;
@@ -37,7 +38,8 @@ describe('an adopted reservation', () => {
   });
 
   it('sets it on connections that wait when it is adopted, and on no other', async () => {
-    const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
+    // On a port that the caller chose: a next start has the same.
+    const bound = new BoundSocket({ port: ownPort(), host: '127.0.0.1' });
     // As in the moment between listen() and setsockopt(): a connection inherits what the listener has then.
     addon.set(bound.fd(), new Int32Array([1, SOL_SOCKET, SO_REUSEADDR, 4, 0]));
     const { port } = bound.address();
