@@ -128,25 +128,29 @@ constexpr uint32_t kHangs = 1200;
 struct Task {
   explicit Task(Look look) : look(std::move(look)) {}
 
+  void release() {
+    if (--users == 0) delete this;
+  }
+
+  std::atomic<int> users{1};
   Look look;
   std::atomic<bool> isStopped{false};
   napi_threadsafe_function tell = nullptr;
 };
 
-using Share = std::shared_ptr<Task>;
-
 void runTask(void* given) {
-  std::unique_ptr<Share> share(static_cast<Share*>(given));
-  Task& task = **share;
-  task.look.run(&task.isStopped);
+  auto* task = static_cast<Task*>(given);
+  task->look.run(&task->isStopped);
   // Its call fails in an environment that is being terminated, where nobody listens.
-  if (task.tell != nullptr && !task.isStopped) napi_call_threadsafe_function(task.tell, nullptr, napi_tsfn_nonblocking);
+  if (task->tell != nullptr && !task->isStopped)
+    napi_call_threadsafe_function(task->tell, nullptr, napi_tsfn_nonblocking);
+  task->release();
 }
 
-int startTask(const Share& task, os::Thread** thread) {
-  auto* share = new Share(task);
-  int error = os::startThread(runTask, share, thread);
-  if (error != 0) delete share;
+int startTask(Task* task, os::Thread** thread) {
+  task->users++;
+  int error = os::startThread(runTask, task, thread);
+  if (error != 0) task->users--;
   return error;
 }
 
@@ -158,28 +162,32 @@ Napi::Value sockets(const Napi::CallbackInfo& info) {
     return Answer(info.Env(), look).value();
   }
   // On a thread, which can be left where the system hangs.
-  auto task = std::make_shared<Task>(std::move(look));
+  auto* task = new Task(std::move(look));
   os::Thread* thread = nullptr;
+  bool isDone = true;
   if (startTask(task, &thread) != 0) {
     task->look.run(nullptr);
-    return Answer(info.Env(), task->look).value();
+  } else if (!os::endThread(thread, kHangs)) {
+    task->isStopped = true;
+    os::leaveThread(thread);
+    isDone = false;
   }
-  if (os::endThread(thread, kHangs)) return Answer(info.Env(), task->look).value();
-  task->isStopped = true;
-  os::leaveThread(thread);
-  return info.Env().Null();
+  Napi::Value value = isDone ? Napi::Value(Answer(info.Env(), task->look).value()) : info.Env().Null();
+  task->release();
+  return value;
 }
 
 // A look on a thread of its own, and the promise of it; it keeps the event loop alive.
 class Pending {
  public:
-  explicit Pending(Napi::Env env, Look look) : env_(env), task_(std::make_shared<Task>(std::move(look))) {}
+  explicit Pending(Look look) : task_(new Task(std::move(look))) {}
+  ~Pending() { task_->release(); }
   Pending(const Pending&) = delete;
   Pending& operator=(const Pending&) = delete;
 
   // The promise, or null in an environment that is being terminated.
   static napi_value start(Napi::Env env, Look look) {
-    auto pending = std::make_unique<Pending>(env, std::move(look));
+    auto pending = std::make_unique<Pending>(std::move(look));
     napi_value promise = nullptr;
     if (napi_create_promise(env, &pending->deferred_, &promise) != napi_ok) return nullptr;
     napi_value name = Napi::String::New(env, "exactbind.inspect");
@@ -218,8 +226,7 @@ class Pending {
     os::leaveThread(pending->thread_);
   }
 
-  napi_env env_;
-  Share task_;
+  Task* task_;
   os::Thread* thread_ = nullptr;
   napi_deferred deferred_ = nullptr;
 };

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <tuple>
 #include <utility>
 
 namespace exactbind {
@@ -19,26 +18,28 @@ constexpr int64_t kWallTime = 1000;
 constexpr int32_t kListen = 10;
 constexpr int32_t kBound = 13;
 
-// All of a socket that decides who may bind beside it. Of connections, that each has a peer of its own decides nothing.
-using Kind = std::tuple<std::string, int32_t, bool, bool, bool, int8_t, int8_t, int8_t, int64_t, uint32_t>;
-
-std::string bytesOf(const sockaddr_storage& storage) {
-  if (storage.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
-    return {reinterpret_cast<const char*>(&v6), sizeof v6};
+bool isSameAddress(const sockaddr_storage& one, const sockaddr_storage& other) {
+  if (one.ss_family != other.ss_family) return false;
+  if (one.ss_family == AF_INET6) {
+    return memcmp(&reinterpret_cast<const sockaddr_in6&>(one).sin6_addr,
+                  &reinterpret_cast<const sockaddr_in6&>(other).sin6_addr, sizeof(in6_addr)) == 0;
   }
-  const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage).sin_addr;
-  return {reinterpret_cast<const char*>(&v4), sizeof v4};
+  return reinterpret_cast<const sockaddr_in&>(one).sin_addr.s_addr ==
+         reinterpret_cast<const sockaddr_in&>(other).sin_addr.s_addr;
 }
 
-Kind kindOf(const os::Socket& socket) {
-  return {bytesOf(socket.local), socket.state,      socket.remote.ss_family != AF_UNSPEC,
-          socket.timeLeft >= 0,  socket.inode != 0, socket.ipv6Only,
-          socket.reuseAddress,   socket.reusePort,  socket.uid,
-          socket.device};
+// Whether two are the same in all that decides who may bind beside them. Of connections, that each has a peer of its
+// own decides nothing.
+bool isSameKind(const os::Socket& one, const os::Socket& other) {
+  return one.state == other.state && (one.remote.ss_family == AF_UNSPEC) == (other.remote.ss_family == AF_UNSPEC) &&
+         (one.timeLeft >= 0) == (other.timeLeft >= 0) && (one.inode != 0) == (other.inode != 0) &&
+         one.ipv6Only == other.ipv6Only && one.reuseAddress == other.reuseAddress && one.reusePort == other.reusePort &&
+         one.uid == other.uid && one.device == other.device && isSameAddress(one.local, other.local);
 }
 
 // Listeners first, then who is about to listen, then who has a process.
+constexpr int kRanks = 4;
+
 int rank(const os::Socket& socket) {
   if (socket.state == kListen) return 0;
   if (socket.state == kBound) return 1;
@@ -56,39 +57,42 @@ void Look::run(const std::atomic<bool>* isStopped) {
   }
   std::vector<os::Socket> sockets;
   error = os::sockets(type_, port_, states_, &sockets);
-  fold(&sockets);
+  fold(sockets);
   if (error == 0 && names_ != kNoNames) lookUp(limit);
   // A list that breaks off has rows all the same.
   if (error != 0 && names_ != kNoNames && !rows.empty()) lookUp(limit);
 }
 
 // Keeps the first of each kind, and others as long as there is room.
-void Look::fold(std::vector<os::Socket>* sockets) {
-  std::stable_sort(sockets->begin(), sockets->end(), [](auto& one, auto& other) { return rank(one) < rank(other); });
-  std::map<Kind, size_t> firsts;
-  std::vector<os::Socket*> others;
-  for (os::Socket& socket : *sockets) {
-    auto [at, isNew] = firsts.try_emplace(kindOf(socket), rows.size());
-    if (isNew && rows.size() >= kMostRows) {
-      isWhole = false;
-      continue;
+void Look::fold(const std::vector<os::Socket>& sockets) {
+  std::vector<Row> firsts;
+  std::vector<const os::Socket*> others;
+  for (int wanted = 0; wanted < kRanks; wanted++) {
+    for (const os::Socket& socket : sockets) {
+      if (rank(socket) != wanted) continue;
+      auto row = std::find_if(firsts.begin(), firsts.end(), [&](auto& one) { return isSameKind(one.socket, socket); });
+      if (row == firsts.end()) {
+        if (firsts.size() < kMostRows) {
+          firsts.push_back({socket, 1, socket.timeLeft});
+        } else {
+          isWhole = false;
+        }
+        continue;
+      }
+      row->count++;
+      row->lastTimeLeft = std::max(row->lastTimeLeft, socket.timeLeft);
+      if (others.size() < kMostRows) others.push_back(&socket);
     }
-    if (isNew) {
-      rows.push_back({socket, 0, -1});
-    } else if (others.size() < kMostRows) {
-      others.push_back(&socket);
+  }
+  size_t room = std::min(others.size(), kMostRows - firsts.size());
+  for (int wanted = 0; wanted < kRanks; wanted++) {
+    for (const Row& row : firsts) {
+      if (rank(row.socket) == wanted) rows.push_back(row);
     }
-    if (at->second >= rows.size()) continue;
-    Row& row = rows[at->second];
-    row.count++;
-    row.lastTimeLeft = std::max(row.lastTimeLeft, socket.timeLeft);
+    for (size_t at = 0; at < room; at++) {
+      if (rank(*others[at]) == wanted) rows.push_back({*others[at], 0, -1});
+    }
   }
-  for (os::Socket* socket : others) {
-    if (rows.size() >= kMostRows) break;
-    rows.push_back({*socket, 0, -1});
-  }
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](auto& one, auto& other) { return rank(one.socket) < rank(other.socket); });
 }
 
 void Look::lookUp(const os::Limit& limit) {

@@ -45,7 +45,7 @@ class Look {
   std::map<uint64_t, std::string> cgroups;
 
  private:
-  void fold(std::vector<os::Socket>* sockets);
+  void fold(const std::vector<os::Socket>& sockets);
   void lookUp(const os::Limit& limit);
   void lookUpProcess(int64_t pid);
   void lookUpUser(int64_t uid);

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <set>
 
 #include "../os.h"
 
@@ -92,7 +91,8 @@ class Wanted {
     if (at == sockets_.end() || (*at)->inode != inode) return false;
     std::vector<int64_t>& pids = (*at)->pids;
     // One process can have it open several times.
-    if ((pids.empty() || pids.back() != pid) && pids.size() < kMostProcesses) pids.push_back(pid);
+    bool isNew = std::find(pids.begin(), pids.end(), pid) == pids.end();
+    if (isNew && pids.size() < kMostProcesses) pids.push_back(pid);
     return true;
   }
 
@@ -161,12 +161,23 @@ class Search {
     while (const char* name = proc_.next()) all.push_back(strtol(name, nullptr, 10));
     if (proc_.error() != 0) return proc_.error();
     // Where time may run out, the socket's user's come first: nearly always it is theirs.
-    if (all.size() > kFew) std::stable_partition(all.begin(), all.end(), [this](long pid) { return isUsers(pid); });
+    std::vector<long> later;
     for (long pid : all) {
-      if (int error = relatives(); error != 0) return error;
-      if (int error = look(pid); error != 0) return error;
+      if (all.size() > kFew && !isUsers(pid)) {
+        later.push_back(pid);
+      } else if (int error = lookOn(pid); error != 0) {
+        return error;
+      }
+    }
+    for (long pid : later) {
+      if (int error = lookOn(pid); error != 0) return error;
     }
     return relatives();
+  }
+
+  int lookOn(long pid) {
+    int error = relatives();
+    return error != 0 ? error : look(pid);
   }
 
   bool isUsers(long pid) {
@@ -178,8 +189,9 @@ class Search {
 
   // EMFILE or ENFILE, with which nobody can be looked into; who has ended and who is another user's is passed over.
   int look(long pid) {
-    if (pid <= 0 || !looked_.insert(pid).second) return 0;
+    if (pid <= 0 || std::find(looked_.begin(), looked_.end(), pid) != looked_.end()) return 0;
     if (limit_.isOver()) return ETIMEDOUT;
+    if (looked_.size() < kRemembered) looked_.push_back(pid);
     char path[32];
     if (snprintf(path, sizeof path, "%ld/fd", pid) < 0) return errno;
     Folder descriptors(proc_.descriptor(), path);
@@ -253,11 +265,12 @@ class Search {
   static constexpr size_t kMostChildren = 256;
   static constexpr int64_t kRest = 1000;
   static constexpr size_t kFew = 300;
+  static constexpr size_t kRemembered = 1000;
 
   Wanted* wanted_;
   Limit limit_;
   Folder proc_;
-  std::set<long> looked_;
+  std::vector<long> looked_;
   std::vector<long> owners_;
   size_t related_ = 0;
   bool isRestLimited_ = false;

@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <time.h>
 
-#include <memory>
-
 #include "../os.h"
 
 namespace exactbind::os {
@@ -24,18 +22,21 @@ struct Shared {
   bool hasEnded = false;
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+  std::atomic<int> users{2};
+
+  void release() {
+    if (--users == 0) delete this;
+  }
 };
 
-using Share = std::shared_ptr<Shared>;
-
 void* runThread(void* given) {
-  std::unique_ptr<Share> share(static_cast<Share*>(given));
-  Shared& shared = **share;
-  shared.run(shared.data);
-  ::pthread_mutex_lock(&shared.mutex);
-  shared.hasEnded = true;
-  ::pthread_cond_signal(&shared.ended);
-  ::pthread_mutex_unlock(&shared.mutex);
+  auto* shared = static_cast<Shared*>(given);
+  shared->run(shared->data);
+  ::pthread_mutex_lock(&shared->mutex);
+  shared->hasEnded = true;
+  ::pthread_cond_signal(&shared->ended);
+  ::pthread_mutex_unlock(&shared->mutex);
+  shared->release();
   return nullptr;
 }
 
@@ -54,7 +55,7 @@ timespec inMilliseconds(uint32_t milliseconds) {
 }  // namespace
 
 struct Thread {
-  Share shared;
+  Shared* shared = nullptr;
   pthread_t thread{};
 };
 
@@ -62,24 +63,26 @@ int startThread(Run run, void* data, Thread** thread) {
   pthread_attr_t attributes;
   if (int error = ::pthread_attr_init(&attributes); error != 0) return error;
   int error = ::pthread_attr_setstacksize(&attributes, kStack);
-  auto made = std::make_unique<Thread>();
-  made->shared = std::make_shared<Shared>();
-  made->shared->run = run;
-  made->shared->data = data;
-  auto share = std::make_unique<Share>(made->shared);
+  auto* shared = new Shared;
+  shared->run = run;
+  shared->data = data;
+  auto* made = new Thread{shared, {}};
   // Signals are for the threads of Node's that expect them.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   if (error == 0) error = ::pthread_sigmask(SIG_SETMASK, &all, &before);
   if (error == 0) {
-    error = ::pthread_create(&made->thread, &attributes, runThread, share.get());
+    error = ::pthread_create(&made->thread, &attributes, runThread, shared);
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   ::pthread_attr_destroy(&attributes);
-  if (error != 0) return error;
-  share.release();
-  *thread = made.release();
+  if (error != 0) {
+    delete made;
+    delete shared;
+    return error;
+  }
+  *thread = made;
   return 0;
 }
 
@@ -94,6 +97,7 @@ bool endThread(Thread* thread, uint32_t milliseconds) {
   ::pthread_mutex_unlock(&shared.mutex);
   if (!hasEnded) return false;
   ::pthread_join(thread->thread, nullptr);
+  shared.release();
   delete thread;
   return true;
 }
@@ -105,6 +109,7 @@ void leaveThread(Thread* thread) {
     ::dlopen(found.dli_fname, RTLD_NOW | RTLD_NODELETE);
   }
   ::pthread_detach(thread->thread);
+  thread->shared->release();
   delete thread;
 }
 
