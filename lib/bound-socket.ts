@@ -4,8 +4,8 @@ import { type TcpHandle, tcpClass, type UdpHandle } from './adopt/handle-classes
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp } from './adopt/tcp.ts';
 import { DEFAULT_BACKLOG } from './bind/plan.ts';
-import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
+import { listenReserved } from './bind/reservation.ts';
 import { type Bound, bind } from './bind/socket.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
 import { refusedError } from './inspect/refusal.ts';
@@ -235,7 +235,7 @@ export class BoundSocket {
   // another file by now: what is handed over must be what was bound, and what is not is not ours to close either. A
   // reservation starts to listen here.
   #prepareForAdoption(): void {
-    const { place, how, socket } = this.#bound;
+    const { place, socket } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
     const port = addon.localPort(socket);
     if (port <= 0 || (expected !== 0 && port !== expected)) {
@@ -245,9 +245,8 @@ export class BoundSocket {
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
     if (!this.#request.reserve) return;
-    const error = addon.listen(socket, how.afterListen, this.#request.backlog ?? DEFAULT_BACKLOG);
-    if (error === 0) return;
     const request = { ...this.#request, port };
-    throw refusedError({ request, place, refusal: lastRefusal(request, place, port) });
+    const refusal = listenReserved(request, this.#bound, port);
+    if (refusal !== undefined) throw refusedError({ request, place, refusal });
   }
 }

@@ -1,7 +1,7 @@
 // Turns what a system's policy says of a request into the numbers of a native plan (native/plan.h), once for each kind.
 import { addon } from '../addon.ts';
 import { isAny } from '../address.ts';
-import { notSupported } from '../errors.ts';
+import { codeOf, notSupported } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { addressBytes } from '../socket-options/encode.ts';
 import { optionNamed, settingsWords } from '../socket-options/lookup.ts';
@@ -20,13 +20,15 @@ export interface Compiled {
   /** The whole plan of native/plan.h; its backlog is filled in for each call. */
   readonly plan: Int32Array;
   readonly afterListen: Int32Array;
+  /** The plan by which a reservation listens beside its guard. */
+  readonly besideGuard: Int32Array | undefined;
   readonly overLeftovers: Compiled | undefined;
 }
 
 const BACKLOG_WORD = 2;
 
 /** The plan of one call: what is written into it holds until the next. */
-export function planWith({ plan }: Compiled, backlog: number): Int32Array {
+export function planWith({ plan }: Pick<Compiled, 'plan'>, backlog: number): Int32Array {
   plan[BACKLOG_WORD] = backlog;
   return plan;
 }
@@ -60,6 +62,8 @@ function stepWords(step: Step): number[] {
   }
 }
 
+const attemptWords = (steps: readonly Step[]) => [steps.length, ...steps.flatMap(stepWords)];
+
 function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled {
   const wanted: (readonly [string, unknown])[] = Object.entries(request.socketOptions ?? {}).filter(
     ([, value]) => value !== undefined,
@@ -68,14 +72,28 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
   if (family === 6) wanted.unshift(['IPV6_V6ONLY', request.ipv6Only]);
   const { EADDRINUSE, EAFNOSUPPORT } = addon.constants as Record<string, number>;
   const header = [typeNumber(request.protocol), policy.rounds, DO_NOT_LISTEN, EADDRINUSE, EAFNOSUPPORT] as number[];
-  const attempts = policy.attempts.flatMap(({ steps }) => [steps.length, ...steps.flatMap(stepWords)]);
+  const attempts = policy.attempts.flatMap(({ steps }) => attemptWords(steps));
   const always = settingsWords([...policy.undo, ...wanted]);
+  const { besideGuard = [] } = policy;
   return {
     policy,
     plan: new Int32Array([...header, ...always, policy.attempts.length, ...attempts]),
     afterListen: new Int32Array(settingsWords(policy.afterListen)),
+    besideGuard: besideGuard.length > 0 ? new Int32Array([...header, 0, 1, ...attemptWords(besideGuard)]) : undefined,
     overLeftovers: policy.overLeftovers && compile(policy.overLeftovers, request, family),
   };
+}
+
+let ipv6: boolean | undefined;
+
+/** Where there is no such family, nobody has a socket of it. */
+function hasIpv6(): boolean {
+  if (ipv6 !== undefined) return ipv6;
+  const socket = addon.socket(familyNumber(6), typeNumber('udp'));
+  if (socket !== -1) addon.close(socket);
+  else if (codeOf(addon.status[0] as number) !== 'EAFNOSUPPORT') return true;
+  ipv6 = socket !== -1;
+  return ipv6;
 }
 
 /** The request as a policy is asked. */
@@ -83,7 +101,8 @@ export function askedOf(request: BindRequest, place: Place): PolicyRequest {
   const { protocol, sharing, leftovers, reserve, ipv6Only, guard, socketOptions } = request;
   const address = isAny(place.address) ? 'any' : 'specific';
   const device = socketOptions?.SO_BINDTODEVICE !== undefined;
-  return { protocol, sharing, leftovers, reserve, address, family: place.addressFamily, ipv6Only, guard, device };
+  const family = place.addressFamily;
+  return { protocol, sharing, leftovers, reserve, address, family, ipv6Only, guard, device, ipv6: hasIpv6() };
 }
 
 const SHARINGS = { exclusive: 0, 'reuse-address': 1, 'reuse-port': 2, raw: 3 } as const;
@@ -99,6 +118,7 @@ const DIGITS = Object.values({
   ipv6Only: ({ ipv6Only }) => (ipv6Only ? 128 : 0),
   guard: ({ guard }) => (guard ? 512 : 0),
   device: ({ device }) => (device ? 1024 : 0),
+  ipv6: ({ ipv6 }) => (ipv6 ? 2048 : 0),
 } satisfies Record<keyof PolicyRequest, (asked: PolicyRequest) => number>);
 
 const MAPPED = 256;
@@ -111,7 +131,7 @@ export function keyOf(asked: PolicyRequest, { family }: Pick<Place, 'family'>): 
   return key;
 }
 
-const compiled: (Compiled | undefined)[] = new Array(2048).fill(undefined);
+const compiled: (Compiled | undefined)[] = new Array(4096).fill(undefined);
 
 /** @throws Error `ENOTSUP` naming the option that this system does not have. */
 export function compiledFor(request: BindRequest, place: Place): Compiled {

@@ -12,7 +12,7 @@ import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
 import { type Compiled, compiledFor, DEFAULT_BACKLOG, DO_NOT_LISTEN, planWith } from './plan.ts';
 import { heldAddresses, lastRefusal, statedRefusal } from './refusal.ts';
 import type { BindRequest } from './request.ts';
-import { lookForStrangers } from './strangers.ts';
+import { hasCompany, lookForStrangers } from './strangers.ts';
 
 export interface Bound {
   readonly socket: Handle;
@@ -97,6 +97,7 @@ function confirmed(request: BindRequest, place: Place, opened: Opened): Omit<Bou
   const how = compiledFor(request, place);
   const bound = { socket, guard, place, how, outcome: attempt.outcome, early };
   const promise = attempt.promise ?? opened.how.policy;
+  if (attempt.joins && hasCompany(place, addon.localPort(socket))) return { code: 'EADDRINUSE', syscall: 'listen' };
   if (attempt.strangers === undefined) return { ...bound, promise, stranger: undefined };
   const found = lookForStrangers(request, place, addon.localPort(socket), promise);
   return 'code' in found ? found : { ...bound, ...found };

@@ -27,6 +27,8 @@ export interface PolicyRequest {
   readonly guard: boolean;
   /** The socket is bound to one device (SO_BINDTODEVICE). */
   readonly device: boolean;
+  /** The machine has IPv6, of whatever family the address is. */
+  readonly ipv6: boolean;
 }
 
 /** One option and its value, by name. */
@@ -64,6 +66,8 @@ export interface Attempt {
   readonly promise?: Promised;
   /** Strangers may be among the sockets of the port: the list is asked once it is done. */
   readonly strangers?: true;
+  /** While it ran, a process of the same user could listen beside ours: the list is asked whether one does. */
+  readonly joins?: true;
 }
 
 export interface Policy extends Promised {
@@ -75,6 +79,8 @@ export interface Policy extends Promised {
   readonly undo: readonly Setting[];
   /** Set right after listen() when a reservation is adopted, and on connections that were quicker than that. */
   readonly afterListen: readonly Setting[];
+  /** Where the guard overlaps ours: how a reservation listens, while the guard has SO_REUSEPORT. */
+  readonly besideGuard?: readonly Step[];
   /** Another program's ordinary bind and listen can share the port: worth a warning at each start. */
   readonly warns?: true;
   /**

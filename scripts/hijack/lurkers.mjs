@@ -3,7 +3,7 @@
 
 /**
  * How a lurker is held (test/fixtures/hijack/attacker.c has the words).
- * @typedef {{ kind: string, name: string, bind: string, flags: string, mode: string, elsewhere: string, isRange?: boolean }} Lurker
+ * @typedef {{ kind: string, name: string, bind: string, flags: string, mode: string, elsewhere: string, isRange?: boolean, seed?: { bind: string, flags: string } }} Lurker
  */
 
 /** @type {(kind: string, name: string, bind: string, flags: string, mode?: string, elsewhere?: string) => Lurker} */
@@ -35,8 +35,29 @@ export function lurkersFor({ protocol, targets, host }) {
     lurker('M', 'multicast, SO_REUSEADDR', '224.0.0.1', 'a'),
     lurker('M', 'multicast, mapped', '::ffff:224.0.0.1', '4'),
     lurker('M', 'broadcast', '127.255.255.255', '-'),
-    lurker('D', 'another device', host.includes(':') ? '::' : '0.0.0.0', 'd', isTcp ? 'bound' : 'connected', '10.9.0.1'),
+    lurker(
+      'D',
+      'another device',
+      host.includes(':') ? '::' : '0.0.0.0',
+      'd',
+      isTcp ? 'bound' : 'connected',
+      '10.9.0.1',
+    ),
   ];
+  if (isTcp) {
+    // One socket with SO_REUSEPORT where it may be, and the kernel's quick check lets :: in beside ours.
+    const seeds = [
+      { bind: '::', flags: 'p6' },
+      { bind: '0.0.0.0', flags: 'p' },
+      { bind: '::', flags: 'pd4' },
+    ];
+    for (const seed of seeds) {
+      const words = `quick check, from ${seed.bind} ${seed.flags.slice(1)}`.trim();
+      list.push({ ...lurker('F', words, '::', 'p4'), seed });
+      list.push({ ...lurker('F', `${words}, both options`, '::', 'ap4'), seed: { ...seed, flags: `a${seed.flags}` } });
+    }
+    list.push({ ...lurker('F', 'quick check, from another address', target, 'p'), seed: seeds[2] });
+  }
   for (const { bind, dual, over } of ANY) {
     for (const elsewhere of over) {
       list.push(lurker('C', 'connected elsewhere', bind, `-${dual}`, 'connected', elsewhere));
@@ -48,9 +69,15 @@ export function lurkersFor({ protocol, targets, host }) {
     list.push(lurker('B', 'an ex-listener', bind, `a${dual}`, 'ex-listener'));
     list.push(lurker('B', 'MPTCP', bind, `am${dual}`));
     if (bind === '0.0.0.0') list.push({ ...lurker('B', 'IP_LOCAL_PORT_RANGE', bind, 'ar'), isRange: true });
-    if (!(bind === '0.0.0.0' && target.includes(':'))) list.push(lurker('S', 'SYN_SENT', bind, `a${dual}`, 'syn', target));
+    if (!(bind === '0.0.0.0' && target.includes(':')))
+      list.push(lurker('S', 'SYN_SENT', bind, `a${dual}`, 'syn', target));
   }
   return list;
+}
+
+/** What is to be there first. @param {Lurker} lurker @param {Recipe['protocol']} protocol @param {number} port */
+export function seedLine({ seed }, protocol, port) {
+  return seed && `hold ${protocol} ${seed.bind} ${port} ${seed.flags} bound -`;
 }
 
 /** @param {Lurker} lurker @param {Recipe['protocol']} protocol @param {number} port */

@@ -1,6 +1,6 @@
 // The scenes: a lurker before, in the middle of and after a start; steady attempts beside a listener; races; togglers.
 import net from 'node:net';
-import { holdLine, lurkersFor } from './lurkers.mjs';
+import { holdLine, lurkersFor, seedLine } from './lurkers.mjs';
 import { start } from './victims.mjs';
 
 /** @typedef {import('./attackers.mjs').Attacker} Attacker */
@@ -73,7 +73,11 @@ async function tryOnce(attacker, recipe, lurker, moment, cell) {
   const at = lurker.isRange ? nextRangePort() : nextPort();
   const { protocol, targets } = recipe;
   cell.tries++;
-  const hold = async () => (await attacker.ask(holdLine(lurker, protocol, at))).held;
+  const hold = async () => {
+    const seed = seedLine(lurker, protocol, at);
+    if (seed !== undefined) await attacker.ask(seed);
+    return (await attacker.ask(holdLine(lurker, protocol, at))).held;
+  };
   if (moment === 'restart') await leaveTimeWait(recipe, at);
   if (moment === 'before' || moment === 'restart') {
     if (!(await hold())) {
@@ -182,7 +186,7 @@ export async function attackSteadily(attacker, recipe, attempts, others = async 
  * @param {() => boolean} isOver
  */
 export async function race(attacker, recipe, { bind, flags, listens }, starts, isOver) {
-  const cell = { starts: 0, refused: 0, lostAtAdoption: 0, attempts: 0, bound: 0, beside: 0, ...emptyCell() };
+  const cell = { ...emptyCell(), starts: 0, lostAtAdoption: 0, attempts: 0, bound: 0, beside: 0 };
   const { protocol, targets } = recipe;
   const at = nextPort();
   while (cell.starts + cell.refused < starts && !isOver()) {
@@ -208,7 +212,8 @@ export async function race(attacker, recipe, { bind, flags, listens }, starts, i
     else {
       cell.starts++;
       cell[started.promise]++;
-      cell.beside += spun.beside;
+      // A group is not what listens for everybody.
+      if (!bind.startsWith('224.')) cell.beside += spun.beside;
       add(cell, started.promise, count);
       await started.close();
     }
@@ -226,7 +231,7 @@ export async function race(attacker, recipe, { bind, flags, listens }, starts, i
  * @param {() => boolean} isOver
  */
 export async function toggle(attacker, recipe, { bind, flags, elsewhere, isSyn }, starts, isOver) {
-  const cell = { starts: 0, missed: 0, toggles: 0, ...emptyCell() };
+  const cell = { ...emptyCell(), starts: 0, missed: 0, toggles: 0 };
   const { protocol, targets } = recipe;
   while (cell.tries < starts && !isOver()) {
     const at = nextPort();
@@ -244,7 +249,7 @@ export async function toggle(attacker, recipe, { bind, flags, elsewhere, isSyn }
       cell.starts++;
       cell[started.promise]++;
       if (started.isNamed) cell.named++;
-      else cell.missed++;
+      else if (started.promise !== 'full') cell.missed++;
       const robbing = attacker.ask(`rob ${targets[0]} ${at}`);
       cell.toggles += (await toggling).attempts;
       add(cell, started.promise, await robbing);

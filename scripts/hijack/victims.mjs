@@ -20,20 +20,23 @@ const PLACES = [
   { name: '::1', host: '::1', targets: ['::1'] },
   { name: '127.0.0.1', host: '127.0.0.1', targets: ['127.0.0.1'] },
 ];
-const GUARDED = { name: '127.0.0.1, guard', host: '127.0.0.1', targets: ['127.0.0.1'], more: { guard: true } };
+const GUARDED = PLACES.filter(({ name }) => name !== ':: dual').map((place) => ({
+  ...place,
+  name: `${place.name}, guard`,
+  more: { guard: true },
+}));
 const DEVICE = { socketOptions: { SO_BINDTODEVICE: 'lo' } };
+const ON_DEVICE = ['0.0.0.0', '::'].map((host) => ({
+  name: `${host}, SO_BINDTODEVICE`,
+  host,
+  targets: [host === '::' ? '::1' : '127.0.0.1'],
+  more: DEVICE,
+}));
 
 /** @type {Recipe[]} */
 export const RECIPES = [
-  ...[...PLACES, GUARDED].map((place) => ({ ...place, protocol: /** @type {const} */ ('tcp') })),
-  {
-    name: '0.0.0.0, SO_BINDTODEVICE',
-    host: '0.0.0.0',
-    targets: ['127.0.0.1'],
-    protocol: 'tcp',
-    more: DEVICE,
-  },
-  ...[...PLACES, GUARDED].map(({ name, more, ...place }) => ({
+  ...[...PLACES, ...GUARDED, ...ON_DEVICE].map((place) => ({ ...place, protocol: /** @type {const} */ ('tcp') })),
+  ...[...PLACES.map((place) => ({ ...place, more: {} })), ...GUARDED].map(({ name, more, ...place }) => ({
     ...place,
     name: `reservation of ${name}`,
     protocol: /** @type {const} */ ('tcp'),
@@ -47,20 +50,12 @@ export const RECIPES = [
     more: { sharing: 'reuse-port' },
   })),
   ...PLACES.map(({ name, ...place }) => ({ ...place, name: `UDP ${name}`, protocol: /** @type {const} */ ('udp') })),
-  {
-    name: 'UDP 0.0.0.0, SO_BINDTODEVICE',
-    host: '0.0.0.0',
-    targets: ['127.0.0.1'],
-    protocol: 'udp',
-    more: DEVICE,
-  },
-  {
-    name: 'UDP 0.0.0.0, SO_BINDTODEVICE, guard',
-    host: '0.0.0.0',
-    targets: ['127.0.0.1'],
-    protocol: 'udp',
-    more: { ...DEVICE, guard: true },
-  },
+  ...[DEVICE, { ...DEVICE, guard: true }].map((more) => ({
+    ...ON_DEVICE[0],
+    name: `UDP ${ON_DEVICE[0].name}${'guard' in more ? ', guard' : ''}`,
+    protocol: /** @type {const} */ ('udp'),
+    more,
+  })),
 ];
 
 /** Node's own, in the same scenes. @type {Recipe[]} */
