@@ -25,6 +25,7 @@ export default defineConfig({
       project('listen'),
       project('cli'),
       project('matrix'),
+      project('hijack'),
       project('package'),
       project('types', { typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] } }),
     ],

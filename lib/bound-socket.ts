@@ -18,6 +18,9 @@ import type { BindOutcome } from './systems/system.ts';
 // more of them than can have been waiting then.
 const QUICKER = 64;
 
+// Of getsockname(): the number is not our socket's any more, and may be another file's.
+const GONE = new Set(['EBADF', 'ENOTSOCK']);
+
 const warned = new Set<string>();
 
 function warnOnce(caveat: string, code: string): void {
@@ -235,13 +238,16 @@ export class BoundSocket {
   // another file by now: what is handed over must be what was bound, and what is not is not ours to close either. A
   // reservation starts to listen here.
   #prepareForAdoption(): void {
-    const { place, socket } = this.#bound;
+    const { place, socket, guard } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
     const port = addon.localPort(socket);
+    const code = port < 0 ? codeOf(-port) : 'EBADF';
     if (port <= 0 || (expected !== 0 && port !== expected)) {
-      addon.release(socket);
-      this.#isOurs = false;
-      const code = port < 0 ? codeOf(-port) : 'EBADF';
+      if (GONE.has(code)) {
+        addon.release(socket);
+        if (guard !== undefined) addon.close(guard);
+        this.#isOurs = false;
+      }
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
     if (!this.#request.reserve) return;

@@ -5,8 +5,8 @@
 //   npm run test:hijack -- --keep                 writes the figures into bench/results
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { inOwnNetwork } from './own-network.mjs';
 import { nodeBinary } from './node-binaries.mjs';
+import { inOwnNetwork } from './own-network.mjs';
 
 const { values } = parseArgs({
   options: {

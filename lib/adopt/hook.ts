@@ -93,7 +93,11 @@ function handleOf(bound: Bound | Refused): TcpHandle | number {
     return adoptTcp(bound.socket, { late: { settings: how.afterListen, connections }, guard });
   } catch (error) {
     addon.close(bound.socket);
-    throw error;
+    if (bound.guard !== undefined) addon.close(bound.guard);
+    // Thrown here it would end the program: Node calls this where nobody can catch it.
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    return errno;
   }
 }
 

@@ -1,7 +1,8 @@
 // The suite: all scenes in order, what must hold of each, the table of it, and the figures.
+
+import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { asRoot, compileAttacker, findPython, OTHER_UID, OUR_UID, runAttacker, startAttacker } from './attackers.mjs';
 import { attackSteadily, fillTable, race, toggle } from './scenes.mjs';
@@ -117,7 +118,7 @@ async function children() {
 /** @param {Asked} asked */
 export async function run({ attempts, seconds, tries, starts, keeps }) {
   const begun = performance.now();
-  const isRoot = process.getuid?.() === 0 && process.env.EXACTBIND_HIJACK_SAME !== '1';
+  const isRoot = process.getuid?.() === 0;
   const program = compileAttacker();
   if (program === undefined) {
     console.log('left out: every attacker in C (no compiler: apt-get install gcc)\n0 passed, 1 failed');
@@ -240,9 +241,9 @@ export async function run({ attempts, seconds, tries, starts, keeps }) {
         seconds: took,
         passed,
         failed,
-        table,
-        own,
-        peers: peers.map(({ recipe, kind, lurker, moment, cell }) => ({ recipe, kind, lurker, moment, cell })),
+        table: condensed(table),
+        own: condensed(own),
+        peers: condensed(peers),
         lostByPeers,
         steadies,
         races,
@@ -254,8 +255,34 @@ export async function run({ attempts, seconds, tries, starts, keeps }) {
   return failed === 0;
 }
 
+/** The lurkers of a kind together; what is 0 left out. @param {Awaited<ReturnType<typeof fillTable>>} rows */
+function condensed(rows) {
+  /** @type {Map<string, Record<string, string | number>>} */
+  const sums = new Map();
+  for (const { recipe, kind, moment, cell } of rows) {
+    const key = `${recipe}|${kind}|${moment}`;
+    const sum = sums.get(key) ?? { recipe, kind, moment };
+    sums.set(key, sum);
+    for (const [name, count] of Object.entries(cell)) {
+      if (count > 0) sum[name] = /** @type {number} */ (sum[name] ?? 0) + count;
+    }
+  }
+  return [...sums.values()];
+}
+
+/** A line for each figure, and for each row of a list. @param {object} figures */
+function inLines(figures) {
+  const lines = Object.entries(figures).map(([name, value]) => {
+    const text = Array.isArray(value)
+      ? `[\n${value.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n ]`
+      : JSON.stringify(value);
+    return ` ${JSON.stringify(name)}: ${text}`;
+  });
+  return `{\n${lines.join(',\n')}\n}`;
+}
+
 /** @param {object} figures */
 function keep(figures) {
   const file = fileURLToPath(new URL(`../../bench/results/hijack-linux-${process.arch}.json`, import.meta.url));
-  writeFileSync(file, `${JSON.stringify(figures, (_, value) => value, 1)}\n`);
+  writeFileSync(file, `${inLines(figures)}\n`);
 }
