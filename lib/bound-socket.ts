@@ -39,7 +39,8 @@ function warnOnce(caveat: string, code: string): void {
  * Members are those of `BoundSocket` in `node:net` (24.21, 26.4), which sets SO_REUSEADDR and so does not hold its port
  * on Linux.
  *
- * - Linux: exclusive against every option, address and user; restarts over leftovers of an earlier run.
+ * - Linux: on `::` exclusive in full; on other addresses of TCP `guard: true` makes it so, and `caveat` says what is left
+ *   open without it. Restarts over leftovers of an earlier run.
  * - macOS: a wildcard is `'partial'`: see `caveat`.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
