@@ -31,7 +31,7 @@ export default defineConfig({
       project('unit'),
       project('native'),
       // What only one system can run.
-      ...(process.platform === 'linux' ? [project('linux')] : []),
+      ...(process.platform === 'linux' ? [project('linux'), project('hijack')] : []),
       ...(process.platform === 'win32' ? [project('windows')] : []),
       project('listen'),
       project('cli'),

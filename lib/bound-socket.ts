@@ -4,9 +4,8 @@ import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-class
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import type { Refused } from './bind/places.ts';
-import { DEFAULT_BACKLOG } from './bind/plan.ts';
-import { lastRefusal } from './bind/refusal.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
+import { listenReserved } from './bind/reservation.ts';
 import { type Bound, bind } from './bind/socket.ts';
 import { forgetOwner, isFresh, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
@@ -19,6 +18,9 @@ import type { BindOutcome } from './systems/system.ts';
 
 // Of every copy of this class: Jest gives each test file one, and a tree of packages may hold two.
 const BRAND: unique symbol = Symbol.for('exactbind.BoundSocket') as never;
+
+// Of getsockname(): the number is not our socket's any more, and may be another file's.
+const GONE = new Set(['EBADF', 'ENOTSOCK']);
 
 const warned = new Set<string>();
 
@@ -47,7 +49,8 @@ function open(options: BindOptions): Opened | Refused {
  * Members are those of `BoundSocket` in `node:net` (24.21, 26.4), which sets SO_REUSEADDR and so does not hold its port
  * on Linux.
  *
- * - Linux: exclusive against every option, address and user; restarts over leftovers of an earlier run.
+ * - Linux: on `::` exclusive in full; on other addresses of TCP `guard: true` makes it so, and `caveat` says what is left
+ *   open without it. Restarts over leftovers of an earlier run.
  * - macOS: a wildcard is `'partial'`: see `caveat`.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
@@ -291,20 +294,22 @@ export class BoundSocket {
   // reservation starts to listen here.
   #prepareForAdoption(): void {
     if (isFresh(this) && !this.#request.reserve) return;
-    const { place, how, socket } = this.#bound;
+    const { place, socket, guard } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
     const port = addon.localPort(socket);
+    const code = port < 0 ? codeOf(-port) : 'EBADF';
     if (port <= 0 || (expected !== 0 && port !== expected)) {
-      addon.release(socket);
-      this.#giveUp();
-      const code = port < 0 ? codeOf(-port) : 'EBADF';
+      if (GONE.has(code)) {
+        addon.release(socket);
+        if (guard !== undefined) addon.close(guard);
+        this.#giveUp();
+      }
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
     if (!this.#request.reserve) return;
-    const error = addon.listen(socket, how.afterListen, this.#request.backlog ?? DEFAULT_BACKLOG);
-    if (error === 0) return;
     const request = { ...this.#request, port };
-    throw refusedError({ request, place, refusal: lastRefusal(request, place, port) });
+    const refusal = listenReserved(request, this.#bound, port);
+    if (refusal !== undefined) throw refusedError({ request, place, refusal });
   }
 }
 

@@ -69,9 +69,19 @@ export async function listen(
     if (bound !== options) bound.discard();
     throw error;
   }
-  const address = server.address();
-  if (address === null) throw notRunning();
-  return address as AddressInfo;
+  return addressOf(server);
+}
+
+// Whoever is told that it failed must not be left with a server that listens.
+function addressOf(server: Server): AddressInfo {
+  try {
+    const address = server.address();
+    if (address === null) throw notRunning();
+    return address as AddressInfo;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
 }
 
 // Without a name and a wait there is no moment between the call of listen() and the socket.

@@ -51,7 +51,12 @@ export async function bindUdp(
     throw error;
   }
   if (signal !== undefined) obey(socket, signal);
-  return socket.address();
+  try {
+    return socket.address();
+  } catch (error) {
+    close(socket);
+    throw error;
+  }
 }
 
 // dgram takes the handle, emits 'listening', and only then returns: a listener that throws has not undone it.
@@ -71,15 +76,19 @@ function obey(socket: Socket, signal: AbortSignal): void {
     socket.close();
     throw aborted(signal.reason);
   }
-  const stop = onAbort(signal, () => {
-    try {
-      socket.close();
-    } catch (error) {
-      // Closed already, and 'close' not emitted yet.
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
-    }
-  });
-  socket.once('close', stop);
+  socket.once(
+    'close',
+    onAbort(signal, () => close(socket)),
+  );
+}
+
+function close(socket: Socket): void {
+  try {
+    socket.close();
+  } catch (error) {
+    // Closed already, and 'close' not emitted yet.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
+  }
 }
 
 async function open(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {

@@ -94,7 +94,11 @@ function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
     return adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard });
   } catch (error) {
     addon.close(bound.socket);
-    throw error;
+    if (bound.guard !== undefined) addon.close(bound.guard);
+    // Thrown here it would end the program: Node calls this where nobody can catch it.
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    return errno;
   }
 }
 

@@ -1,9 +1,10 @@
 // Turns what a system's policy says of a request into the numbers of a native plan (native/plan.h), once for each kind.
 import { addon } from '../addon.ts';
 import { addressBytes, isAny } from '../address.ts';
-import { notSupported } from '../errors.ts';
+import { codeOf, notSupported } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { bareInside, has } from '../own.ts';
+import { system } from '../platform.ts';
 import { settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
 import {
@@ -30,13 +31,15 @@ export interface Compiled {
   /** The whole plan of native/plan.h; its backlog is filled in for each call. */
   readonly plan: Int32Array;
   readonly afterListen: Int32Array;
+  /** The plan by which a reservation listens beside its guard. */
+  readonly besideGuard: Int32Array | undefined;
   readonly overLeftovers: Compiled | undefined;
 }
 
 const BACKLOG_WORD = 2;
 
 /** The plan of one call: what is written into it holds until the next. */
-export function planWith({ plan }: Compiled, backlog: number): Int32Array {
+export function planWith({ plan }: Pick<Compiled, 'plan'>, backlog: number): Int32Array {
   plan[BACKLOG_WORD] = backlog;
   return plan;
 }
@@ -58,6 +61,11 @@ const LEVEL = {
 function policyWords(settings: readonly Setting[]): number[] {
   const { constants } = addon;
   return settings.flatMap(([name, value]) => [constants[LEVEL[name]] as number, constants[name] as number, 4, +value]);
+}
+
+/** Settings as a native call takes them. */
+export function settingsOf(settings: readonly Setting[]): Int32Array {
+  return new Int32Array([settings.length, ...policyWords(settings)]);
 }
 
 function addressWords(literal: string | undefined): number[] {
@@ -109,12 +117,27 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
   const only: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', request.ipv6Only]] : [];
   const own = [...policy.undo, ...only];
   const always = [own.length + count, ...policyWords(own), ...words];
+  const { besideGuard, rounds } = policy;
   return {
     policy,
     plan: planWords(request.protocol, policy, always),
-    afterListen: new Int32Array([policy.afterListen.length, ...policyWords(policy.afterListen)]),
+    afterListen: settingsOf(policy.afterListen),
+    besideGuard: besideGuard && planWords(request.protocol, { attempts: [{ steps: besideGuard }], rounds }, [0]),
     overLeftovers: policy.overLeftovers && compile(policy.overLeftovers, request, family),
   };
+}
+
+let ipv6: boolean | undefined;
+
+/** Where there is no such family, nobody has a socket of it. Only the recipes of Linux ask. */
+function hasIpv6(): boolean {
+  if (system !== 'linux') return true;
+  if (ipv6 !== undefined) return ipv6;
+  const socket = addon.socket(familyNumber(6), typeNumber('udp'));
+  if (socket !== -1) addon.close(socket);
+  else if (codeOf(addon.status[0] as number) !== 'EAFNOSUPPORT') return true;
+  ipv6 = socket !== -1;
+  return ipv6;
 }
 
 /** The request as a policy is asked. */
@@ -123,7 +146,8 @@ export function askedOf(request: BindRequest, place: Place): PolicyRequest {
   const address = isAny(place.address) ? 'any' : 'specific';
   const device = socketOptions?.SO_BINDTODEVICE !== undefined;
   const { addressFamily: family } = place;
-  return { protocol, sharing, leftovers, reserve, address, family, ipv6Only, guard, device, anyPort: port === 0 };
+  const kind = { protocol, sharing, leftovers, reserve, address, family, ipv6Only, guard, device } as const;
+  return { ...kind, anyPort: port === 0, ipv6: hasIpv6() };
 }
 
 const SHARINGS = { exclusive: 0, 'reuse-address': 1, 'reuse-port': 2, raw: 3 } as const;
@@ -141,6 +165,7 @@ const DIGITS = Object.values({
   device: ({ device }) => (device ? 1024 : 0),
   // Most policies are the same for both.
   anyPort: ({ anyPort, sharing }) => (anyPort && sharing === 'reuse-port' ? 2048 : 0),
+  ipv6: ({ ipv6 }) => (ipv6 ? 4096 : 0),
 } satisfies Record<keyof PolicyRequest, (asked: PolicyRequest) => number>);
 
 const MAPPED = 256;

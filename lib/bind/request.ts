@@ -31,10 +31,10 @@ export interface BindOptions {
   /** Options to set before bind, by the kernel's name: `{ TCP_DEFER_ACCEPT: 5, SO_RCVBUF: 1 << 20 }`. */
   socketOptions?: SocketOptions | undefined;
   /**
-   * Hold the port on every other address of the family too, so that no other user's socket can come over to this one.
+   * Hold the port on every other address too, so that no other user's socket can come over to this one.
    *
-   * - Linux: for a specific IPv4 address of TCP, and for UDP with SO_BINDTODEVICE; costs a second descriptor. No other
-   *   socket can have the port on any address.
+   * - Linux: for every address of TCP but `::`, which needs none, and for UDP with SO_BINDTODEVICE; costs a second
+   *   descriptor. No other socket can have the port on any address. TCP with SO_BINDTODEVICE: `ENOTSUP`.
    * - Wherever the mode is exclusive in full without it, it changes nothing; elsewhere `ENOTSUP`.
    * @defaultValue false
    */

@@ -14,7 +14,7 @@ import { type Compiled, compiledFor, DEFAULT_BACKLOG, DO_NOT_LISTEN, planWith } 
 import { countHeld } from './probe.ts';
 import { lastRefusal, statedRefusal } from './refusal.ts';
 import type { BindRequest } from './request.ts';
-import { lookForStrangers } from './strangers.ts';
+import { hasCompany, lookForStrangers } from './strangers.ts';
 
 export interface Bound {
   readonly socket: Handle;
@@ -107,6 +107,7 @@ function confirmed(system: BySystem, how: Compiled, opened: Opened): Bound | Ref
   const { socket, guard, attempt } = opened;
   let promise = attempt.promise ?? opened.how.policy;
   let stranger: string | undefined;
+  if (attempt.joins && hasCompany(place, addon.localPort(socket))) return { code: 'EADDRINUSE', syscall: 'listen' };
   if (attempt.strangers) {
     const found = lookForStrangers(request, place, addon.localPort(socket), promise);
     if (has(found, 'code')) return found;

@@ -5,7 +5,16 @@
 import { networkInterfaces } from 'node:os';
 import type { SocketRow } from '../addon.ts';
 import { endpoint, overlap } from '../address.ts';
-import { BOUND_EXPLICITLY, existingOf, isConnection, isWhole, listSockets, STATE, UNSETTLED } from '../socket-list.ts';
+import {
+  BOUND_EXPLICITLY,
+  existingOf,
+  isConnection,
+  isWhole,
+  LISTENING,
+  listSockets,
+  STATE,
+  UNSETTLED,
+} from '../socket-list.ts';
 import type { Promised } from '../systems/system.ts';
 import type { Place, Refusal } from './places.ts';
 import type { BindRequest } from './request.ts';
@@ -55,6 +64,12 @@ function isHolder(row: SocketRow, place: Place): boolean {
 function inWords({ address, uid, remoteAddress, remotePort = 0 }: SocketRow, port: number): string {
   const to = remoteAddress === undefined ? '' : ` connected to ${endpoint(remoteAddress, remotePort)}`;
   return `a socket of uid ${uid} on ${endpoint(address, port)}${to} can take connections that are meant for this one`;
+}
+
+/** Whether somebody listens beside ours, which listens: a process of the same user, who was let in with it. */
+export function hasCompany(place: Place, port: number): boolean {
+  const { sockets } = listSockets({ protocol: 'tcp', port }, LISTENING);
+  return sockets.filter((row) => overlap(existingOf(row), ownOf(place))).length > 1;
 }
 
 /**

@@ -118,12 +118,15 @@ function elsewhere(family: 4 | 6): Step[] {
 // it is there: ours may, because both have SO_REUSEPORT and the same user.
 function guardOn(family: 4 | 6, ...options: readonly Setting[]): Step[] {
   const dual: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', false]] : [];
+  return [...heldOn(family, dual, options), set('guard', PORT_ON)];
+}
+
+function heldOn(family: 4 | 6, kind: readonly Setting[], options: readonly Setting[]): Step[] {
   return [
     { do: 'open', role: 'guard', family },
-    set('guard', ...dual, ...options),
+    set('guard', ...kind, ...options),
     { do: 'bind', role: 'guard', address: family === 6 ? '::' : '0.0.0.0' },
     ...(options.length > 0 ? [set('guard', OFF)] : []),
-    set('guard', PORT_ON),
   ];
 }
 
@@ -135,13 +138,30 @@ function momentaryGuard({ protocol, family, reserve }: PolicyRequest): Step[] {
   return reserve ? [...bound, ...elsewhere(family), ...closed] : [...bound, ...closed, ...SERVE];
 }
 
-/** The guard stays. */
-function keptGuard({ protocol, family, reserve }: PolicyRequest, ...options: readonly Setting[]): Step[] {
-  const bound = [...guardOn(family, ...options), set('ours', OFF, PORT_ON, ...options), BIND];
+/**
+ * The guard stays. That of TCP is on :: and so on every address there is: the kernel's quick check (sk_reuseport_match)
+ * lets a user who has one socket with SO_REUSEPORT on the port, on any address or family, bind :: beside ours.
+ */
+function keptGuard(request: PolicyRequest, ...options: readonly Setting[]): Step[] {
+  const { protocol, family, reserve, ipv6 } = request;
+  const width = protocol === 'tcp' && ipv6 ? 6 : family;
+  const bound = [...guardOn(width, ...options), set('ours', OFF, PORT_ON, ...options), BIND];
   if (protocol === 'udp') return [...bound, set('guard', PORT_OFF), set('ours', PORT_OFF)];
-  const closed = [...elsewhere(family), set('guard', PORT_OFF), set('ours', PORT_OFF)];
+  // Ours first: what the same user binds until then, the third socket makes the kernel forget.
+  const closed = [set('ours', PORT_OFF), ...elsewhere(family), set('guard', PORT_OFF)];
   const [listen, ...then] = SERVE;
   return reserve ? [...bound, ...closed] : [...bound, listen as Step, ...closed, ...then];
+}
+
+/** listen() asks again who overlaps. */
+function listenBesideGuard(family: 4 | 6): Step[] {
+  return [set('ours', PORT_ON), LISTEN, set('ours', PORT_OFF, ON), ...elsewhere(family)];
+}
+
+/** A wildcard of one family overlaps nothing of the other: its guard is a plain socket there, and stays. */
+function guardBeside({ family, reserve }: PolicyRequest, ...options: readonly Setting[]): Step[] {
+  const held = family === 4 ? heldOn(6, [['IPV6_V6ONLY', true]], options) : heldOn(4, [], options);
+  return [...held, set('ours', OFF, PORT_OFF, ...options), BIND, ...(reserve ? [] : SERVE)];
 }
 
 const FULL: Promised = { exclusivity: 'full' };
@@ -149,14 +169,23 @@ const FULL: Promised = { exclusivity: 'full' };
 const partial = (caveat: string): Promised => ({ exclusivity: 'partial', caveat });
 
 const SPECIFIC = partial(
-  'on Linux a socket of another user that is bound to a multicast or broadcast address can take connections that are meant ' +
-    'for a specific IPv4 address (guard: true holds the port on every other address)',
+  'on Linux a socket of another user that is bound to a multicast or broadcast address, or to :: by way of SO_REUSEPORT, ' +
+    'can take connections that are meant for a specific IPv4 address (guard: true holds the port on every address)',
+);
+const ONE_FAMILY = partial(
+  'on Linux another user who has a socket with SO_REUSEPORT on the same port of another address or family can bind :: ' +
+    'beside this one and take connections (guard: true holds the port on every address; so does the host ::)',
 );
 const DEVICE = partial(
   'on Linux a socket of another user that is bound to another device can come over to this one (guard: true holds the port)',
 );
+const DEVICE_OF_TCP = partial(
+  'on Linux another user who has a socket with SO_REUSEPORT on the same port of another device can bind beside this one ' +
+    'and take connections',
+);
 const SHARED_NUMBER = partial(
-  'another user listens on the same port of another address, so the port cannot be held on every address (guard)',
+  'somebody else has the same port on another address, so it cannot be held on every address; who hides from the list of ' +
+    'sockets may be able to come over to this one',
 );
 const LEFTOVERS = partial(
   'over leftovers Linux lets sockets of other users share the port as long as they do not listen; those that were listed ' +
@@ -205,22 +234,29 @@ function tcp(request: PolicyRequest): Policy {
       'a socket bound with SO_REUSEADDR that does not listen yet can be bound over by any other with SO_REUSEADDR';
     return { ...policy, attempts: [{ steps: [set('ours', ON), BIND] }], ...partial(shared) };
   }
-  const isWhole = request.address === 'any' && !(request.family === 6 && request.ipv6Only);
+  const { family, ipv6Only, ipv6, device } = request;
+  const isWildcard = request.address === 'any';
+  const isDual = family === 6 && !ipv6Only;
   const steps = reserve ? [BIND] : PLAIN;
   const over = leftovers === 'reuse' && !reserve ? [OVER_LEFTOVERS] : [];
-  if (isWhole) return { ...policy, attempts: [{ outcome: 'clean', steps }, ...over], ...FULL };
-  if (request.family === 4 && !guard)
-    return { ...policy, attempts: [{ outcome: 'clean', steps }, ...over], ...SPECIFIC };
-  const isKept = request.family === 4;
-  const guarded: Attempt = { outcome: 'clean', steps: isKept ? keptGuard(request) : momentaryGuard(request) };
-  const guardedOver = isKept ? over.map((attempt) => ({ ...attempt, steps: keptGuard(request, ON) })) : [];
-  const unguarded: Attempt = {
-    outcome: 'clean',
-    steps: [CLEAR, ...steps],
-    promise: isKept ? SHARED_NUMBER : FULL,
-    strangers: true,
-  };
-  return { ...policy, attempts: [guarded, ...guardedOver, unguarded, ...over], ...FULL };
+  const clean = (taken: readonly Step[]): Attempt => ({ outcome: 'clean', steps: taken });
+  const plain = [clean(steps), ...over];
+  if (device) return { ...policy, attempts: plain, ...DEVICE_OF_TCP };
+  // Nothing on the port is beside it, whatever the family.
+  if (isWildcard && (isDual || !ipv6)) return { ...policy, attempts: plain, ...FULL };
+  const unguarded: Attempt = { ...clean([CLEAR, ...steps]), promise: SHARED_NUMBER, strangers: true };
+  if (guard) {
+    const kept = isWildcard ? guardBeside : keptGuard;
+    const mayJoin = isWildcard || reserve ? {} : ({ joins: true } as const);
+    const guarded = { ...clean(kept(request)), ...mayJoin };
+    const guardedOver = over.map((attempt) => ({ ...attempt, steps: kept(request, ON), ...mayJoin }));
+    const later = isWildcard ? {} : { besideGuard: listenBesideGuard(family) };
+    return { ...policy, ...later, attempts: [guarded, ...guardedOver, unguarded, ...over], ...FULL };
+  }
+  if (family === 4) return { ...policy, attempts: plain, ...(isWildcard ? ONE_FAMILY : SPECIFIC) };
+  // No third socket makes the kernel forget a wildcard, which a reservation would keep: it matches every address.
+  if (isWildcard && reserve) return { ...policy, attempts: plain, ...ONE_FAMILY };
+  return { ...policy, attempts: [clean(momentaryGuard(request)), unguarded, ...over], ...ONE_FAMILY };
 }
 
 function udp(request: PolicyRequest): Policy {
@@ -242,7 +278,7 @@ function udp(request: PolicyRequest): Policy {
     ...policy,
     attempts: [
       { outcome: 'clean', steps },
-      { outcome: 'clean', steps: [CLEAR, BIND], promise: device ? SHARED_NUMBER : FULL, strangers: true },
+      { outcome: 'clean', steps: [CLEAR, BIND], promise: SHARED_NUMBER, strangers: true },
     ],
     ...FULL,
   };

@@ -28,6 +28,8 @@ export interface PolicyRequest {
   readonly device: boolean;
   /** The system chooses the port. */
   readonly anyPort: boolean;
+  /** The machine has IPv6, of whatever family the address is. */
+  readonly ipv6: boolean;
 }
 
 /** The options that decide who may share an address, and those of helpers. */
@@ -71,6 +73,8 @@ export interface Attempt {
   readonly promise?: Promised;
   /** Strangers may be among the sockets of the port: the list is asked once it is done. */
   readonly strangers?: true;
+  /** While it ran, a process of the same user could listen beside ours: the list is asked whether one does. */
+  readonly joins?: true;
 }
 
 export interface Policy extends Promised {
@@ -82,6 +86,8 @@ export interface Policy extends Promised {
   readonly undo: readonly Setting[];
   /** Set right after listen() when a reservation is adopted, and on connections that were quicker than that. */
   readonly afterListen: readonly Setting[];
+  /** Where the guard overlaps ours: how a reservation listens, while the guard has SO_REUSEPORT. */
+  readonly besideGuard?: readonly Step[];
   /** Another program's ordinary bind and listen can share the port: worth a warning at each start. */
   readonly warns?: true;
   /**

@@ -23,6 +23,7 @@ const asked: PolicyRequest = {
   guard: false,
   device: false,
   anyPort: false,
+  ipv6: true,
 };
 
 type Asked = Partial<PolicyRequest>;
@@ -52,7 +53,47 @@ describe('linux', () => {
     for (const more of [{}, { family: 4 }, { sharing: 'reuse-address' }, { guard: true }] as Asked[]) {
       expect(steps(policy(more))).toEqual([['bind', ...SERVE], OVER]);
       expect(outcomes(policy(more))).toEqual(['clean', 'over-leftovers']);
-      expect(policy(more)).toMatchObject({ exclusivity: 'full' });
+    }
+  });
+
+  it('promises everything where a socket overlaps whatever else can be on the port', () => {
+    const full = { exclusivity: 'full' };
+    for (const more of [{}, { guard: true }, { family: 4, ipv6: false }, { reserve: true }] as Asked[]) {
+      expect(policy(more), JSON.stringify(more)).toMatchObject(full);
+    }
+    const open = [{ family: 4 }, { ipv6Only: true }, { address: 'specific' }, { address: 'specific', family: 4 }];
+    for (const more of open as Asked[]) {
+      expect(policy(more)).toMatchObject({ exclusivity: 'partial', caveat: expect.stringContaining('guard: true') });
+      expect(policy({ ...more, guard: true })).toMatchObject(full);
+      expect(policy({ ...more, guard: true, reserve: true })).toMatchObject(full);
+      expect(policy(more)).not.toHaveProperty('warns');
+    }
+    expect(policy({ device: true, guard: true })).toMatchObject({ exclusivity: 'partial' });
+  });
+
+  it('holds the other family beside a wildcard of one', () => {
+    const [four = []] = steps(policy({ family: 4, guard: true }));
+    expect(four.slice(0, 5)).toEqual([
+      'guard open',
+      'guard +IPV6_V6ONLY',
+      'guard ::',
+      '-SO_REUSEADDR -SO_REUSEPORT',
+      'bind',
+    ]);
+    const [six = []] = steps(policy({ ipv6Only: true, guard: true }));
+    expect(six.slice(0, 4)).toEqual(['guard open', '', 'guard 0.0.0.0', '-SO_REUSEADDR -SO_REUSEPORT']);
+  });
+
+  it('says that a socket which keeps the guard away may hide', () => {
+    for (const more of [
+      { ipv6Only: true },
+      { address: 'specific' },
+      { address: 'specific', protocol: 'udp' },
+    ] as Asked[]) {
+      expect((policy(more) as Policy).attempts[1]).toMatchObject({
+        strangers: true,
+        promise: { exclusivity: 'partial' },
+      });
     }
   });
 
@@ -78,11 +119,13 @@ describe('linux', () => {
     const unguarded = ['-SO_REUSEADDR -SO_REUSEPORT', 'bind', ...SERVE];
     expect(steps(policy(more))).toEqual([guarded, unguarded, OVER]);
     expect((policy(more) as Policy).attempts.map(({ strangers }) => strangers)).toEqual([undefined, true, true]);
-    // For as long as it does not listen, the kernel's quick check lets sockets of the same user pass.
-    expect(steps(policy({ ...more, reserve: true }))[0]).toEqual([
-      ...[...GUARD6, '-SO_REUSEADDR +SO_REUSEPORT', 'bind'],
-      ...[...THIRD6, '-SO_REUSEPORT', 'guard close'],
-    ]);
+    // For as long as it does not listen, the kernel's quick check lets sockets of the same user pass: of a wildcard always.
+    if (more.ipv6Only) expect(steps(policy({ ...more, reserve: true }))).toEqual([['bind']]);
+    else
+      expect(steps(policy({ ...more, reserve: true }))[0]).toEqual([
+        ...[...GUARD6, '-SO_REUSEADDR +SO_REUSEPORT', 'bind'],
+        ...[...THIRD6, '-SO_REUSEPORT', 'guard close'],
+      ]);
   });
 
   it('says what a specific IPv4 address leaves open, and keeps a guard for it if asked to', () => {
@@ -92,10 +135,12 @@ describe('linux', () => {
     const [kept = [], over = []] = steps(policy({ ...specific4, guard: true }));
     const third = ['third open', 'third +SO_REUSEPORT third +IP_FREEBIND', 'third 192.0.2.1', 'third close'];
     expect(kept).toEqual([
-      ...['guard open', '', 'guard 0.0.0.0', 'guard +SO_REUSEPORT', '-SO_REUSEADDR +SO_REUSEPORT', 'bind', 'listen'],
-      ...[...third, 'guard -SO_REUSEPORT', '-SO_REUSEPORT', '+SO_REUSEADDR'],
+      ...[...GUARD6, '-SO_REUSEADDR +SO_REUSEPORT', 'bind', 'listen', '-SO_REUSEPORT'],
+      ...[...third, 'guard -SO_REUSEPORT', '+SO_REUSEADDR'],
     ]);
-    expect(over.slice(0, 4)).toEqual(['guard open', 'guard +SO_REUSEADDR', 'guard 0.0.0.0', 'guard -SO_REUSEADDR']);
+    expect(over.slice(1, 4)).toEqual(['guard -IPV6_V6ONLY guard +SO_REUSEADDR', 'guard ::', 'guard -SO_REUSEADDR']);
+    const [alone = []] = steps(policy({ ...specific4, guard: true, ipv6: false }));
+    expect(alone.slice(0, 3)).toEqual(['guard open', '', 'guard 0.0.0.0']);
     expect(policy({ ...specific4, guard: true })).toMatchObject({ exclusivity: 'full' });
     expect(steps(policy({ ...specific4, guard: true, reserve: true }))[0]).not.toContain('listen');
   });
