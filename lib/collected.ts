@@ -1,6 +1,7 @@
 // Closes what a BoundSocket holds once nobody references it any more, and says so: the address would stay taken for ever.
 import { addon } from './addon.ts';
 import type { Bound } from './bind/socket.ts';
+import { bare } from './own.ts';
 
 // Watching an object takes a tenth of a bind. Most are adopted or closed before anything else runs, so only those are
 // watched that are there still when the current job has ended. In turn an owner and its socket: a pair would be an object more.
@@ -16,7 +17,7 @@ const registry = new FinalizationRegistry<Bound>((bound) => {
   }
   process.emitWarning(
     `a BoundSocket on ${place.host} port ${port} was collected, and its socket closed: keep a reference to it, or close() it`,
-    { type: 'ExactbindWarning', code: 'EXACTBIND_COLLECTED' },
+    bare({ type: 'ExactbindWarning', code: 'EXACTBIND_COLLECTED' }),
   );
 });
 
@@ -47,6 +48,9 @@ export function forgetOwner(owner: WeakKey): void {
   // The youngest is the likeliest.
   const at = fresh[fresh.length - 2] === owner ? fresh.length - 2 : fresh.indexOf(owner);
   if (at === -1) registry.unregister(owner);
-  else if (at === fresh.length - 2) fresh.length = at;
-  else fresh.splice(at, 2);
+  else if (at === fresh.length - 2) {
+    // Quicker than to set its length.
+    fresh.pop();
+    fresh.pop();
+  } else fresh.splice(at, 2);
 }

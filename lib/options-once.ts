@@ -50,6 +50,10 @@ const INNATE = new Set(
   ownKeys(Object.prototype).filter((name) => !getOwnPropertyDescriptor(Object.prototype, name)?.enumerable),
 );
 
+function notOptions(value: unknown): Error {
+  return withRemedy(wrongType('options', 'of type object', value), optionsIn(value));
+}
+
 /**
  * Refuses names that an options object cannot have.
  * @param foreign why not, for those that are known from elsewhere
@@ -60,13 +64,13 @@ export function refuseOthers<Options extends object>(
   names: Names<Options>,
   foreign: Readonly<Record<string, string>> = {},
 ): void {
-  if (typeof options !== 'object' || options === null || options instanceof URL) {
-    throw withRemedy(wrongType('options', 'of type object', options), optionsIn(options));
-  }
+  if (typeof options !== 'object' || options === null) throw notOptions(options);
   for (const name in options) {
     if (hasOwn(names, name) || INNATE.has(name)) continue;
     const value = hasName(options, name) ? (options as Record<string, unknown>)[name] : undefined;
     if (value === undefined) continue;
+    // It has a host and a port, but not those that are meant.
+    if (options instanceof URL) throw notOptions(options);
     const known = hasOwn(foreign, name) ? (foreign[name] as string) : undefined;
     throw wrongValue(`options.${name}`, value, known ?? `is not an option${didYouMean(name, Object.keys(names))}`);
   }

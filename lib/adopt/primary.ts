@@ -1,6 +1,7 @@
 // Tells a hooked cluster worker that its primary, which binds the ports that workers share, is not hooked itself.
 
 import type { Cluster } from 'node:cluster';
+import { bare } from '../own.ts';
 
 // Workers inherit the environment of their primary.
 const MARK = 'EXACTBIND_REGISTERED';
@@ -19,7 +20,7 @@ function isClusterWorker(): boolean {
 /** Marks this process as hooked, and warns once if it is the worker of one that is not. */
 export function checkPrimary(): void {
   if (process.env[MARK] !== String(process.ppid) && isClusterWorker()) {
-    process.emitWarning(WARNING, { type: 'ExactbindWarning', code: 'EXACTBIND_PRIMARY' });
+    process.emitWarning(WARNING, bare({ type: 'ExactbindWarning', code: 'EXACTBIND_PRIMARY' }));
   }
   process.env[MARK] = String(process.pid);
 }
