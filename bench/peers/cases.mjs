@@ -6,7 +6,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../test/fixtures/actor.py', import.meta.url));
+const fixture = (name) => fileURLToPath(new URL(`../../test/fixtures/${name}`, import.meta.url));
+const PROGRAM = fixture('actor.py');
+const HOLDER = fixture('inspect/holder.py');
 const LOCAL = '127.0.0.1';
 
 /** Another process that binds, listens and connects as it is told. */
@@ -36,6 +38,20 @@ export function startActor(before = []) {
   };
 }
 
+/** A process that has the port in one of the ways of holder.py, and the children that have it too. */
+async function startHolder(kind, port) {
+  const child = spawn('python3', [HOLDER, kind, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+  const pids = [child.pid, ...children.split(' ').filter(Boolean).map(Number)];
+  const end = async () => {
+    const exited = once(child, 'exit');
+    child.stdin.end();
+    await exited;
+  };
+  return { pids, end };
+}
+
 /** The processes of one case. */
 export function scene() {
   const actors = [];
@@ -44,6 +60,11 @@ export function scene() {
       const made = startActor(before);
       actors.push(made);
       return made;
+    },
+    async holder(kind, port) {
+      const made = await startHolder(kind, port);
+      actors.push(made);
+      return made.pids;
     },
     end: () => Promise.all(actors.map((one) => one.end())),
   };
@@ -119,6 +140,11 @@ async function group(port, { actor }) {
   return members.map(({ pid }) => pid);
 }
 
+const held =
+  (kind) =>
+  (port, { holder }) =>
+    holder(kind, port);
+
 async function outgoing(port, { actor }) {
   const [server, client] = [actor(), actor()];
   const { port: remote } = await server.do({ do: 'open', host: LOCAL, listen: true });
@@ -164,6 +190,8 @@ export const CASES = [
   { name: 'listening on ::, IPV6_V6ONLY', stage: listening({ host: '::', ipv6Only: true }) },
   { name: 'listening, backlog full', stage: fullBacklog },
   { name: 'four listen with SO_REUSEPORT', stage: group },
+  { name: 'a master and four workers have one listener', stage: held('shared') },
+  { name: 'listening, by a process that has become another user', stage: held('became') },
   {
     name: "root's listener, asked without rights",
     stage: listening({ host: '0.0.0.0' }),
