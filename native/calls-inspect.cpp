@@ -177,7 +177,7 @@ Napi::Value sockets(const Napi::CallbackInfo& info) {
   return value;
 }
 
-// A look on a thread of its own, and the promise of it; it keeps the event loop alive.
+// A look on a thread of its own, and the promise of it; it keeps the event loop alive, unless that is limited in time.
 class Pending {
  public:
   explicit Pending(Look look) : task_(new Task(std::move(look))) {}
@@ -186,7 +186,7 @@ class Pending {
   Pending& operator=(const Pending&) = delete;
 
   // The promise, or null in an environment that is being terminated.
-  static napi_value start(Napi::Env env, Look look) {
+  static napi_value start(Napi::Env env, Look look, bool isInTime) {
     auto pending = std::make_unique<Pending>(std::move(look));
     napi_value promise = nullptr;
     if (napi_create_promise(env, &pending->deferred_, &promise) != napi_ok) return nullptr;
@@ -195,6 +195,8 @@ class Pending {
                                         &pending->task_->tell) != napi_ok) {
       return nullptr;
     }
+    // Whoever waits no longer than an error may take has a timer, and does not end later for a thread that hangs.
+    if (isInTime) napi_unref_threadsafe_function(env, pending->task_->tell);
     if (startTask(pending->task_, &pending->thread_) != 0) {
       // Without a thread, on this one.
       pending->task_->look.run(nullptr);
@@ -233,7 +235,7 @@ class Pending {
 
 // socketsAsync(type, port, states, names): the same on a thread of its own, as a promise
 Napi::Value socketsAsync(const Napi::CallbackInfo& info) {
-  napi_value promise = Pending::start(info.Env(), lookFor(info));
+  napi_value promise = Pending::start(info.Env(), lookFor(info), int32At(info, 3) == kNamesInTime);
   return promise == nullptr ? info.Env().Undefined() : Napi::Value(info.Env(), promise);
 }
 

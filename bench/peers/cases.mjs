@@ -13,7 +13,10 @@ import { fileURLToPath } from 'node:url';
  * @typedef {{ name: string, stage: Stage, before?: string[] }} Case `before` comes before the command that is asked
  */
 
-const PROGRAM = fileURLToPath(new URL('../../test/fixtures/actor.py', import.meta.url));
+/** @param {string} name */
+const fixture = (name) => fileURLToPath(new URL(`../../test/fixtures/${name}`, import.meta.url));
+const PROGRAM = fixture('actor.py');
+const HOLDER = fixture('inspect/holder.py');
 const LOCAL = '127.0.0.1';
 
 /**
@@ -52,9 +55,27 @@ export function startActor(before = []) {
   };
 }
 
+/**
+ * A process that has the port in one of the ways of holder.py, and the children that have it too.
+ * @param {string} kind
+ * @param {number} port
+ */
+async function startHolder(kind, port) {
+  const child = spawn('python3', [HOLDER, kind, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+  const pids = [Number(child.pid), ...children.split(' ').filter(Boolean).map(Number)];
+  const end = async () => {
+    const exited = once(child, 'exit');
+    child.stdin.end();
+    await exited;
+  };
+  return { pids, end };
+}
+
 /** The processes of one case. */
 export function scene() {
-  /** @type {Actor[]} */
+  /** @type {{ end(): Promise<unknown> }[]} */
   const actors = [];
   return {
     /** @param {string[]} [before] */
@@ -62,6 +83,15 @@ export function scene() {
       const made = startActor(before);
       actors.push(made);
       return made;
+    },
+    /**
+     * @param {string} kind
+     * @param {number} port
+     */
+    async holder(kind, port) {
+      const made = await startHolder(kind, port);
+      actors.push(made);
+      return made.pids;
     },
     end: () => Promise.all(actors.map((one) => one.end())),
   };
@@ -155,6 +185,12 @@ const group = async (port, { actor }) => {
   return members.flatMap(({ pid }) => pid ?? []);
 };
 
+/** @type {(kind: string) => Stage} */
+const held =
+  (kind) =>
+  (port, { holder }) =>
+    holder(kind, port);
+
 /** @type {Stage} */
 const outgoing = async (port, { actor }) => {
   const [server, client] = [actor(), actor()];
@@ -206,6 +242,8 @@ export const CASES = [
   { name: 'listening on ::, IPV6_V6ONLY', stage: listening({ host: '::', ipv6Only: true }) },
   { name: 'listening, backlog full', stage: fullBacklog },
   { name: 'four listen with SO_REUSEPORT', stage: group },
+  { name: 'a master and four workers have one listener', stage: held('shared') },
+  { name: 'listening, by a process that has become another user', stage: held('became') },
   {
     name: "root's listener, asked without rights",
     stage: listening({ host: '0.0.0.0' }),

@@ -52,11 +52,12 @@ const found = (pids) => [...new Set(pids.filter((pid) => pid !== undefined))];
  */
 export const FINDERS = {
   exactbind: {
-    call: "(await inspectPort(port)).holders with state 'LISTEN'",
+    call: "processes of (await inspectPort(port)).holders with state 'LISTEN'",
     ask: async (port) => {
       const { holders } = await (await exactbind()).inspectPort(port);
       const listening = holders.filter(({ state }) => state === 'LISTEN');
-      return listening.some(({ pid }) => pid === undefined) ? null : found(listening.map(({ pid }) => pid));
+      if (listening.some(({ pid }) => pid === undefined)) return null;
+      return found(listening.flatMap(({ processes = [] }) => processes.map(({ pid }) => pid)));
     },
   },
   'pid-port, portToPid': {

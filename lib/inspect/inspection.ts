@@ -72,11 +72,11 @@ interface Evidence {
 }
 
 function bindableBy(
-  evidence: Evidence,
+  { request, place, list, rows, isComplete }: Evidence,
   mode: (typeof MODES)[keyof typeof MODES],
   trial: Trial | undefined,
+  mayBeRefused: () => boolean,
 ): boolean | null {
-  const { request, place, list, rows, isComplete } = evidence;
   let predicted: Known;
   try {
     predicted = predict(rows, { ...request, sharing: mode }, place);
@@ -84,19 +84,26 @@ function bindableBy(
     // ENOTSUP: this system does not have the mode.
     return false;
   }
-  // Where :: cannot be bound, every address is 0.0.0.0.
-  const address = request.host === undefined ? '0.0.0.0' : place.address;
-  if (predicted === true && (!isComplete || !isWhole(list, request.protocol) || mayBeRefused(address, request)))
-    predicted = undefined;
+  const isSure = isComplete && isWhole(list, request.protocol);
+  if (predicted === true && (!isSure || mayBeRefused())) predicted = undefined;
   return predicted ?? trial?.bind(mode) ?? null;
 }
 
 function bindableIn(evidence: Evidence, trial: Trial | undefined): Bindable {
+  const { request, place } = evidence;
+  // Where :: cannot be bound, every address is 0.0.0.0.
+  const address = request.host === undefined ? '0.0.0.0' : place.address;
+  let known: boolean | undefined;
+  const isRefused = () => {
+    known ??= mayBeRefused(address, request);
+    return known;
+  };
+  const bindable = (mode: (typeof MODES)[keyof typeof MODES]) => bindableBy(evidence, mode, trial, isRefused);
   const { exclusive, reuseAddress, reusePort } = MODES;
   return {
-    exclusive: bindableBy(evidence, exclusive, trial),
-    reuseAddress: bindableBy(evidence, reuseAddress, trial),
-    reusePort: bindableBy(evidence, reusePort, trial),
+    exclusive: bindable(exclusive),
+    reuseAddress: bindable(reuseAddress),
+    reusePort: bindable(reusePort),
   };
 }
 

@@ -263,7 +263,7 @@ class Search {
   static constexpr size_t kPrefixLength = sizeof kPrefix - 1;
   static constexpr size_t kBetweenClocks = 64;
   static constexpr size_t kMostChildren = 256;
-  static constexpr int64_t kRest = 1000;
+  static constexpr int64_t kRest = 400;
   static constexpr size_t kFew = 300;
   static constexpr size_t kRemembered = 1000;
 

@@ -1,6 +1,8 @@
 // The error of a refused listen says who has the address, and stays the error that it was.
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { type BindOptions, BoundSocket, inspectPort, inspectPortSync, listen, type SystemError } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Actor, type OpenCommand } from '../fixtures/actor.ts';
@@ -13,6 +15,8 @@ import { lines, REQUIRED, run } from '../fixtures/register/run.ts';
 
 const LOCAL = '127.0.0.1';
 const FAILURES = 50;
+const LOOPS = 4;
+const REFUSALS = 20;
 
 const endings: (() => unknown)[] = [];
 afterEach(() => Promise.all(endings.splice(0).map((end) => end())));
@@ -118,6 +122,20 @@ describe('EADDRINUSE', () => {
     using bound = new BoundSocket({ port: ownPort(), host: LOCAL });
     const { port } = bound.address();
     expect(refusalOf({ port }).heldBy).toBe(`this process (pid ${process.pid}) listening on ${LOCAL}:${port}`);
+  });
+
+  it('names the holder to whoever is refused beside busy loops, each time', async () => {
+    const { port, pid } = await held();
+    const loops = Array.from({ length: availableParallelism() * LOOPS }, () =>
+      spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+    );
+    endings.push(...loops.map((loop) => () => loop.kill('SIGKILL')));
+    for (let i = 0; i < REFUSALS; i++) {
+      expect(refusalOf({ port }).heldBy, `${i}`).toContain(`pid ${pid},`);
+      await expect(listen(createServer(), port), `${i}`).rejects.toMatchObject({
+        heldBy: expect.stringContaining(`pid ${pid},`),
+      });
+    }
   });
 
   it('names the holder behind a crowd of processes, to everybody who asks', async () => {

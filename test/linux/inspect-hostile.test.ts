@@ -8,7 +8,7 @@ import { Actor, type OpenCommand } from '../fixtures/actor.ts';
 import { AS_NOBODY, inspectFixture, look, NOBODY, swarm } from '../fixtures/inspect/processes.ts';
 import { HIDE_PROCESSES, needs, withMount } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
-import { runCommand } from '../fixtures/register/run.ts';
+import { run, runCommand } from '../fixtures/register/run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'exactbind-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -111,6 +111,27 @@ describe('a kernel that refuses netlink', () => {
       expect(report).toMatchObject({ verdict: 'unknown', reason, bindable, holders: [] });
     }
     expect(unheld.refusal).toBeUndefined();
+  });
+});
+
+describe('a process whose memory somebody keeps locked', () => {
+  it('keeps no error for longer than a second and a half, and no program from its end', async () => {
+    const holder = new Actor();
+    endings.push(() => holder.end());
+    const port = ownPort();
+    await holder.open({ host: '127.0.0.1', port, listen: true });
+    const env = { LD_PRELOAD: await compile('hanging-proc.c', '-shared', '-fPIC', '-ldl') };
+    const began = performance.now();
+    const { code, stdout, stderr } = await run([inspectFixture('refused-in-time.mjs'), String(port)], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const { code: refusal, heldBy, milliseconds } of JSON.parse(stdout)) {
+      expect(refusal).toBe('EADDRINUSE');
+      expect(heldBy).toMatch(/^uid \d+; pid not looked up/);
+      expect(milliseconds).toBeGreaterThan(1000);
+      expect(milliseconds).toBeLessThan(10_000);
+    }
+    // The reads themselves take half a minute.
+    expect(performance.now() - began).toBeLessThan(25_000);
   });
 });
 

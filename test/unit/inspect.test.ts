@@ -110,6 +110,9 @@ describe('linux', () => {
     expect(answers(over6)).toBe('ok');
     expect(answers({ ...over6, ipv6Only: true }, ANY4)).toBe('ok');
     expect(linux.rule.overlaps({ ...bound, ...over6 }, { ...plain, ...ANY4 })).toBe(true);
+    // Of a connection the list does not tell.
+    expect(answers({ ...over6, ipv6Only: undefined }, ANY4)).toBeUndefined();
+    expect(answers({ ...over6, ipv6Only: undefined })).toBe('ok');
   });
 
   it('lets apart what does not overlap', () => {
@@ -332,6 +335,10 @@ describe('addresses', () => {
     ['::ffff:0.0.0.0', '::1', false],
     ['0:0::0:1', '::1', true],
     ['fe80::1%eth0', 'fe80::1', true],
+    ['fe80::1%eth0', 'fe80::1%eth1', false],
+    // A number may be that of the name.
+    ['fe80::1%2', 'fe80::1%eth0', true],
+    ['fe80::1%2', 'fe80::1%3', false],
   ])('%s and %s overlap: %s', (one, other, isSo) => {
     expect(overlap(local(one), local(other))).toBe(isSo);
     expect(overlap(local(other), local(one))).toBe(isSo);
@@ -547,6 +554,12 @@ describe('a sentence', () => {
     };
     expect(said('ETIMEDOUT')).toBe('uid 1000; pid not looked up (ada) listening on *:3000');
     expect(said('EMFILE')).toBe('uid 1000; pid not found: EMFILE (ada) listening on *:3000');
+  });
+
+  itOn('linux')('says that a list broke off, and not that nobody can be seen', () => {
+    const list = { ...LIST, error: constants.errno.EIO };
+    const said = sentenceOf(report({ holders: [holderOf({ ...unseen(), uid: 1000 }, list, 3000, 'tcp')] }));
+    expect(said).toBe('uid 1000; pid not found: the list broke off (EIO) (ada) listening on *:3000');
   });
 
   it('knows this process, and another one of its program', () => {
