@@ -97,7 +97,8 @@ function confirmed(request: BindRequest, place: Place, opened: Opened): Omit<Bou
   const how = compiledFor(request, place);
   const bound = { socket, guard, place, how, outcome: attempt.outcome, early };
   const promise = attempt.promise ?? opened.how.policy;
-  if (attempt.joins && hasCompany(place, addon.localPort(socket))) return { code: 'EADDRINUSE', syscall: 'listen' };
+  if (attempt.joins && hasCompany(request, place, addon.localPort(socket)))
+    return { code: 'EADDRINUSE', syscall: 'listen' };
   if (attempt.strangers === undefined) return { ...bound, promise, stranger: undefined };
   const found = lookForStrangers(request, place, addon.localPort(socket), promise);
   return 'code' in found ? found : { ...bound, ...found };

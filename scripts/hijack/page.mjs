@@ -40,6 +40,7 @@ function words(rows) {
   const [barred, refused, tries] = [sum(rows, 'barred'), sum(rows, 'refused'), sum(rows, 'tries')];
   if (barred === tries) return 'barred';
   if (barred + refused === tries) return 'refused';
+  if (clients(rows) === 0) return 'out of reach';
   return `0 of ${number(clients(rows))}`;
 }
 
@@ -114,7 +115,7 @@ between a *reserved* address and its adoption, or *after* we listen. **B** bound
 device, a range of one port too); **C** bound to a wildcard and connected elsewhere; **S** in SYN_SENT; **M** bound to multicast or
 broadcast; **D** bound to another device; **F** let in by the quick check of \`SO_REUSEPORT\`.
 *barred*: the kernel refused every such socket; *refused*: our start was, with \`EADDRINUSE\`; else how many clients he got, of how
-many. The last column: how many of our starts were \`full\` and \`partial\`.
+many; *out of reach*: he was there and could not reach them. The last column: how many of our starts were \`full\` and \`partial\`.
 
 ${table(['recipe', 'lurker', ...KINDS, 'full / partial'], kinds(figures.table))}
 

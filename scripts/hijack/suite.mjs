@@ -94,6 +94,16 @@ function judgeTable(rows, who, isStrict) {
       `stolen under full ${sum.stolenFull}, under partial ${sum.stolenPartial}, of ${stolen + sum.served + sum.lost}`;
     check(`${who} lurkers, ${name}`, !isStrict || sum.stolenFull === 0, figures);
   }
+  if (!isStrict) return;
+  // A socket that is bound to what ours covers is in the list, and stays there: it is refused.
+  const bound = rows.filter(({ recipe, kind }) => kind === 'B' && !recipe.startsWith('reuse-port'));
+  const robbers = bound.filter(({ cell }) => cell.stolenPartial > 0 && cell.refused === 0);
+  check(
+    'no start beside a bound socket of another user that can take connections',
+    robbers.length === 0,
+    `${bound.length} rows`,
+  );
+  for (const { recipe, lurker, moment } of robbers) console.log(`        ${recipe}: ${lurker}, ${moment}`);
 }
 
 async function children() {
