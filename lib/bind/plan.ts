@@ -3,6 +3,7 @@ import { addon } from '../addon.ts';
 import { isAny } from '../address.ts';
 import { codeOf, notSupported } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
+import { system } from '../platform.ts';
 import { addressBytes } from '../socket-options/encode.ts';
 import { optionNamed, settingsWords } from '../socket-options/lookup.ts';
 import { policy as policyFor } from '../systems/running.ts';
@@ -86,9 +87,10 @@ function compile(policy: Policy, request: BindRequest, family: 4 | 6): Compiled 
 
 let ipv6: boolean | undefined;
 
-/** Where there is no such family, nobody has a socket of it. */
+/** Where there is no such family, nobody has a socket of it. Only Linux does otherwise then. */
 function hasIpv6(): boolean {
   if (ipv6 !== undefined) return ipv6;
+  if (system !== 'linux') return true;
   const socket = addon.socket(familyNumber(6), typeNumber('udp'));
   if (socket !== -1) addon.close(socket);
   else if (codeOf(addon.status[0] as number) !== 'EAFNOSUPPORT') return true;

@@ -58,9 +58,11 @@ function kinds(rows) {
   );
 }
 
-const total = (/** @type {string} */ name) =>
-  sum(figures.table, name) + sum(figures.races, name) + sum(figures.togglers, name);
 const { steadies, races, togglers } = figures;
+const SAME = 'the same user';
+const ofOthers = [...figures.table, ...races.filter(({ by }) => by !== SAME), ...togglers];
+const ofOurs = [...figures.own, ...races.filter(({ by }) => by === SAME)];
+const total = (/** @type {string} */ name) => sum(ofOthers, name);
 const strangers = steadies.filter(({ by }) => by === 'another user');
 const stolenSteadily = (/** @type {string} */ promise) =>
   sum(
@@ -97,9 +99,9 @@ Measured on Linux ${kernel}, ${cpus} CPUs, Node ${node}, in a network namespace 
     'beside',
   ),
 )} (the quick check) |
-| connections that a lurker of our own user got | ${number(sum(figures.own, 'stolenFull'))} of ${number(
-  clients(figures.own.filter((row) => row.full > 0)),
-)} | ${number(sum(figures.own, 'stolenPartial'))} |
+| connections and datagrams that a lurker of our own user got: lurkers, races | ${number(sum(ofOurs, 'stolenFull'))} | ${number(
+  sum(ofOurs, 'stolenPartial'),
+)} |
 
 What was lost in the same scenes by those who promise nothing:
 
