@@ -91,6 +91,7 @@ const checks = [
   },
   { name: 'generate-options', run: () => run([process.execPath, 'scripts/generate-options.mjs', '--check']) },
   { name: 'benchmarks', run: () => run([process.execPath, 'bench/report/page.mjs', '--check']) },
+  { name: 'reliability', run: () => run([process.execPath, 'scripts/hijack/page.mjs', '--check']) },
   { name: 'bind-semantics', run: () => run([process.execPath, 'matrix/page/page.mjs', '--check']) },
   { name: 'clang-format', run: () => run(['clang-format', '--dry-run', '-Werror', ...cpp]), needs: ['clang-format'] },
   { name: 'clang-tidy', run: tidy, needs: ['clang-tidy', 'cmake'] },

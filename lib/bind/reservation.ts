@@ -22,5 +22,5 @@ export function listenReserved(request: BindRequest, bound: Bound, port: number)
   const error = addon.set(guard, sharing(false));
   if (refusal !== undefined) return refusal;
   if (error !== 0) return lastRefusal(request, place, port);
-  return hasCompany(place, port) ? { code: 'EADDRINUSE', syscall: 'listen' } : undefined;
+  return hasCompany(request, place, port) ? { code: 'EADDRINUSE', syscall: 'listen' } : undefined;
 }

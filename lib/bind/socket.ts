@@ -107,7 +107,8 @@ function confirmed(system: BySystem, how: Compiled, opened: Opened): Bound | Ref
   const { socket, guard, attempt } = opened;
   let promise = attempt.promise ?? opened.how.policy;
   let stranger: string | undefined;
-  if (attempt.joins && hasCompany(place, addon.localPort(socket))) return { code: 'EADDRINUSE', syscall: 'listen' };
+  if (attempt.joins && hasCompany(request, place, addon.localPort(socket)))
+    return { code: 'EADDRINUSE', syscall: 'listen' };
   if (attempt.strangers) {
     const found = lookForStrangers(request, place, addon.localPort(socket), promise);
     if (has(found, 'code')) return found;

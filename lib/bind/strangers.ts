@@ -4,7 +4,7 @@
 // accepted is harmless: disconnected, it loses the port.
 import { networkInterfaces } from 'node:os';
 import type { SocketRow } from '../addon.ts';
-import { endpoint, overlap } from '../address.ts';
+import { endpoint, isAny, type Local, overlap } from '../address.ts';
 import {
   BOUND_EXPLICITLY,
   existingOf,
@@ -44,21 +44,24 @@ function networkOf(address: string, hosts: number): number {
   return number - (number % (hosts + 1));
 }
 
-function mayComeOver(row: SocketRow, place: Place): boolean {
+function mayComeOver(row: SocketRow, own: Local): boolean {
   const { state, uid, isOpen } = row;
   if (!isOpen || state === STATE.LISTEN || uid === process.geteuid?.()) return false;
   const { family, address, ipv6Only } = existingOf(row);
   // Listed as IPv4 it cannot reach IPv6; as IPv6 it reaches both, unless it is V6ONLY.
-  if (place.addressFamily === 6 && row.family === 4) return false;
-  if (place.addressFamily === 4 && row.family === 6 && ipv6Only === true) return false;
-  if (isConnection(row) || overlap({ address, family, ipv6Only }, ownOf(place))) return true;
-  return family === 4 && isOfMany(address);
+  const takesIpv4 = own.family === 4 || (isAny(own.address) && own.ipv6Only !== true);
+  if (!takesIpv4 && row.family === 4) return false;
+  if (own.family === 4 && row.family === 6 && ipv6Only === true) return false;
+  if (isConnection(row) || overlap({ address, family, ipv6Only }, own)) return true;
+  return takesIpv4 && family === 4 && isOfMany(address);
 }
 
-const ownOf = ({ address, addressFamily: family }: Place) => ({ address, family, ipv6Only: false });
+function ownOf({ ipv6Only }: BindRequest, { address, addressFamily: family }: Place): Local {
+  return { address, family, ipv6Only };
+}
 
-function isHolder(row: SocketRow, place: Place): boolean {
-  return !isConnection(row) && row.state !== STATE.SYN_SENT && overlap(existingOf(row), ownOf(place));
+function isHolder(row: SocketRow, own: Local): boolean {
+  return !isConnection(row) && row.state !== STATE.SYN_SENT && overlap(existingOf(row), own);
 }
 
 function inWords({ address, uid, remoteAddress, remotePort = 0 }: SocketRow, port: number): string {
@@ -67,9 +70,10 @@ function inWords({ address, uid, remoteAddress, remotePort = 0 }: SocketRow, por
 }
 
 /** Whether somebody listens beside ours, which listens: a process of the same user, who was let in with it. */
-export function hasCompany(place: Place, port: number): boolean {
+export function hasCompany(request: BindRequest, place: Place, port: number): boolean {
   const { sockets } = listSockets({ protocol: 'tcp', port }, LISTENING);
-  return sockets.filter((row) => overlap(existingOf(row), ownOf(place))).length > 1;
+  const own = ownOf(request, place);
+  return sockets.filter((row) => overlap(existingOf(row), own)).length > 1;
 }
 
 /**
@@ -80,8 +84,9 @@ export function lookForStrangers(request: BindRequest, place: Place, port: numbe
   const asked = { protocol: request.protocol, port };
   // Never joined from lists made state by state: who is FIN_WAIT1 in one is FIN_WAIT2 in the next, and in neither.
   const lists = [listSockets(asked, UNSETTLED), listSockets(asked, BOUND_EXPLICITLY)];
-  const rows = lists.flatMap(({ sockets }) => sockets).filter((row) => mayComeOver(row, place));
-  if (rows.some((row) => isHolder(row, place))) return { code: 'EADDRINUSE', syscall: 'bind' };
+  const own = ownOf(request, place);
+  const rows = lists.flatMap(({ sockets }) => sockets).filter((row) => mayComeOver(row, own));
+  if (rows.some((row) => isHolder(row, own))) return { code: 'EADDRINUSE', syscall: 'bind' };
   const [stranger] = rows;
   if (stranger !== undefined) {
     const sentence = inWords(stranger, port);

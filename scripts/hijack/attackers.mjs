@@ -1,10 +1,10 @@
 // The attackers: programs in C, Python and Node, of another user or of our own, that take commands or run by themselves.
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { CACHE } from '../node-binaries.mjs';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/hijack/', import.meta.url));
 
@@ -17,8 +17,10 @@ export const OTHER_UID = 65534;
 
 /** The compiled attacker; undefined where there is no compiler. */
 export function compileAttacker() {
-  const folder = join(CACHE, 'hijack');
-  mkdirSync(folder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'exactbind-'));
+  process.on('exit', () => asRoot(() => rmSync(folder, { recursive: true, force: true })));
+  // Whoever it runs as has to reach it.
+  chmodSync(folder, 0o755);
   const program = join(folder, 'attacker');
   const { status, stderr, error } = spawnSync(
     process.env.CC ?? 'cc',
@@ -30,6 +32,21 @@ export function compileAttacker() {
   return program;
 }
 
+// Root in a user namespace of its own has nobody else to become.
+function isAbleToBecome(/** @type {number} */ uid) {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    process.seteuid?.(uid);
+    process.seteuid?.(0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether there can be attackers of another user. */
+export const hasOthers = isAbleToBecome(OUR_UID) && isAbleToBecome(OTHER_UID);
+
 // Only root can start somebody else's program, and it serves as somebody else meanwhile.
 /**
  * @template T
@@ -38,7 +55,7 @@ export function compileAttacker() {
  */
 export function asRoot(run) {
   const uid = process.geteuid?.();
-  if (process.getuid?.() !== 0) return run();
+  if (!hasOthers) return run();
   process.seteuid?.(0);
   try {
     return run();
@@ -48,7 +65,7 @@ export function asRoot(run) {
 }
 
 /** @param {number} uid */
-const identity = (uid) => (process.getuid?.() === 0 ? { uid, gid: uid } : {});
+const identity = (uid) => (hasOthers ? { uid, gid: uid } : {});
 
 /**
  * Starts the attacker in C.

@@ -40,6 +40,7 @@ function words(rows) {
   const [barred, refused, tries] = [sum(rows, 'barred'), sum(rows, 'refused'), sum(rows, 'tries')];
   if (barred === tries) return 'barred';
   if (barred + refused === tries) return 'refused';
+  if (clients(rows) === 0) return 'out of reach';
   return `0 of ${number(clients(rows))}`;
 }
 
@@ -57,9 +58,11 @@ function kinds(rows) {
   );
 }
 
-const total = (/** @type {string} */ name) =>
-  sum(figures.table, name) + sum(figures.races, name) + sum(figures.togglers, name);
 const { steadies, races, togglers } = figures;
+const SAME = 'the same user';
+const ofOthers = [...figures.table, ...races.filter(({ by }) => by !== SAME), ...togglers];
+const ofOurs = [...figures.own, ...races.filter(({ by }) => by === SAME)];
+const total = (/** @type {string} */ name) => sum(ofOthers, name);
 const strangers = steadies.filter(({ by }) => by === 'another user');
 const stolenSteadily = (/** @type {string} */ promise) =>
   sum(
@@ -96,9 +99,9 @@ Measured on Linux ${kernel}, ${cpus} CPUs, Node ${node}, in a network namespace 
     'beside',
   ),
 )} (the quick check) |
-| connections that a lurker of our own user got | ${number(sum(figures.own, 'stolenFull'))} of ${number(
-  clients(figures.own.filter((row) => row.full > 0)),
-)} | ${number(sum(figures.own, 'stolenPartial'))} |
+| connections and datagrams that a lurker of our own user got: lurkers, races | ${number(sum(ofOurs, 'stolenFull'))} | ${number(
+  sum(ofOurs, 'stolenPartial'),
+)} |
 
 What was lost in the same scenes by those who promise nothing:
 
@@ -114,7 +117,7 @@ between a *reserved* address and its adoption, or *after* we listen. **B** bound
 device, a range of one port too); **C** bound to a wildcard and connected elsewhere; **S** in SYN_SENT; **M** bound to multicast or
 broadcast; **D** bound to another device; **F** let in by the quick check of \`SO_REUSEPORT\`.
 *barred*: the kernel refused every such socket; *refused*: our start was, with \`EADDRINUSE\`; else how many clients he got, of how
-many. The last column: how many of our starts were \`full\` and \`partial\`.
+many; *out of reach*: he was there and could not reach them. The last column: how many of our starts were \`full\` and \`partial\`.
 
 ${table(['recipe', 'lurker', ...KINDS, 'full / partial'], kinds(figures.table))}
 
