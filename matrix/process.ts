@@ -13,7 +13,16 @@ export type Become = { readonly uid: number } | { readonly error: string };
 
 const parties = new Map<number, Party>();
 
-function become(user: string): Become {
+// As another user it may not be allowed to read the files of the package: what is loaded late is loaded now.
+async function loadEverything(): Promise<void> {
+  const rehearsal = new Party();
+  rehearsal.attempt({ protocol: 'udp', sharing: 'none', address: '127.0.0.1', port: 0 });
+  rehearsal.serve('');
+  await rehearsal.close();
+}
+
+async function become(user: string): Promise<Become> {
+  await loadEverything();
   try {
     process.setgroups?.([]);
     process.setuid?.(user);

@@ -24,7 +24,8 @@ const headers = hasHeaders ? [`--nodedir=${prefix}`] : [];
  * @param {'inherit' | 'pipe'} stdio
  */
 function gyp(command, stdio) {
-  const args = [require.resolve('node-gyp/bin/node-gyp.js'), command, ...headers];
+  const how = ['--loglevel=warn', '--jobs=max'];
+  const args = [require.resolve('node-gyp/bin/node-gyp.js'), command, ...headers, ...how];
   return spawnSync(process.execPath, args, { cwd: root, stdio, encoding: 'utf8' });
 }
 

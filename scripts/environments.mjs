@@ -80,6 +80,7 @@ const OF_USERS = [
   'test/linux/inspect-errors',
   'test/listen/bad-input',
   'test/listen/exclusive',
+  'test/listen/inspect-processes',
 ];
 const OTHERS = '(another user|ordinary user|same user|hides|cannot see|privileged|administrator|take long|200 reports)';
 
