@@ -1,4 +1,5 @@
 // Addresses as the systems compare them: one spelling each, and whether two of them overlap.
+import { URL } from 'node:url';
 
 /** An address in its one canonical spelling; an IPv4-mapped one as IPv4. */
 export interface Canonical {

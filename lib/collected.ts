@@ -30,11 +30,14 @@ function watchFresh(): void {
   fresh.length = 0;
 }
 
+// A context of its own need not have queueMicrotask().
+const END_OF_JOB = Promise.resolve();
+
 /** Watches the owner of a socket, from the end of this job on. */
 export function watchOwner(owner: WeakKey, bound: Bound): void {
   fresh.push(owner, bound);
   // Once a job, however many come and go in it.
-  if (!isAwaited) queueMicrotask(watchFresh);
+  if (!isAwaited) END_OF_JOB.then(watchFresh);
   isAwaited = true;
 }
 

@@ -1,4 +1,5 @@
 // Reads the objects of a caller: each name once, from the object and its prototypes, never from Object.prototype.
+import { URL } from 'node:url';
 import { withRemedy, wrongType, wrongValue } from './errors.ts';
 import { didYouMean, optionsIn } from './suggestions.ts';
 

@@ -1,4 +1,5 @@
 // The system's list of sockets: the rows of a port, their states and addresses, and what the list leaves out.
+import { setImmediate } from 'node:timers';
 import { addon, type ProcessRow, type SocketList, type SocketRow } from './addon.ts';
 import { canonical } from './address.ts';
 import { familyNumber, typeNumber } from './numbers.ts';

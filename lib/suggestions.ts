@@ -1,4 +1,5 @@
 // What somebody probably meant: the name that is nearly theirs, the server behind an app, the address in a URL.
+import { URL } from 'node:url';
 
 /** How many letters have to be changed, added, taken away or exchanged; more than `most` is not counted. */
 function distance(one: string, other: string, most: number): number {

@@ -1,5 +1,6 @@
 // What a caller may ask for, checked and completed.
 import { isIP } from 'node:net';
+import { URL } from 'node:url';
 import { badPort, incompatible, outOfRange, withRemedy, wrongType, wrongValue } from '../errors.ts';
 import { hasName, type Names, type Read, readAll, readOnce, readOptions, refuseOthers } from '../options-once.ts';
 import { copied } from '../socket-options/encode.ts';

@@ -1,5 +1,7 @@
 // Turns an option's value into the bytes that setsockopt() takes, and the bytes of getsockopt() into a value.
 import { isIPv4, isIPv6 } from 'node:net';
+import { URL } from 'node:url';
+import { TextDecoder, TextEncoder } from 'node:util';
 import { addressBytes } from '../address.ts';
 import { outOfRange, wrongType, wrongValue } from '../errors.ts';
 import { hasName, readOnce } from '../options-once.ts';

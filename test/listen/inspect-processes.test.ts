@@ -52,7 +52,7 @@ describeOn('linux')('a socket that a master and its workers have', () => {
     const { pid, end } = await hold('shared', port);
     endings.push(end);
     const { stdout } = await run([join(root, 'dist/cli.cjs'), 'inspect', String(port)]);
-    expect(stdout.match(/ python\S* .*holder\.py/g)).toHaveLength(5);
+    expect(stdout.match(/python\S* .*holder\.py/g)).toHaveLength(5);
     const who = await run([join(root, 'dist/cli.cjs'), 'who', String(port)]);
     expect(who.stdout).toMatch(new RegExp(`^python\\S* \\(pid ${pid}, .*\\) and 4 of its children\\n$`));
   });
