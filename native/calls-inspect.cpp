@@ -204,7 +204,7 @@ class Pending {
     }
     // Hooks run in reverse order: the thread has ended before the function that it calls goes.
     napi_add_env_cleanup_hook(env, atEnd, pending.get());
-    pending.release();
+    static_cast<void>(pending.release());
     return promise;
   }
 

@@ -151,10 +151,10 @@ void readUser(const std::string& folder, Process* process) {
   // Whoever names a process cannot begin a line of it: the kernel escapes newlines.
   size_t line = text.find(kLine);
   if (line == std::string::npos) return;
-  const char* real = text.c_str() + line + sizeof kLine - 1;
-  char* effective = nullptr;
-  strtoul(real, &effective, 10);
-  if (*effective == '\t') process->uid = static_cast<int64_t>(strtoul(effective + 1, nullptr, 10));
+  // The real one first, then the effective.
+  size_t effective = text.find('\t', line + sizeof kLine - 1);
+  if (effective == std::string::npos) return;
+  process->uid = static_cast<int64_t>(strtoul(text.c_str() + effective + 1, nullptr, 10));
 }
 
 }  // namespace
