@@ -47,7 +47,9 @@ export function listenerTimings(scenes) {
       for (const figure of KNOWN) samples[sampleName(figure, way, scene)] = figures[figure];
       if (way === BASELINE) continue;
       for (const figure of KNOWN.filter((one) => one !== 'inspecting')) {
-        comparisons.push({ name: sampleName(figure, way, scene), baseline: sampleName(figure, BASELINE, scene) });
+        const names = { name: sampleName(figure, way, scene), baseline: sampleName(figure, BASELINE, scene) };
+        // The first sockets of a process wait for memory of the kernel: the same of every way, however quick it is.
+        comparisons.push(figure === 'opening' ? { ...names, machineBound: true } : names);
       }
     }
   }

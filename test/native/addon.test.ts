@@ -8,7 +8,7 @@ import { addon } from '../../lib/addon.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
 import { isLinux } from '../fixtures/facts.ts';
 import { needs } from '../fixtures/needs.ts';
-import { itOn, itWhere } from '../fixtures/systems.ts';
+import { describeOn, itOn, itWhere } from '../fixtures/systems.ts';
 
 const { SOCK_STREAM = 0, AF_INET = 0, AF_INET6 = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
 const { SOL_SOCKET = 0, SO_RCVBUF = 0, SO_REUSEADDR = 0 } = addon.constants;
@@ -239,8 +239,8 @@ describe('get()', () => {
   });
 });
 
-describe('getInt()', () => {
-  itOn('linux')('writes four bytes at most of an option that counts in longer units', () => {
+describeOn('linux')('getInt()', () => {
+  it('writes four bytes at most of an option that counts in longer units', () => {
     const { SO_ATTACH_FILTER = 0, SO_GET_FILTER = 0 } = addon.constants;
     const handle = addon.socket(AF_INET, SOCK_STREAM);
     // One instruction of eight bytes: return everything (BPF_RET | BPF_K).
