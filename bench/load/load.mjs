@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { compare, spread } from '../harness/compare.mjs';
 import { sideBySide } from '../harness/measure.mjs';
 import { REGISTER } from '../harness/package.mjs';
+import { peer, peerFile } from '../peers/install.mjs';
 import { figure, table } from '../report/table.mjs';
 import { timings } from '../report/timings.mjs';
 
@@ -34,6 +35,17 @@ function start(execArgv, specifier) {
 }
 
 const FLOOR = 'an empty package of the same shape';
+// What others import for a part of it: free ports, options of a socket, SO_REUSEPORT.
+const PEERS = ['get-port', 'detect-port', 'sockopt', 'node-unix-socket'];
+
+/** Those that load here. */
+function peersHere() {
+  return PEERS.filter((name) => {
+    const { reason } = peer(name);
+    if (reason !== undefined) console.error(`left out: ${name}: ${reason}`);
+    return reason === undefined;
+  });
+}
 
 // What Node itself takes for an ES module over a CommonJS one.
 /** @param {string} folder */
@@ -66,12 +78,14 @@ async function importGroup(options) {
  * @param {string} floor
  */
 async function compareImports({ quick }, floor) {
+  const peers = quick ? [] : peersHere();
   /** @type {[name: string, execArgv: string[], specifier: string][]} */
   const kinds = [
     ['node:net', [], 'node:net'],
     [FLOOR, [], floor],
     ['exactbind', [], 'exactbind'],
     ['--require exactbind/register', ['--require', REGISTER], 'node:net'],
+    .../** @type {typeof kinds} */ (peers.map((name) => [name, [], peerFile(name)])),
   ];
   /** @type {Record<string, Start[]>} */
   const runs = Object.fromEntries(kinds.map(([name]) => [name, []]));
@@ -96,7 +110,7 @@ async function compareImports({ quick }, floor) {
     }
   };
   // What --require loads is there before the clock can start.
-  take('importing', 'the import itself', ['node:net', FLOOR, 'exactbind'], { exactbind: 5e6 });
+  take('importing', 'the import itself', ['node:net', FLOOR, 'exactbind', ...peers], { exactbind: 5e6 });
   take('wall', 'whole process', Object.keys(runs), { '--require exactbind/register': 4.5e6 });
   take('cpu', 'its CPU time', Object.keys(runs));
   const rss = Object.fromEntries(
@@ -141,7 +155,7 @@ export const groups = { import: importGroup };
 export const reports = {
   import: {
     title: 'Import',
-    note: 'Fresh processes that import `node:net`, then perhaps this package, and end.',
+    note: 'Fresh processes that import `node:net`, then perhaps this package or another, and end.',
     /** @param {Timed & { rss: Samples, dirty?: Samples }} group */
     lines: (group) => [
       ...timings(group),

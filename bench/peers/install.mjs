@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** @param {string} name */
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -55,3 +55,9 @@ export function peer(name) {
     return { reason: /** @type {Error} */ (error).message.split('\n')[0] };
   }
 }
+
+/**
+ * What `import` is given for one of them.
+ * @param {string} name
+ */
+export const peerFile = (name) => pathToFileURL(require.resolve(name)).href;

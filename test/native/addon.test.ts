@@ -8,6 +8,7 @@ import { addon } from '../../lib/addon.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
 import { isLinux } from '../fixtures/facts.ts';
 import { needs } from '../fixtures/needs.ts';
+import { ownPort } from '../fixtures/ports.ts';
 import { describeOn, itOn, itWhere } from '../fixtures/systems.ts';
 
 const { SOCK_STREAM = 0, AF_INET = 0, AF_INET6 = 0, EADDRINUSE = 0, EAFNOSUPPORT = 0 } = addon.constants;
@@ -108,14 +109,16 @@ describe('open()', () => {
 
   // Linux 6.3. The guard can be given one port alone, and ours any.
   itWhere(isSupported('IP_LOCAL_PORT_RANGE'))('binds alone on the port that the guard was given', () => {
-    const closed = addon.open(PLAIN, '127.0.0.1', 0);
+    // An address of nobody else's, on which nobody takes the port meanwhile.
+    const [address, word] = ['127.77.0.9', 0x09004d7f];
+    const closed = addon.open(PLAIN, address, 0);
     const port = addon.localPort(closed);
     addon.close(closed);
     const { IPPROTO_IP = 0, IP_LOCAL_PORT_RANGE = 0 } = addon.constants;
-    const [opened, bound] = [bindGuard.slice(0, 3), bindGuard.slice(3)];
+    const [opened, bound] = [bindGuard.slice(0, 3), [BIND, GUARD, 4, word]];
     const chosen = [SET, GUARD, 1, IPPROTO_IP, IP_LOCAL_PORT_RANGE, 4, port * 0x10001];
     const words = plan(...header(), 0, 1, 4, ...opened, ...chosen, ...bound, BIND_OR_ALONE, OURS, 0);
-    const handle = addon.open(words, '127.0.0.1', 0);
+    const handle = addon.open(words, address, 0);
     expect(addon.localPort(handle)).toBe(port);
     expect(addon.close(handle)).toBe(0);
   });
@@ -133,7 +136,8 @@ describe('open()', () => {
 
   // macOS has no 127.0.0.2.
   itOn('linux')('closes both where ours is refused alone too', () => {
-    const taken = addon.open(PLAIN, '127.0.0.2', 0);
+    // One that the system chooses for 127.0.0.2 may be somebody's on the guard's address.
+    const taken = addon.open(PLAIN, '127.0.0.2', ownPort());
     const before = descriptors();
     expect(addon.open(plan(...header(), 0, 1, ...orAlone), '127.0.0.2', addon.localPort(taken))).toBe(-1);
     const { status } = addon;
