@@ -35,8 +35,8 @@ function start(execArgv, specifier) {
 }
 
 const FLOOR = 'an empty package of the same shape';
-// What others import for a part of it: free ports, options of a socket, SO_REUSEPORT.
-const PEERS = ['get-port', 'detect-port', 'sockopt', 'node-unix-socket'];
+// What others import for a part of it: free ports, options of a socket.
+const PEERS = ['get-port', 'detect-port', 'sockopt'];
 
 /** Those that load here. */
 function peersHere() {
