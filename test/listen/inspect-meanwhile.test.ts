@@ -89,7 +89,9 @@ describeOn('linux')('new BoundSocket()', () => {
     expect(() => new BoundSocket({ port, host: LOCAL })).toThrow(
       expect.objectContaining({
         heldBy: expect.stringMatching(
-          new RegExp(`^python\\S* \\(pid ${pid}, user \\S+\\) and 4 of its children listening on ${LOCAL}:${port}$`),
+          new RegExp(
+            `^python\\S* \\(pid ${pid}, (user \\S+|uid \\d+)\\) and 4 of its children listening on ${LOCAL}:${port}$`,
+          ),
         ),
       }),
     );
