@@ -136,7 +136,7 @@ export const reports = {
   inspect: {
     title: 'Asking about a port',
     note:
-      'What a program without `inspectPort()` does: it listens on the port and closes again, which says whether it is free, ' +
+      'A program without `inspectPort()` listens on the port and closes again, which says whether it is free, ' +
       'or connects to it, which says whether somebody answers. Neither says who, and the one takes the port meanwhile.',
     plots,
   },

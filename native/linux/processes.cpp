@@ -114,7 +114,7 @@ int64_t timeOf(uint64_t ticks) {
   ::clock_gettime(CLOCK_BOOTTIME, &boot);
   auto milliseconds = [](const timespec& time) { return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000; };
   long second = ::sysconf(_SC_CLK_TCK);
-  // No more exact than a tick, and so the same whenever it is asked.
+  // No more exact than a tick; it moves when the system's clock is set, as the start that ps tells does.
   constexpr int64_t kTick = 10;
   return (milliseconds(epoch) - milliseconds(boot)) / kTick * kTick +
          static_cast<int64_t>(ticks) * 1000 / (second > 0 ? second : 100);
