@@ -1,5 +1,5 @@
 // The packed tarball, and folders that have it installed as others do.
-import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE, install, run } from '../node-binaries.mjs';
@@ -28,6 +28,21 @@ export function tool(name, specs, program) {
  * @typedef {{ path: string, bytes: number, files: string[] }} Tarball
  */
 
+// What is made here and does not go into the package, or is made anew for it.
+const NOT_PACKED = /^(\.git|\.cache|node_modules|build.*|dist.*)$/;
+
+/**
+ * A copy of the tree. Packing replaces dist/ and package.json for a moment, and a test beside it would find neither.
+ */
+function copy() {
+  const folder = join(WORK, 'source');
+  for (const name of readdirSync(root)) {
+    if (!NOT_PACKED.test(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
 /**
  * Packs the package as it is published; its path, and what is in it.
  * @returns {Tarball}
@@ -35,7 +50,7 @@ export function tool(name, specs, program) {
 export function pack() {
   rmSync(WORK, { recursive: true, force: true });
   mkdirSync(WORK, { recursive: true });
-  const said = run('npm', ['pack', '--json', `--pack-destination=${WORK}`], { cwd: root });
+  const said = run('npm', ['pack', '--json', `--pack-destination=${WORK}`], { cwd: copy() });
   // The scripts that run before it may say something.
   const [packed] = JSON.parse(said.slice(said.indexOf('[\n')));
   return {
