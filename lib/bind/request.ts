@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { URL } from 'node:url';
 import { badPort, incompatible, outOfRange, withRemedy, wrongType, wrongValue } from '../errors.ts';
 import { hasName, type Names, type Read, readAll, readOnce, readOptions, refuseOthers } from '../options-once.ts';
-import { copied } from '../socket-options/encode.ts';
+import { copied } from '../socket-options/codec.ts';
 import type { SocketOptions } from '../socket-options/values.ts';
 import { didYouMean, optionsIn } from '../suggestions.ts';
 import type { Leftovers, Protocol, Sharing } from '../systems/system.ts';

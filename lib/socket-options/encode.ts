@@ -1,24 +1,29 @@
 // Turns an option's value into the bytes that setsockopt() takes, and the bytes of getsockopt() into a value.
-import { isIPv4, isIPv6 } from 'node:net';
-import { URL } from 'node:url';
 import { TextDecoder, TextEncoder } from 'node:util';
-import { addressBytes } from '../address.ts';
 import { outOfRange, wrongType, wrongValue } from '../errors.ts';
-import { hasName, readOnce } from '../options-once.ts';
 import type { System } from '../platform.ts';
+import { ADDRESSES } from './addresses.ts';
+import {
+  type Codec,
+  IS_64_BIT,
+  integer,
+  LITTLE,
+  listOf,
+  number,
+  readOnly,
+  record,
+  setOnly,
+  short,
+  words,
+} from './codec.ts';
 import { CONNECTION_INFO, readFields, TCP_INFO, TCP_INFO_V2 } from './fields.ts';
 import type {
-  GroupSourceMembership,
   InitialRto,
-  Ipv6Membership,
   KeepAliveValues,
   Linger,
   MemInfo,
   MtuDiscovery,
-  PathMtu,
   PortRange,
-  SocketAddress,
-  SourceMembership,
   Ucred,
   ValueTypes,
   Xucred,
@@ -26,137 +31,14 @@ import type {
 
 export type ValueType = keyof ValueTypes;
 
-interface Codec {
-  /** Bytes to ask getsockopt() for. */
-  readonly length: number;
-  encode(name: string, value: unknown, system: System): Uint8Array;
-  /** `given` is the length that the system wrote; what follows reads as zeros. */
-  decode(bytes: DataView, system: System, given: number): unknown;
-}
-
-// All systems that Node-API binaries are built for here are little-endian in their socket structures' host-order fields
-// or tell so through the platform itself.
-const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
 // XNU counts SO_LINGER in clock ticks (hz = 100) and keeps them in a short.
 const DARWIN_HZ = 100;
-const AF_INET = 2;
-const AF_INET6: Record<System, number> = { linux: 10, darwin: 30, windows: 23 };
-
-const IS_64_BIT = !['arm', 'ia32', 'mips', 'mipsel', 'ppc', 's390'].includes(process.arch);
 
 const LONGEST_LINGER: Record<System, number> = {
   linux: 2 ** 31 - 1,
   darwin: Math.floor(32767 / DARWIN_HZ),
   windows: 65535,
 };
-
-function integer(name: string, value: unknown, low: number, high: number): number {
-  if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw outOfRange(name, `an integer >= ${low} and <= ${high}`, value);
-  }
-  return value;
-}
-
-function words(...values: number[]): Uint8Array {
-  return new Uint8Array(new Int32Array(values).buffer);
-}
-
-// What the objects among the values can have.
-const FIELDS = {
-  group: true,
-  source: true,
-  interface: true,
-  onoff: true,
-  linger: true,
-  low: true,
-  high: true,
-  time: true,
-  interval: true,
-  rtt: true,
-  retransmissions: true,
-} satisfies Record<string, true>;
-
-type Fields = { readonly [Name in keyof typeof FIELDS]?: unknown };
-
-/** A value as it is now: who gave it may change it later, or answer otherwise the next time it is read. */
-export function copied(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return new Uint8Array(value);
-  return hasName(value, Symbol.iterator) ? value : readOnce<Fields>(value, FIELDS);
-}
-
-function record(name: string, value: unknown, shape: string): Fields {
-  if (typeof value !== 'object' || value === null) throw wrongType(name, `an object ${shape}`, value);
-  return readOnce<Fields>(value, FIELDS);
-}
-
-function ipv4(name: string, value: unknown): number[] {
-  if (typeof value !== 'string' || !isIPv4(value)) throw wrongValue(name, value, 'must be an IPv4 address');
-  return addressBytes(value);
-}
-
-function ipv6(name: string, value: unknown): number[] {
-  if (typeof value !== 'string' || !isIPv6(value) || /[.%]/.test(value)) {
-    throw wrongValue(name, value, 'must be an IPv6 address without a zone');
-  }
-  return addressBytes(value);
-}
-
-function number(low: number, high: number): Codec {
-  return {
-    length: 4,
-    encode: (name, value) => words(integer(name, value, low, high)),
-    decode: (bytes) => (low < 0 ? bytes.getInt32(0, LITTLE) : bytes.getUint32(0, LITTLE)),
-  };
-}
-
-// The table says what is read and what is set, and access.ts keeps to it.
-const setOnly = { decode: neverRead };
-const readOnly = { encode: neverSet };
-
-function short(bytes: 1 | 2): Codec {
-  return {
-    length: bytes,
-    encode: (name, value) => words(integer(name, value, 0, 256 ** bytes - 1)).slice(0, bytes),
-    decode: (view) => (bytes === 1 ? view.getUint8(0) : view.getUint16(0, LITTLE)),
-  };
-}
-
-/** The address of an IPv4 or IPv6 literal as a sockaddr_storage of `system`. */
-function storage(name: string, value: unknown, system: System): Uint8Array {
-  const isV6 = typeof value === 'string' && isIPv6(value);
-  const bytes = new Uint8Array(128);
-  const view = new DataView(bytes.buffer);
-  const family = isV6 ? AF_INET6[system] : AF_INET;
-  if (system === 'darwin') bytes.set([isV6 ? 28 : 16, family]);
-  else view.setUint16(0, family, LITTLE);
-  if (isV6) bytes.set(ipv6(name, value), 8);
-  else bytes.set(ipv4(name, value), 4);
-  return bytes;
-}
-
-function addressAt(bytes: DataView, at: number, system: System): SocketAddress {
-  const family = system === 'darwin' ? bytes.getUint8(at + 1) : bytes.getUint16(at, LITTLE);
-  const port = bytes.getUint16(at + 2);
-  if (family !== AF_INET6[system]) return { address: dotted(bytes, at + 4), family: 'IPv4', port };
-  const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((offset) => bytes.getUint16(at + 8 + offset).toString(16));
-  return { address: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), family: 'IPv6', port };
-}
-
-function dotted(bytes: DataView, at: number): string {
-  return [0, 1, 2, 3].map((offset) => bytes.getUint8(at + offset)).join('.');
-}
-
-// struct group_req: an index, then one or two addresses, aligned as each system does.
-function group(name: string, index: unknown, system: System, ...addresses: Uint8Array[]): Uint8Array {
-  const from = system === 'windows' || (system === 'linux' && IS_64_BIT) ? 8 : 4;
-  const bytes = new Uint8Array(from + addresses.length * 128);
-  bytes.set(words(integer(`${name}.interface`, index, 0, 2 ** 31 - 1)));
-  for (const [at, address] of addresses.entries()) bytes.set(address, from + at * 128);
-  return bytes;
-}
 
 function lingerOf(perSecond: Record<System, number>): Codec {
   return {
@@ -196,10 +78,6 @@ function timeout(isWide: boolean): Codec {
       return Number(bytes.getBigInt64(0, LITTLE)) * 1000 + bytes.getInt32(LITTLE ? 8 : 12, LITTLE) / 1000;
     },
   };
-}
-
-function listOf(view: DataView, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => view.getUint32(index * 4, LITTLE));
 }
 
 const fieldsOf = (fields: string, length: number): Codec => ({
@@ -343,70 +221,7 @@ const CODECS: Record<ValueType, Codec> = {
       return { low: range & 0xffff, high: range >>> 16 };
     },
   },
-  in_addr: {
-    length: 4,
-    encode: (name, value) => new Uint8Array(ipv4(name, value)),
-    decode: (bytes) => dotted(bytes, 0),
-  },
-  ip_mreq: {
-    length: 8,
-    encode(name, value) {
-      const { group, interface: at = '0.0.0.0' } = record(name, value, '{ group, interface? }');
-      return new Uint8Array([...ipv4(`${name}.group`, group), ...ipv4(`${name}.interface`, at)]);
-    },
-    ...setOnly,
-  },
-  ip_mreq_source: {
-    length: 12,
-    encode(name, value, system) {
-      const membership = record(name, value, '{ group, source, interface? }') as Partial<SourceMembership>;
-      const group = ipv4(`${name}.group`, membership.group);
-      const source = ipv4(`${name}.source`, membership.source);
-      const at = ipv4(`${name}.interface`, membership.interface ?? '0.0.0.0');
-      return new Uint8Array(system === 'linux' ? [...group, ...at, ...source] : [...group, ...source, ...at]);
-    },
-    ...setOnly,
-  },
-  ipv6_mreq: {
-    length: 20,
-    encode(name, value) {
-      const { group, interface: at = 0 } = record(name, value, '{ group, interface? }') as Partial<Ipv6Membership>;
-      const index = integer(`${name}.interface`, at, 0, 2 ** 31 - 1);
-      return new Uint8Array([...ipv6(`${name}.group`, group), ...words(index)]);
-    },
-    ...setOnly,
-  },
-  group_req: {
-    length: 0,
-    encode(name, value, system) {
-      const { group: at, interface: index = 0 } = record(
-        name,
-        value,
-        '{ group, interface? }',
-      ) as Partial<Ipv6Membership>;
-      return group(name, index, system, storage(`${name}.group`, at, system));
-    },
-    ...setOnly,
-  },
-  group_source_req: {
-    length: 0,
-    encode(name, value, system) {
-      const shape = '{ group, source, interface? }';
-      const { group: at, source, interface: index = 0 } = record(name, value, shape) as Partial<GroupSourceMembership>;
-      const [first, second] = [storage(`${name}.group`, at, system), storage(`${name}.source`, source, system)];
-      return group(name, index, system, first, second);
-    },
-    ...setOnly,
-  },
-  sockaddr: { length: 128, ...readOnly, decode: (bytes, system): SocketAddress => addressAt(bytes, 0, system) },
-  mtuinfo: {
-    length: 32,
-    ...readOnly,
-    decode: (bytes, system): PathMtu => ({
-      address: addressAt(bytes, 0, system).address,
-      mtu: bytes.getUint32(28, LITTLE),
-    }),
-  },
+  ...ADDRESSES,
   ucred: {
     length: 12,
     ...readOnly,
@@ -452,14 +267,6 @@ const CODECS: Record<ValueType, Codec> = {
   // Only ever set: its getter is SO_GET_FILTER.
   program: { ...buffer(0), ...setOnly },
 };
-
-function neverRead(): never {
-  throw new TypeError('this value is only ever set');
-}
-
-function neverSet(): never {
-  throw new TypeError('this value is only ever read');
-}
 
 function buffer(length: number): Codec {
   return {

@@ -18,6 +18,8 @@ export const CHUNKS = {
     'lib/peer-credentials.ts',
     'lib/raw-options.ts',
     'lib/socket-options/access.ts',
+    'lib/socket-options/addresses.ts',
+    'lib/socket-options/codec.ts',
     'lib/socket-options/encode.ts',
     'lib/socket-options/lookup.ts',
     'lib/socket-options/support.ts',
