@@ -21,14 +21,15 @@ import { timings } from '../report/timings.mjs';
 const START = fileURLToPath(new URL('start.mjs', import.meta.url));
 
 /**
- * Starts a process that imports node:net and perhaps more, and ends at once.
+ * Starts a process that imports node:net and perhaps more, perhaps listens, and ends at once.
  * @param {string[]} execArgv
- * @param {string} specifier
+ * @param {string[]} words
  * @returns {Start}
  */
-function start(execArgv, specifier) {
+function start(execArgv, ...words) {
+  const [specifier] = words;
   const begin = process.hrtime.bigint();
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...execArgv, START, specifier], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...execArgv, START, ...words], { encoding: 'utf8' });
   const wall = Number(process.hrtime.bigint() - begin);
   if (status !== 0) throw new Error(`the process that imports ${specifier} failed: ${stderr}`);
   return { wall, ...JSON.parse(stdout) };
@@ -122,6 +123,33 @@ async function compareImports({ quick }, floor) {
   return { unit: 'ns', comparisons, samples, rss, dirty };
 }
 
+/** @param {{ quick: boolean }} how */
+async function firstListen({ quick }) {
+  /** @type {[name: string, execArgv: string[], specifier: string][]} */
+  const kinds = [
+    ['node:net', [], 'node:net'],
+    ['exactbind', [], 'exactbind'],
+    ['--require exactbind/register', ['--require', REGISTER], 'node:net'],
+  ];
+  const warmUp = quick ? 1 : 3;
+  /** @type {Samples} */
+  const samples = Object.fromEntries(kinds.map(([name]) => [name, []]));
+  const variants = kinds.map(([name, execArgv, specifier]) => ({
+    name,
+    run: () => void samples[name].push(start(execArgv, specifier, 'listen').wall),
+  }));
+  await sideBySide(variants, { rounds: quick ? 8 : 100, cycles: 1, warmUp });
+  for (const name of Object.keys(samples)) samples[name].splice(0, warmUp);
+  const compared = (/** @type {string} */ name, /** @type {number} */ difference) => ({
+    name,
+    baseline: 'node:net',
+    difference: true,
+    target: { difference },
+  });
+  const comparisons = [compared('exactbind', 8e6), compared('--require exactbind/register', 6e6)];
+  return { unit: 'ns', comparisons, samples };
+}
+
 /** @type {Unit} */
 const MEGABYTES = [1e6, ' MB'];
 
@@ -150,7 +178,7 @@ function memory(title, found) {
   return table(['', title, 'p10 – p90', 'more than node:net', '95 % confidence'], rows);
 }
 
-export const groups = { import: importGroup };
+export const groups = { import: importGroup, 'first-listen': firstListen };
 
 export const reports = {
   import: {
@@ -164,5 +192,9 @@ export const reports = {
       // Results from before it was measured have none.
       ...(group.dirty === undefined ? [] : ['', ...memory('private dirty pages', group.dirty)]),
     ],
+  },
+  'first-listen': {
+    title: 'Start and first listen',
+    note: 'Fresh processes, whole: each imports `node:net` and perhaps this package, listens once on 127.0.0.1, and ends.',
   },
 };

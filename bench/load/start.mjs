@@ -1,9 +1,18 @@
-// A process that imports node:net, then what it is told to, and says what that took and how large it is.
+// A process that imports node:net, then what it is told to, perhaps listens, and says what that took and how large it is.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import 'node:net';
+import { createServer } from 'node:net';
 
+const [, , specifier, listens] = process.argv;
 const begin = process.hrtime.bigint();
-await import(process.argv[2]);
+const { listen } = await import(specifier);
+if (listens !== undefined) {
+  const server = createServer();
+  const options = { port: 0, host: '127.0.0.1' };
+  if (listen === undefined) await once(server.listen(options), 'listening');
+  else await listen(server, options);
+  server.close();
+}
 const importing = Number(process.hrtime.bigint() - begin);
 const { user, system } = process.cpuUsage();
 // What no other process has: the pages of Node's own file are shared. Only Linux tells.
