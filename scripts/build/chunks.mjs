@@ -23,6 +23,7 @@ export const CHUNKS = {
     'lib/socket-options/support.ts',
     'lib/tcp-info.ts',
   ],
+  ports: ['lib/bind/ports.ts'],
   connect: ['lib/connect.ts', 'lib/adopt/outgoing-socket.ts'],
   udp: ['lib/adopt/udp.ts', 'lib/udp.ts'],
 };

@@ -149,7 +149,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lib/bind/', 'lib/adopt/', 'lib/inspect/'],
   ['lib/collected'],
   ['lib/bound-socket'],
-  ['lib/alarm', 'lib/connect', 'lib/raw-options'],
+  ['lib/alarm', 'lib/connect', 'lib/port-range', 'lib/raw-options'],
   ['lib/wait', 'lib/tcp-info', 'lib/peer-credentials'],
   ['lib/listen'],
   ['lib/udp'],
