@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 
 // Tests use what is published: the compiled package, under its own name.
 const alias = {
+  'exactbind/handover': fileURLToPath(new URL('dist/handover.mjs', import.meta.url)),
   'exactbind/register': fileURLToPath(new URL('dist/register.cjs', import.meta.url)),
   exactbind: fileURLToPath(new URL('dist/index.mjs', import.meta.url)),
 };
@@ -34,6 +35,7 @@ export default defineConfig({
       ...(process.platform === 'linux' ? [project('linux'), project('hijack')] : []),
       ...(process.platform === 'win32' ? [project('windows')] : []),
       project('listen'),
+      project('handover'),
       project('cli'),
       project('matrix'),
       project('package'),

@@ -111,10 +111,10 @@ export interface Addon {
   /** The same on a thread of its own. */
   socketsAsync(type: number, port: number, states: number, names: 0 | 1 | 2): Promise<SocketList>;
   /**
-   * Calls `wake` when sockets of a type and a local port have gone, and keeps the event loop alive until the function that
-   * it returns is called. The error where the system does not tell, or not this user.
+   * Calls `wake` when sockets of a type and a local port from `first` to `last` have gone, and keeps the event loop alive
+   * until the function that it returns is called. The error where the system does not tell, or not this user.
    */
-  watchPort(type: number, port: number, wake: () => void): (() => void) | number;
+  watchPorts(type: number, first: number, last: number, wake: () => void): (() => void) | number;
   /** The same of a process that has ended. */
   watchProcess(pid: number, wake: () => void): (() => void) | number;
   /** The 32-bit number at an offset of an option's value; 0 if there is none. */

@@ -2,7 +2,7 @@
 import { onAbort } from './abort.ts';
 import { addon } from './addon.ts';
 import { typeNumber } from './numbers.ts';
-import type { ListedPort } from './socket-list.ts';
+import type { Protocol } from './systems/system.ts';
 
 // Milliseconds between looks where the kernel tells nothing; the last one repeats.
 const PAUSES = [1, 2, 5, 10, 25] as const;
@@ -13,7 +13,14 @@ const LONGEST_SLEEP = 5000;
 
 type Ring = () => void;
 
-/** What all who wait for one port in this thread are woken by. */
+/** The ports that are watched: all from the first to the last. */
+export interface WatchedPorts {
+  readonly protocol: Protocol;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What all who wait for the same ports in this thread are woken by. */
 interface Watch {
   readonly rings: Set<Ring>;
   readonly stop: () => void;
@@ -22,12 +29,12 @@ interface Watch {
 const watches = new Map<string, Watch>();
 
 /** The function that ends it; undefined where the system does not tell. */
-function watchPort({ protocol, port }: ListedPort, ring: Ring): (() => void) | undefined {
-  const key = `${protocol} ${port}`;
+function watchPorts({ protocol, first, last }: WatchedPorts, ring: Ring): (() => void) | undefined {
+  const key = `${protocol} ${first} ${last}`;
   let watch = watches.get(key);
   if (watch === undefined) {
     const rings = new Set<Ring>();
-    const stop = addon.watchPort(typeNumber(protocol), port, () => {
+    const stop = addon.watchPorts(typeNumber(protocol), first, last, () => {
       for (const one of [...rings]) one();
     });
     if (typeof stop === 'number') return undefined;
@@ -45,7 +52,7 @@ function watchPort({ protocol, port }: ListedPort, ring: Ring): (() => void) | u
 
 /** Armed from construction until `disarm()`; what rings before `sleep()` shortens the next one. */
 export class Alarm {
-  /** Whether the kernel tells of the port that is watched. */
+  /** Whether the kernel tells of the ports that are watched. */
   readonly isTold: boolean = false;
   readonly #stops: (() => void)[] = [];
   #pauses = 0;
@@ -53,8 +60,8 @@ export class Alarm {
   #wake: (() => void) | undefined;
 
   /** Without `watched`, it looks at the clock alone. */
-  constructor(watched: ListedPort | undefined, signal: AbortSignal | undefined) {
-    const stop = watched && watchPort(watched, this.#ring);
+  constructor(watched: WatchedPorts | undefined, signal: AbortSignal | undefined) {
+    const stop = watched && watchPorts(watched, this.#ring);
     if (stop !== undefined) {
       this.#stops.push(stop);
       this.isTold = true;

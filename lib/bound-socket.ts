@@ -4,6 +4,7 @@ import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-class
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import type { Refused } from './bind/places.ts';
+import { atPorts } from './bind/ports.ts';
 import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
 import { listenReserved } from './bind/reservation.ts';
 import { type Bound, bind } from './bind/socket.ts';
@@ -35,9 +36,12 @@ interface Opened {
   readonly bound: Bound;
 }
 
-function open(options: BindOptions): Opened | Refused {
-  const request = checkBindOptions(options);
+function open(request: BindRequest): Opened | Refused {
   requireNetPermission(request.host ?? '');
+  return request.ports === undefined ? openAt(request) : atPorts(request, openAt);
+}
+
+function openAt(request: BindRequest): Opened | Refused {
   const bound = bind(request);
   return has(bound, 'refusal') ? bound : { request, bound };
 }
@@ -97,12 +101,13 @@ export class BoundSocket {
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
    * @throws RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
    * @throws Error `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … with `syscall` naming the call that failed; `ENOTSUP` naming
-   * the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
+   * the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`. Of a list of
+   * ports that all failed, `EADDRINUSE` (`EACCES` if all were that) of the first, with `reports` and `omitted`
    */
   constructor(options?: BindOptions);
   /** @internal */
   constructor(options: BindOptions | undefined, opened: Opened);
-  constructor(options: BindOptions = {}, opened: Opened | Refused = open(options)) {
+  constructor(options: BindOptions = {}, opened: Opened | Refused = open(checkBindOptions(options))) {
     if (has(opened, 'refusal')) throw refusedError(opened);
     const { request, bound } = opened;
     this.#request = request;
@@ -125,7 +130,15 @@ export class BoundSocket {
    * @internal
    */
   static open(options: BindOptions): BoundSocket | Refused {
-    const opened = open(options);
+    return BoundSocket.openAsked(checkBindOptions(options));
+  }
+
+  /**
+   * The same of options that have been checked.
+   * @internal
+   */
+  static openAsked(request: BindRequest): BoundSocket | Refused {
+    const opened = open(request);
     return has(opened, 'refusal') ? opened : new BoundSocket(undefined, opened);
   }
 

@@ -21,6 +21,10 @@ export interface SystemError extends Error {
   remedy?: string;
   /** Who holds it in full; not enumerable. */
   report?: PortReport;
+  /** Of a list of ports that all failed, the report on each: at most 100; not enumerable. */
+  reports?: readonly PortReport[];
+  /** How many more ports failed than `reports` has; not enumerable. */
+  omitted?: number;
 }
 
 // libuv's translation (src/win/error.c), and the two codes that it leaves UNKNOWN.
@@ -108,8 +112,10 @@ export function systemError(failure: Failure, where?: { address: string; port: n
 export function asListenError(cause: SystemError): SystemError {
   const error = new Error(cause.message.replace(/^\S+/, 'listen'), { cause });
   give(error, { ...cause, syscall: 'listen' });
-  const report = Object.getOwnPropertyDescriptor(cause, 'report');
-  if (report !== undefined) Object.defineProperty(error, 'report', bare(report));
+  for (const name of ['report', 'reports', 'omitted']) {
+    const known = Object.getOwnPropertyDescriptor(cause, name);
+    if (known !== undefined) Object.defineProperty(error, name, bare(known));
+  }
   return error as SystemError;
 }
 

@@ -1,5 +1,5 @@
 // The public names of the package.
-export type { BindOptions, ListenOptions, WaitOptions } from './bind/request.ts';
+export type { BindOptions, ListenOptions, Ports, WaitOptions } from './bind/request.ts';
 export { BoundSocket } from './bound-socket.ts';
 export { type ConnectOptions, type ConnectorCallback, type ConnectorTarget, connect, connector } from './connect.ts';
 export type { SystemError } from './errors.ts';
@@ -7,6 +7,7 @@ export { inspectPort, inspectPortSync } from './inspect/index.ts';
 export type { Bindable, Holder, HolderProcess, InspectOptions, PortReport, Verdict } from './inspect/report.ts';
 export { listen } from './listen.ts';
 export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
+export { portRange } from './port-range.ts';
 export { type AnySocket, getOption, getRawOption, setOption, setRawOption } from './raw-options.ts';
 export { constants } from './socket-options/constants.ts';
 export { isSupported } from './socket-options/support.ts';

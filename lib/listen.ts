@@ -4,7 +4,14 @@ import { onAbort } from './abort.ts';
 import { requireTcp } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
 import type { Refused } from './bind/places.ts';
-import { type Asked, isName, type ListenOptions, type ReadBindOptions, readListenOptions } from './bind/request.ts';
+import {
+  type Asked,
+  isName,
+  type ListenOptions,
+  type Ports,
+  type ReadBindOptions,
+  readListenOptions,
+} from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import {
   aborted,
@@ -29,6 +36,9 @@ import { bindWithin } from './wait.ts';
  *
  * A BoundSocket that was made before stays the caller's if the server does not take it.
  *
+ * Of a list of ports it takes the first that can be bound; with `wait`, the one that is free first.
+ *
+ * @example const { port } = await listen(server, { port: portRange(3000, 3999) })
  * @returns the address, once the server is listening
  * @throws what `new BoundSocket()` throws; a refusal of the system has `syscall: 'listen'`, as with Node's own listen(),
  * and the exact call in `cause`. It is emitted as 'error' on the server too, if somebody listens for it. With `wait`, it
@@ -37,17 +47,17 @@ import { bindWithin } from './wait.ts';
  * `AbortError` if `signal`, or that of `wait`, is aborted before that; `ENOTSUP` where the runtime cannot adopt a
  * socket (Bun)
  */
-export function listen(server: Server, options: number | string | ListenOptions): Promise<AddressInfo>;
+export function listen(server: Server, options: Ports | ListenOptions): Promise<AddressInfo>;
 /**
  * Makes a server listen on a socket that was bound before, which stays the caller's if the server does not take it.
  * @returns the address, once the server is listening
  * @throws TypeError `ERR_INVALID_ARG_TYPE`; Error `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SERVER_ALREADY_LISTEN`,
  * `ERR_SERVER_NOT_RUNNING`, `EADDRINUSE` for a reservation, `ENOTSUP` where the runtime cannot adopt a socket (Bun)
  */
-export function listen(server: Server, options: BoundSocket | number | string | ListenOptions): Promise<AddressInfo>;
+export function listen(server: Server, options: BoundSocket | Ports | ListenOptions): Promise<AddressInfo>;
 export async function listen(
   server: Server,
-  options: number | string | ListenOptions | BoundSocket,
+  options: Ports | ListenOptions | BoundSocket,
   ...rest: unknown[]
 ): Promise<AddressInfo> {
   // First: where it has none, an http server need not be a net.Server either.

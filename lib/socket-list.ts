@@ -88,8 +88,8 @@ function completed(list: SocketList): SocketList {
   };
 }
 
-/** The list alone, of a search that hung. */
-function withoutNames(port: ListedPort, states: number): SocketList {
+/** The list alone, of a search that hung or is not worth its time. */
+export function withoutNames(port: ListedPort, states: number): SocketList {
   return { ...listSockets(port, states), ownersError: process.getBuiltinModule('node:os').constants.errno.ETIMEDOUT };
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:dgram';
 import { type AddressInfo, isIP } from 'node:net';
 import { onAbort } from './abort.ts';
 import { dgramState } from './adopt/handle-classes.ts';
-import { type Asked, isName, type ListenOptions, readListenOptions } from './bind/request.ts';
+import { type Asked, isName, type ListenOptions, type Ports, readListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { aborted, incompatible, wrongType } from './errors.ts';
 import { bare, own } from './own.ts';
@@ -24,18 +24,15 @@ type BindHandle = (handle: object) => void;
  * @throws what `new BoundSocket()` throws; `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`; `AbortError`.
  * With `wait`, `EADDRINUSE` of the last attempt; its message ends with the time waited
  */
-export function bindUdp(socket: Socket, options: number | string | ListenOptions): Promise<AddressInfo>;
+export function bindUdp(socket: Socket, options: Ports | ListenOptions): Promise<AddressInfo>;
 /**
  * Hands a UDP socket that was bound before to `dgram`; it stays the caller's if that does not take it.
  * @returns the address; 'listening' has been emitted by then
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`; Error
  * `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`
  */
-export function bindUdp(socket: Socket, options: BoundSocket | number | string | ListenOptions): Promise<AddressInfo>;
-export async function bindUdp(
-  socket: Socket,
-  options: number | string | ListenOptions | BoundSocket,
-): Promise<AddressInfo> {
+export function bindUdp(socket: Socket, options: BoundSocket | Ports | ListenOptions): Promise<AddressInfo>;
+export async function bindUdp(socket: Socket, options: Ports | ListenOptions | BoundSocket): Promise<AddressInfo> {
   // Loaded already, if there is such a socket.
   const { Socket } = process.getBuiltinModule('node:dgram');
   if (!(socket instanceof Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);

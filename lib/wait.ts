@@ -1,10 +1,11 @@
 // Waiting for a port: waitForPort(), and the wait of listen() and bindUdp().
-
+import { setImmediate } from 'node:timers';
 import type { SocketRow } from './addon.ts';
 import { endpoint, overlap } from './address.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
 import { Alarm } from './alarm.ts';
 import { placeOf, type Refused } from './bind/places.ts';
+import { atPort } from './bind/ports.ts';
 import {
   type BindRequest,
   checkBindOptions,
@@ -56,14 +57,15 @@ async function repeat<T extends object>(
   alarm: Alarm,
   deadline: number,
   signal: AbortSignal | undefined,
-  look: (isLast: boolean) => T | Pending,
+  look: (isLast: boolean) => T | Pending | Promise<T | Pending>,
 ): Promise<T | Pending> {
   try {
     for (;;) {
       if (signal?.aborted) throw aborted(signal.reason);
       const began = performance.now();
       const isLast = began >= deadline;
-      const found = look(isLast);
+      const looked = look(isLast);
+      const found = looked instanceof Promise ? await looked : looked;
       if (isLast || !isPending(found)) return found;
       const now = performance.now();
       const left = Math.max(deadline - now, 0);
@@ -103,12 +105,45 @@ async function pidOn(port: ListedPort): Promise<number | undefined> {
   return sockets.flatMap(({ pids }) => pids).find((pid) => pid !== process.pid);
 }
 
-async function alarmOn({ protocol, port }: ListedPort, signal: AbortSignal | undefined): Promise<Alarm> {
-  const alarm = new Alarm({ protocol, port }, signal);
-  if (alarm.isTold) return alarm;
+/** From the lowest to the highest: what goes between them wakes too, and is looked for in vain. */
+function spanOf(ports: readonly number[]): { first: number; last: number } {
+  return {
+    first: ports.reduce((least, port) => Math.min(least, port)),
+    last: ports.reduce((most, port) => Math.max(most, port)),
+  };
+}
+
+async function alarmOn(
+  { protocol, port, ports }: Pick<BindRequest, 'protocol' | 'port' | 'ports'>,
+  signal: AbortSignal | undefined,
+): Promise<Alarm> {
+  const alarm = new Alarm({ protocol, ...spanOf(ports ?? [port]) }, signal);
+  // Of many processes, none is worth a watch of its own.
+  if (alarm.isTold || ports !== undefined) return alarm;
   const pid = await pidOn({ protocol, port });
   if (pid !== undefined) alarm.watchProcess(pid);
   return alarm;
+}
+
+// Ports that are looked at before others have their turn in the event loop.
+const AT_A_TIME = 64;
+
+/** Looks at each port of a list, until one can be bound or nothing can be; who may not have one goes on, too. */
+async function lookAtPorts(
+  request: BindRequest,
+  signal: AbortSignal | undefined,
+  look: (request: BindRequest) => BoundSocket | Refused | Pending,
+): Promise<BoundSocket | Refused | Pending> {
+  const { ports = [] } = request;
+  let endsIn = Number.POSITIVE_INFINITY;
+  for (const [at, port] of ports.entries()) {
+    if (at % AT_A_TIME === AT_A_TIME - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (signal?.aborted) throw aborted(signal.reason);
+    const found = look(atPort(request, port));
+    if (isPending(found)) endsIn = Math.min(endsIn, found.endsIn);
+    else if (found instanceof BoundSocket || found.refusal.code !== 'EACCES') return found;
+  }
+  return { endsIn };
 }
 
 /**
@@ -125,15 +160,21 @@ export async function bindWithin(options: ReadBindOptions, { timeout, signal }: 
   if (first.refusal.code !== 'EADDRINUSE' || timeout === 0 || request.port === 0) throw await refusedErrorLater(first);
   let last = first;
   const alarm = await alarmOn(request, signal);
-  const found = await repeat<BoundSocket | Refused>(alarm, deadline, signal, (isLast) => {
-    if (!isLast && isHeld(request)) return PENDING;
-    const opened = BoundSocket.open(options);
+  const lookAt = (one: BindRequest, isLast: boolean): BoundSocket | Refused | Pending => {
+    if (!isLast && isHeld(one)) return PENDING;
+    const opened = BoundSocket.openAsked(one);
     // Of many who wait in this process, the others then see that one has it, and need not try.
     if (opened instanceof BoundSocket) lookAnew();
     if (opened instanceof BoundSocket || opened.refusal.code !== 'EADDRINUSE') return opened;
     last = opened;
-    return { endsIn: endOf(listSocketsOnce(request, EVERY_STATE).sockets) };
-  });
+    return { endsIn: endOf(listSocketsOnce(one, EVERY_STATE).sockets) };
+  };
+  const look = (isLast: boolean) =>
+    // At the end as at the beginning: then the error tells of all of them.
+    request.ports === undefined || isLast
+      ? lookAt(request, isLast)
+      : lookAtPorts(request, signal, (one) => lookAt(one, false));
+  const found = await repeat<BoundSocket | Refused>(alarm, deadline, signal, look);
   if (found instanceof BoundSocket) return found;
   if (has(found, 'refusal')) throw await refusedErrorLater(found);
   throw waited(await refusedErrorLater(last), timeout);

@@ -70,11 +70,11 @@ Napi::Value watching(const Napi::CallbackInfo& info, size_t callback, Start star
   return Napi::Function::New(info.Env(), std::move(stop), "stop");
 }
 
-// watchPort(type, port, wake): function that stops it, or the error
-Napi::Value watchPort(const Napi::CallbackInfo& info) {
-  return watching(info, 2, [&info](Watcher* watcher) {
-    return os::watchPort(int32At(info, 0), static_cast<uint16_t>(int32At(info, 1)), Watcher::wake, watcher,
-                         watcher->watch());
+// watchPorts(type, first, last, wake): function that stops it, or the error
+Napi::Value watchPorts(const Napi::CallbackInfo& info) {
+  return watching(info, 3, [&info](Watcher* watcher) {
+    return os::watchPorts(int32At(info, 0), static_cast<uint16_t>(int32At(info, 1)),
+                          static_cast<uint16_t>(int32At(info, 2)), Watcher::wake, watcher, watcher->watch());
   });
 }
 
@@ -88,7 +88,7 @@ Napi::Value watchProcess(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void registerWatch(Napi::Env env, Napi::Object exports) {
-  exports.Set("watchPort", Napi::Function::New<watchPort>(env, "watchPort"));
+  exports.Set("watchPorts", Napi::Function::New<watchPorts>(env, "watchPorts"));
   exports.Set("watchProcess", Napi::Function::New<watchProcess>(env, "watchProcess"));
 }
 

@@ -139,9 +139,9 @@ using Wake = void (*)(void* data);
 // A thread that blocks until there is something to tell.
 struct Watch;
 
-// Calls `wake` whenever sockets of a type and a local port have gone, whoever had them: at once, and at most once a
-// millisecond. Nothing that goes after this returns is missed.
-int watchPort(int type, uint16_t port, Wake wake, void* data, Watch** watch);
+// Calls `wake` whenever sockets of a type and a local port from `first` to `last` have gone, whoever had them: at once,
+// and at most once a millisecond. Nothing that goes after this returns is missed.
+int watchPorts(int type, uint16_t first, uint16_t last, Wake wake, void* data, Watch** watch);
 
 // Calls `wake` once, when the process has ended.
 int watchProcess(int64_t pid, Wake wake, void* data, Watch** watch);

@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
-import { CHUNKS, PROGRAMS, SHARED } from './build/chunks.mjs';
+import { CHUNKS, ENTRIES, PROGRAMS, SHARED } from './build/chunks.mjs';
 import { entryOf, INTERNALS, splitting } from './build/split.mjs';
 import { rollUp } from './build/types.mjs';
 
@@ -112,7 +112,7 @@ async function makeChunk(name, output) {
 }
 
 /**
- * Returns the paths of what is in it.
+ * Returns the paths of what is in it, and the names that its entries export.
  * @param {string} name
  * @param {Record<string, string>} modules - by the name of the file that starts with it
  * @param {OutputOptions} output
@@ -127,7 +127,10 @@ async function makeProgram(name, modules, output) {
   const input = Object.fromEntries(Object.entries(modules).map(([file, module]) => [file, join(root, module)]));
   const files = await bundle({ input, plugins: [plugin], chunkFileNames: `${name}-[name].cjs`, ...output });
   note(wanted);
-  return files.flatMap(({ moduleIds }) => moduleIds);
+  return {
+    modules: files.flatMap(({ moduleIds }) => moduleIds),
+    names: files.flatMap(({ isEntry, exports }) => (isEntry ? exports : [])),
+  };
 }
 
 /** @param {ModulesByFile} wanted */
@@ -152,31 +155,39 @@ function licences(modules) {
 const write = (file, ...lines) => writeFileSync(join(next, file), `${lines.join('\n')}\n`);
 
 rmSync(next, { recursive: true, force: true });
-await rollUp({ root, into: next });
+await rollUp({ root, into: next, entries: ENTRIES });
 
-/** @type {string[]} */
-let names = [];
+/** By entry. @type {Map<string, string[]>} */
+const names = new Map();
 /** @type {string[]} */
 let inPrograms = [];
 // Without a folder, they only find out who takes what of whom.
 for (const output of [{}, { dir: next }]) {
-  names = await makeCore(output);
+  names.set('index', await makeCore(output));
   for (const name of Object.keys(CHUNKS)) await makeChunk(name, output);
   inPrograms = [];
-  for (const [name, modules] of Object.entries(PROGRAMS))
-    inPrograms.push(...(await makeProgram(name, modules, output)));
+  for (const [name, modules] of Object.entries(PROGRAMS)) {
+    const made = await makeProgram(name, modules, output);
+    inPrograms.push(...made.modules);
+    if (ENTRIES.includes(name)) names.set(name, made.names);
+  }
 }
 
-// createRequire() costs Node less than its search for the names of a CommonJS module; bundlers do not follow it.
-write(
-  'index.mjs',
-  "import { createRequire } from 'node:module';",
-  `export const { ${names.join(', ')} } = createRequire(import.meta.url)('./index.cjs');`,
-);
-write('bundled.mjs', `export { ${names.join(', ')} } from './index.cjs';`);
+for (const [entry, exported] of names) {
+  // createRequire() costs Node less than its search for the names of a CommonJS module; bundlers do not follow it.
+  write(
+    `${entry}.mjs`,
+    "import { createRequire } from 'node:module';",
+    `export const { ${exported.join(', ')} } = createRequire(import.meta.url)('./${entry}.cjs');`,
+  );
+  write(
+    `bundled${entry === 'index' ? '' : `-${entry}`}.mjs`,
+    `export { ${exported.join(', ')} } from './${entry}.cjs';`,
+  );
+  write(`${entry}.d.mts`, `export * from './${entry}.cjs';`);
+}
 // For --require, because on Node 20 a cluster worker loses messages that arrive while an --import is being loaded.
 write('register.cjs', `require('./index.cjs')[${INTERNALS}]['lib/adopt/hook.ts'].installHook();`);
-write('index.d.mts', "export * from './index.cjs';");
 write('register.d.cts', 'export {};');
 write(
   'THIRD-PARTY-LICENSES.txt',

@@ -18,11 +18,23 @@ export interface Place {
 /** What a system call refused, in the words of the error that will be raised. */
 export type Refusal = Failure;
 
+/** The ports of a list, all of which were refused. */
+export interface RefusedPorts {
+  /** Each by itself, in their order: at most 100. */
+  readonly kept: readonly Refused[];
+  /** How many there are. */
+  readonly count: number;
+  /** Whether one of them was a conflict. */
+  readonly isAnyTaken: boolean;
+}
+
 /** A request that was refused, and where. */
 export interface Refused {
   readonly request: BindRequest;
   readonly place: Place;
   readonly refusal: Refusal;
+  /** Of a request for a list of ports. */
+  readonly ports?: RefusedPorts;
 }
 
 const ANY4: Place = { host: '0.0.0.0', family: 4, address: '0.0.0.0', addressFamily: 4 };

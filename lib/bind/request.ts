@@ -7,11 +7,19 @@ import { copied } from '../socket-options/codec.ts';
 import type { SocketOptions } from '../socket-options/values.ts';
 import { didYouMean, optionsIn } from '../suggestions.ts';
 import type { Leftovers, Protocol, Sharing } from '../systems/system.ts';
+import { readPorts } from './ports.ts';
+
+/** A port, or a list of ports; a string is one number. */
+export type Ports = number | string | Iterable<number | string>;
 
 /** What `new BoundSocket()` takes. */
 export interface BindOptions {
-  /** 0 to 65535; 0 lets the system choose. @defaultValue 0 */
-  port?: number | string | undefined;
+  /**
+   * 0 to 65535; 0 lets the system choose. Or a list of ports from 1 to 65535, at most 65,536 of them, which is read once:
+   * `[3000, 3001]`, `portRange(3000, 3999)`. The first port that can be bound is bound, and the bind itself decides which.
+   * `EADDRINUSE` and `EACCES` go on to the next port; any other error ends it. @defaultValue 0
+   */
+  port?: Ports | undefined;
   /** An IPv4 or IPv6 literal. @defaultValue `::` for both families; `0.0.0.0` where the system has no IPv6 */
   host?: string | undefined;
   /** `IPV6_V6ONLY`, which is set explicitly either way. @defaultValue false */
@@ -77,7 +85,10 @@ export interface Limit {
 
 /** Options that have been checked; `host` is a literal, or absent for every address of the machine. */
 export interface BindRequest {
+  /** The first of `ports`, if there is a list. */
   readonly port: number;
+  /** All that may be bound, in their order; undefined where it is one port. */
+  readonly ports: readonly number[] | undefined;
   readonly host: string | undefined;
   readonly ipv6Only: boolean;
   readonly backlog: number | undefined;
@@ -111,6 +122,7 @@ const WAIT_NAMES = { timeout: true, signal: true } satisfies Names<WaitOptions>;
 /** What an exclusive TCP listener on every address is. */
 export const DEFAULTS: BindRequest = {
   port: 0,
+  ports: undefined,
   host: undefined,
   ipv6Only: false,
   backlog: undefined,
@@ -242,13 +254,20 @@ export function refuseUrl(options: unknown): void {
     throw withRemedy(wrongType('options', 'a port or an object', options), optionsIn(options));
 }
 
-/** Reads the options of `listen()` and `bindUdp()`, and takes a bare port. */
-export function readListenOptions(options: number | string | ListenOptions): Asked {
+/** Whether it is a list of ports, and neither one port nor options. */
+function isList(value: unknown): value is Iterable<number | string> {
+  return typeof value === 'object' && value !== null && hasName(value, Symbol.iterator);
+}
+
+/** Reads the options of `listen()` and `bindUdp()`, and takes bare ports. */
+export function readListenOptions(options: Ports | ListenOptions): Asked {
   const isBare = typeof options !== 'object' || options === null;
   refuseUrl(options);
-  const given = isBare ? { port: checkPort(options) } : options;
-  const { signal, wait, ...bind } = readOptions<ListenOptions>(given, LISTEN_NAMES, FOREIGN);
-  return { bind, signal: checkSignal('options.signal', signal), limit: checkWait(wait) };
+  const given = isBare ? { port: checkPort(options) } : isList(options) ? { port: options } : options;
+  const { signal, wait, ...rest } = readOptions<ListenOptions>(given, LISTEN_NAMES, FOREIGN);
+  const asked = { signal: checkSignal('options.signal', signal), limit: checkWait(wait) };
+  // Before anything is waited for: it is read once.
+  return { bind: isList(rest.port) ? { ...rest, port: readPorts(rest.port) } : rest, ...asked };
 }
 
 /**
@@ -299,8 +318,10 @@ function checkRead(options: BindOptions): BindRequest {
   const ipv6Only = boolean('ipv6Only', only);
   if (ipv6Only && host !== undefined && isIP(host) === 4) throw incompatible('ipv6Only', `host: '${host}'`);
 
+  const ports = isList(port) ? readPorts(port) : undefined;
   return {
-    port: checkPort(port),
+    port: ports === undefined ? checkPort(port) : (ports[0] as number),
+    ports,
     host,
     ipv6Only,
     backlog: checkBacklog(backlog),

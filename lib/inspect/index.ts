@@ -5,7 +5,7 @@ import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName, refuseUrl } from '../bind/request.ts';
 import { badPort } from '../errors.ts';
 import { type Names as NamesOf, type Read, readOptions } from '../options-once.ts';
-import { LISTENING, listSockets, listSocketsLater, NAMES, type Names } from '../socket-list.ts';
+import { LISTENING, listSockets, listSocketsLater, NAMES, type Names, withoutNames } from '../socket-list.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
 import type { InspectOptions, PortReport } from './report.ts';
 
@@ -83,6 +83,14 @@ export function inspectPortSync(options: number | string | InspectOptions): Port
  */
 export function explain(request: BindRequest, refusal: Refusal): PortReport {
   return answered(request, NAMES.inTime, inspect(request, refusal));
+}
+
+/** The same, without looking for processes. */
+export function explainUnnamed(request: BindRequest, refusal: Refusal): PortReport {
+  const inspection = inspect(request, refusal);
+  let step = inspection.next();
+  while (!step.done) step = inspection.next(withoutNames({ ...request, port: step.value.port }, step.value.states));
+  return step.value;
 }
 
 /** The same while this thread goes on. */

@@ -1,8 +1,8 @@
 // The error of a refused bind, with who holds the address.
-import type { Refused } from '../bind/places.ts';
+import type { Refused, RefusedPorts } from '../bind/places.ts';
 import { type SystemError, systemError } from '../errors.ts';
 import { bare, give, own } from '../own.ts';
-import { explain, explainLater } from './index.ts';
+import { explain, explainLater, explainUnnamed } from './index.ts';
 import type { PortReport } from './report.ts';
 import { sentenceOf } from './sentence.ts';
 
@@ -47,18 +47,61 @@ export function addReport(error: Error, report: PortReport): void {
   Object.defineProperty(error, 'report', bare({ value: report, configurable: true, writable: true }));
 }
 
-function errorOf({ request, place, refusal }: Refused, report: PortReport | undefined): SystemError {
+function errorOf(refused: Refused, report: PortReport | undefined): SystemError {
+  const { request, place, refusal } = refused;
+  const ports = own(refused, 'ports');
   const where = { address: place.host, port: request.port };
-  if (report === undefined) return systemError(refusal, where);
-  const error = systemError({ ...refusal, remark: sentenceOf(report) }, where);
-  addReport(error, report);
+  const all = ports === undefined || ports.count === 1 ? [] : [`none of the ${ports.count} ports can be bound`];
+  const remarks = [...(report === undefined ? [] : [sentenceOf(report)]), ...all];
+  const error = systemError({ ...refusal, ...(remarks.length > 0 && { remark: remarks.join('; ') }) }, where);
+  if (report !== undefined) addReport(error, report);
   return error;
 }
 
+// All other ports of a list together: who holds them is looked up as long as this lasts, and then not any more.
+const NAMED_FOR = 100;
+
+function reportUnnamed(refused: Refused): PortReport | undefined {
+  try {
+    return explainUnnamed(requestAt(refused), refused.refusal);
+  } catch {
+    return undefined;
+  }
+}
+
+function addReports(error: SystemError, { count }: RefusedPorts, reports: readonly (PortReport | undefined)[]): void {
+  const known = reports.filter((report) => report !== undefined);
+  const property = (value: unknown) => bare({ value, configurable: true, writable: true });
+  Object.defineProperty(error, 'reports', property(known));
+  if (count > known.length) Object.defineProperty(error, 'omitted', property(count - known.length));
+}
+
+/** The first of a list by its own refusal; of one port, that. */
+const firstOf = (refused: Refused): Refused => own(refused, 'ports')?.kept[0] ?? refused;
+
 /** The error of a refusal; its message ends with who holds the address. */
-export const refusedError = (refused: Refused): SystemError => errorOf(refused, reportOn(refused));
+export function refusedError(refused: Refused): SystemError {
+  const report = reportOn(firstOf(refused));
+  const error = errorOf(refused, report);
+  const ports = own(refused, 'ports');
+  if (ports === undefined) return error;
+  const until = performance.now() + NAMED_FOR;
+  const others = ports.kept.slice(1).map((one) => (performance.now() < until ? reportOn(one) : reportUnnamed(one)));
+  addReports(error, ports, [report, ...others]);
+  return error;
+}
 
 /** The same, without this thread standing still meanwhile. */
 export async function refusedErrorLater(refused: Refused): Promise<SystemError> {
-  return errorOf(refused, await reportOnLater(refused));
+  const report = await reportOnLater(firstOf(refused));
+  const error = errorOf(refused, report);
+  const ports = own(refused, 'ports');
+  if (ports === undefined) return error;
+  const until = performance.now() + NAMED_FOR;
+  const reports = [report];
+  for (const one of ports.kept.slice(1)) {
+    reports.push(performance.now() < until ? await reportOnLater(one) : reportUnnamed(one));
+  }
+  addReports(error, ports, reports);
+  return error;
 }

@@ -39,10 +39,11 @@ int closing(int descriptor, int error) {
 }
 
 // The kernel itself drops what is told of other ports, before it wakes anybody.
-int keepPort(int netlink, uint16_t port) {
+int keepPorts(int netlink, uint16_t first, uint16_t last) {
   sock_filter steps[] = {
       BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kPortOffset),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first, 0, 2),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, last, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
       BPF_STMT(BPF_RET | BPF_K, 0),
   };
@@ -99,11 +100,11 @@ int start(int events, Wake wake, void* data, Watch** watch) {
 
 }  // namespace
 
-int watchPort(int type, uint16_t port, Wake wake, void* data, Watch** watch) {
+int watchPorts(int type, uint16_t first, uint16_t last, Wake wake, void* data, Watch** watch) {
   int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return errno;
   // The filter comes first: nothing of other ports is ever in the queue.
-  int error = keepPort(netlink, port);
+  int error = keepPorts(netlink, first, last);
   if (error == 0) error = join(netlink, type);
   return error == 0 ? start(netlink, wake, data, watch) : closing(netlink, error);
 }

@@ -3,7 +3,7 @@
 
 namespace exactbind::os {
 
-int watchPort(int, uint16_t, Wake, void*, Watch**) { return WSAEOPNOTSUPP; }
+int watchPorts(int, uint16_t, uint16_t, Wake, void*, Watch**) { return WSAEOPNOTSUPP; }
 
 int watchProcess(int64_t, Wake, void*, Watch**) { return WSAEOPNOTSUPP; }
 

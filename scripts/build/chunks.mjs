@@ -25,6 +25,7 @@ export const CHUNKS = {
     'lib/socket-options/support.ts',
     'lib/tcp-info.ts',
   ],
+  ports: ['lib/bind/ports.ts'],
   connect: ['lib/connect.ts', 'lib/adopt/outgoing-socket.ts'],
   udp: ['lib/adopt/udp.ts', 'lib/udp.ts'],
 };
@@ -33,10 +34,15 @@ export const CHUNKS = {
 export const SHARED = ['lib/tcp-states.ts'];
 
 /**
- * What stands on all of that: the files of each program, and what each starts with. Each program is bundled by itself.
+ * What stands on all of that: the files of each program, and what each starts with. Each program is bundled by itself; so is
+ * each other entry of the package.
  * @type {Record<string, Record<string, string>>}
  */
 export const PROGRAMS = {
+  handover: { handover: 'lib/handover.ts' },
   cli: { cli: 'cli/main.ts' },
   matrix: { matrix: 'matrix/index.ts', 'matrix-process': 'matrix/process.ts' },
 };
+
+/** The entries of the package beside index, which are programs too: `exactbind/handover`. */
+export const ENTRIES = ['handover'];

@@ -1,8 +1,8 @@
-// Rolls the declarations of lib/ up to one file, in which only the public names are visible.
+// Rolls the declarations of lib/ up to one file for each entry, in which only the public names are visible.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
 
@@ -18,29 +18,52 @@ const DISPOSE = `declare global {
 }`;
 
 /**
- * Writes index.d.cts.
- * @param {{ root: string, into: string }} places
+ * Writes index.d.cts, and the same for the other entries, which import the types of index.
+ * @param {{ root: string, into: string, entries: string[] }} places
  */
-export async function rollUp({ root, into }) {
+export async function rollUp({ root, into, entries }) {
   const folder = join(root, 'dist.types');
   rmSync(folder, { recursive: true, force: true });
   const compile = [tsc, '-p', 'tsconfig.build.json', '--outDir', folder];
   const { status } = spawnSync(process.execPath, compile, { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 
+  mkdirSync(into, { recursive: true });
+  for (const entry of ['index', ...entries]) {
+    const declarations = await rolledUp(folder, entry);
+    const more = entry === 'index' ? `\n${DISPOSE}` : '';
+    writeFileSync(join(into, `${entry}.d.cts`), `${polished(declarations)}${more}\n`);
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+// What is not in the folder of an entry is a type of index: one class BoundSocket, not two.
+/**
+ * @param {string} folder
+ * @param {string} entry
+ */
+async function rolledUp(folder, entry) {
+  const own = join(folder, entry);
+  /** @type {import('rolldown').Plugin} */
+  const others = {
+    name: 'types-of-index',
+    resolveId(source, importer) {
+      if (entry === 'index' || importer === undefined || !source.startsWith('.')) return null;
+      const path = resolve(dirname(importer), source);
+      return path.startsWith(own) ? null : { id: './index.cjs', external: true };
+    },
+  };
   const build = await rolldown({
-    input: { index: join(folder, 'index.d.ts') },
+    input: { [entry]: `${own}.d.ts` },
     external: [/^node:/],
-    plugins: [dts({ dtsInput: true, tsconfig: false })],
+    plugins: [others, dts({ dtsInput: true, tsconfig: false })],
   });
   const { output } = await build.generate({ format: 'es' });
   await build.close();
-  rmSync(folder, { recursive: true, force: true });
   const [declarations] = output
     .filter((file) => file.type === 'chunk')
     .filter(({ fileName }) => fileName.endsWith('.d.ts'));
-  mkdirSync(into, { recursive: true });
-  writeFileSync(join(into, 'index.d.cts'), `${polished(declarations.code)}\n${DISPOSE}\n`);
+  return declarations.code;
 }
 
 // Default imports would need esModuleInterop of whoever compiles against this.

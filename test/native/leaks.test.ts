@@ -181,7 +181,7 @@ describe('a worker thread that ended', () => {
 });
 
 describeOn('linux')('a thread that is terminated in the middle of a call', () => {
-  it.each(['sockets', 'socketsAsync', 'watchPort', 'localAddress', 'get'])('of %s ends alone', async (name) => {
+  it.each(['sockets', 'socketsAsync', 'watchPorts', 'localAddress', 'get'])('of %s ends alone', async (name) => {
     const ended = await run([fixture('worker-threads/terminated.cjs'), name]);
     expect(ended).toEqual({ code: 0, stdout: 'survived\n', stderr: '' });
   });

@@ -91,6 +91,21 @@ describe('the package', () => {
   });
 });
 
+describe('exactbind/handover', () => {
+  const HANDOVER = ['offerSockets'];
+
+  it('exports the same names to import, to require() and to bundlers, and nothing loads it by itself', () => {
+    const print = 'console.log(Object.keys(m).sort().join())';
+    expect(run('--input-type=module', '-e', `import * as m from 'exactbind/handover'; ${print}`)).toBe(HANDOVER.join());
+    expect(run('--input-type=module', '-e', `import * as m from './dist/bundled-handover.mjs'; ${print}`)).toBe(
+      HANDOVER.join(),
+    );
+    expect(run('-e', `const m = require('exactbind/handover'); ${print}`)).toBe(HANDOVER.join());
+    const loaded = `require('exactbind'); console.log(Object.keys(require.cache).some((path) => /handover\.cjs$/.test(path)))`;
+    expect(run('-e', loaded)).toBe('false');
+  });
+});
+
 describe('the declarations', () => {
   const text = readFileSync(`${root}dist/index.d.cts`, 'utf8');
 
