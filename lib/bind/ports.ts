@@ -8,7 +8,7 @@ import type { BindRequest } from './request.ts';
 const MOST = 65_536;
 
 // Others are counted: nobody reads more reports than that.
-const MOST_KEPT = 99;
+const MOST_KEPT = 100;
 
 function checkOne(port: unknown): number {
   const isText = typeof port === 'string' && port.trim() !== '';
@@ -65,7 +65,7 @@ export function atPorts<Result extends object>(
     const refused = result as Refused;
     if (!goesOn(refused)) return refused;
     isAnyTaken ||= refused.refusal.code === 'EADDRINUSE';
-    if (kept.length <= MOST_KEPT) kept.push(refused);
+    if (kept.length < MOST_KEPT) kept.push(refused);
   }
   return refusedByAll(request, kept[0] as Refused, { kept, count: ports.length, isAnyTaken });
 }
