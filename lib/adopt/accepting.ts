@@ -158,15 +158,21 @@ export interface Session {
   goaway(code: number, lastStream?: number): void;
   ping(callback: (error: Error | null) => void): boolean;
   close(): void;
+  once(event: 'close', listener: () => void): unknown;
 }
 
-/** The HTTP/2 session on a connection, if there is one. */
-export function sessionOf(connection: Accepted): Session | undefined {
-  for (const symbol of Object.getOwnPropertySymbols(connection)) {
-    const found = connection[symbol] as Partial<Session> | null | undefined;
-    if (typeof found === 'object' && typeof found?.goaway === 'function') return found as Session;
+export function isSession(value: unknown): value is Session {
+  return typeof value === 'object' && typeof (value as Partial<Session> | null)?.goaway === 'function';
+}
+
+/** The HTTP/2 sessions that Node itself remembers of a server: from 24 on. */
+export function sessionsOf(server: Server): Session[] {
+  const inside = server as unknown as Record<symbol, unknown>;
+  for (const symbol of Object.getOwnPropertySymbols(server)) {
+    const found = inside[symbol];
+    if (symbol.description === 'sessions' && found instanceof Set) return [...found].filter(isSession);
   }
-  return undefined;
+  return [];
 }
 
 /** A handle for a server on a Unix socket that was bound natively: Node removes no file when it closes it. */

@@ -8,8 +8,9 @@ import {
   closeListener,
   connectionsOf,
   endChecks,
+  isSession,
   type Session,
-  sessionOf,
+  sessionsOf,
 } from '../adopt/accepting.ts';
 
 /** What a diagnostics channel tells of a request that has come, before the program sees it. */
@@ -34,6 +35,9 @@ function answersLast(server: Server): () => void {
 const LAST_STREAM = 2 ** 31 - 1;
 const NO_ERROR = 0;
 
+// A client that ends its session on the first GOAWAY, as Node's does, answers no ping.
+const PONG_TIMEOUT = 1000;
+
 /**
  * Ends a session of HTTP/2 as RFC 9113 (6.8) has it: the first GOAWAY says that there will be another, which comes when the
  * client has answered a ping, and so opens no stream any more.
@@ -41,35 +45,58 @@ const NO_ERROR = 0;
 function endSession(session: Session): void {
   if (session.closed || session.destroyed) return;
   const close = () => {
-    if (session.destroyed) return;
+    clearTimeout(timer);
+    if (session.closed || session.destroyed) return;
     session.goaway(NO_ERROR);
     session.close();
   };
+  const timer = setTimeout(close, PONG_TIMEOUT);
   session.goaway(NO_ERROR, LAST_STREAM);
   try {
-    if (!session.ping(close)) close();
+    session.ping(close);
   } catch {
     // A session that is still connecting.
     close();
   }
 }
 
-/** Ends sessions that are there, and those whose handshake ends while the server drains. */
-function endSessions(server: Server): () => void {
-  for (const connection of connectionsOf(server)) {
-    const session = sessionOf(connection);
-    if (session !== undefined) endSession(session);
+/** The HTTP/2 sessions of a server, from now on: Node tells of each when it begins, and keeps a list in 24 and later only. */
+export class Sessions {
+  readonly #server: Server;
+  readonly #open: Set<Session>;
+
+  constructor(server: Server) {
+    this.#server = server;
+    this.#open = new Set(sessionsOf(server));
+    server.on('session', this.#add);
   }
-  server.on('session', endSession);
-  return () => server.off('session', endSession);
+
+  readonly #add = (session: Session): void => {
+    // Another program may have another kind of session.
+    if (!isSession(session)) return;
+    this.#open.add(session);
+    session.once('close', () => this.#open.delete(session));
+  };
+
+  /** Ends those that are there, and each whose handshake ends while the server drains. */
+  end(): () => void {
+    for (const session of this.#open) endSession(session);
+    const later = (session: Session) => isSession(session) && endSession(session);
+    this.#server.on('session', later);
+    return () => this.#server.off('session', later);
+  }
+
+  forget(): void {
+    this.#server.off('session', this.#add);
+  }
 }
 
 /**
  * Closes a listener that accepts no more and waits until its last connection has gone, by itself or because of the time.
  * Returns how many had to be closed.
  */
-export async function drain(server: Server, timeout: number): Promise<number> {
-  const ends = [answersLast(server), endSessions(server)];
+export async function drain(server: Server, sessions: Sessions, timeout: number): Promise<number> {
+  const ends = [answersLast(server), sessions.end()];
   let closed = 0;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => {

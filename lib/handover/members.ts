@@ -1,7 +1,7 @@
 // The sockets of an offer: a server, a dgram.Socket or a BoundSocket, and how each stops, goes on and ends.
 import type dgram from 'node:dgram';
 import net, { type Server } from 'node:net';
-import { addon, type Handle } from '../addon.ts';
+import type { Handle } from '../addon.ts';
 import {
   originOfDatagrams,
   originOfServer,
@@ -16,7 +16,7 @@ import { numberOfSocket } from '../adopt/socket-number.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { notRunning, wrongType, wrongValue } from '../errors.ts';
 import { describe, ticketKeysOf } from './carried.ts';
-import { drain } from './drain.ts';
+import { drain, Sessions } from './drain.ts';
 import type { Carried } from './protocol.ts';
 
 /** One socket of an offer. */
@@ -37,6 +37,8 @@ export interface Member {
   resume(): void;
   /** Ends what was taken on; returns how many connections had to be closed. */
   end(timeout: number): Promise<number>;
+  /** Nothing of it is asked any more. */
+  release?(): void;
 }
 
 function given(name: string, socket: Handle, origin: Origin | undefined, ticketKeys?: Buffer) {
@@ -48,6 +50,7 @@ function given(name: string, socket: Handle, origin: Origin | undefined, ticketK
 function ofServer(name: string, server: Server): Member {
   let stopped: Stopped | undefined;
   let backlog = 0;
+  const sessions = new Sessions(server);
   return {
     give() {
       if (!server.listening) throw notRunning();
@@ -62,7 +65,8 @@ function ofServer(name: string, server: Server): Member {
       stopped?.resume(backlog);
       stopped = undefined;
     },
-    end: (timeout) => drain(server, timeout),
+    end: (timeout) => drain(server, sessions, timeout),
+    release: () => sessions.forget(),
   };
 }
 
@@ -118,6 +122,3 @@ export function memberOf(name: unknown, socket: unknown): Member {
   member.give();
   return member;
 }
-
-/** Whether this process still has a descriptor. */
-export const isOpen = (handle: Handle): boolean => addon.localPort(handle) >= 0;

@@ -116,7 +116,12 @@ export class Offer extends EventEmitter<OfferEvents> {
   async close(): Promise<void> {
     if (this.#state === 'draining' || this.#state === 'gone') return;
     this.#state = 'gone';
+    this.#release();
     await this.#control?.close(false);
+  }
+
+  #release(): void {
+    for (const member of this.#checked.members) member.release?.();
   }
 
   /** A fault of ours ends no process: whoever offers serves on. */
@@ -218,6 +223,7 @@ export class Offer extends EventEmitter<OfferEvents> {
     const counts = await Promise.all(members.map((member) => member.end(drainTimeout)));
     const closed = counts.reduce((sum, count) => sum + count, 0);
     this.#state = 'gone';
+    this.#release();
     connection.send({ type: 'drained', closed });
     connection.close();
     this.emit('drained', { closed });
