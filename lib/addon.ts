@@ -124,6 +124,15 @@ export interface Addon {
   /** Gives up ownership; false if the socket was not (or no longer) owned. */
   release(handle: Handle): boolean;
   duplicate(handle: Handle): Handle;
+  /** Binds a Unix socket to a path. */
+  bindPath(handle: Handle, path: string): number;
+  connectPath(handle: Handle, path: string): number;
+  /** Sends bytes through a Unix socket, and handles with the first of them: how many bytes, or the error, negative. */
+  sendHandles(handle: Handle, bytes: Uint8Array, handles: readonly Handle[]): number;
+  /** What has come, up to `length` bytes; the handles are owned like those that were opened. No bytes: the end. */
+  receiveHandles(handle: Handle, length: number): { bytes: Uint8Array; handles: Handle[] } | number;
+  /** Locks an open file against other processes until it is closed. */
+  lockFile(descriptor: number): number;
   /** Of the last open, socket, set, bind, listen or duplicate: see `STATUS`. */
   readonly status: Int32Array;
   readonly constants: Readonly<Record<string, number>>;

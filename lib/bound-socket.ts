@@ -1,6 +1,7 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
 import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
+import { type Origin, remember } from './adopt/origin.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import type { Refused } from './bind/places.ts';
@@ -241,12 +242,14 @@ export class BoundSocket {
     if (this.#bound.udp !== undefined)
       throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
-    const { socket, how, guard } = this.#bound;
+    const { socket, how, guard, inheritance } = this.#bound;
     const handle = adoptTcp(socket, {
       backlog: this.#request.backlog,
       late: lateOf(socket, how, this.#request.port),
       guard,
+      inheritance,
     });
+    remember(handle, this.origin());
     this.#giveUp();
     return handle;
   }
@@ -269,9 +272,20 @@ export class BoundSocket {
     this.#requireOwnership();
     const { udp } = this.#bound;
     if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
+    const origin = this.origin();
     adopt(udp, () => {
+      remember(udp, origin);
       this.#giveUp();
     });
+  }
+
+  /**
+   * What was asked for, and what became of it.
+   * @internal
+   */
+  origin(): Origin {
+    this.#requireOwnership();
+    return { request: this.#request, bound: this.#bound };
   }
 
   /**

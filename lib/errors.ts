@@ -202,3 +202,8 @@ export function aborted(cause: unknown): Error {
   error.name = 'AbortError';
   return error;
 }
+
+/** What a hand-over is refused with by somebody who is there. */
+export function handoverError(what: 'BUSY' | 'FORBIDDEN' | 'PROTOCOL', message: string): Error {
+  return coded(new Error(message), `ERR_EXACTBIND_HANDOVER_${what}`);
+}

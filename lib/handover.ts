@@ -1,10 +1,5 @@
 // exactbind/handover: listening sockets that go from one process to the next.
-import { notSupported } from './errors.ts';
-
-/**
- * Offers the sockets of this process to the next instance of it.
- * @throws Error `ENOTSUP`
- */
-export async function offerSockets(): Promise<never> {
-  throw notSupported('offerSockets', 'not built yet', 'sendmsg');
-}
+export { type ListenOrTakeOptions, listenOrTake } from './handover/listen-or-take.ts';
+export type { OfferedSocket } from './handover/members.ts';
+export { type Offer, type OfferEvents, type OfferOptions, offerSockets } from './handover/offer.ts';
+export { type Succession, type TakenSocket, type TakeOptions, takeSockets } from './handover/take.ts';

@@ -239,6 +239,8 @@ Napi::Object constants(Napi::Env env) {
 
 }  // namespace
 
+void own(napi_env env, Handle handle) { Napi::Env(env).GetInstanceData<Environment>()->own(handle); }
+
 Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   if (int error = os::start(); error != 0) {
     Napi::Error failure = Napi::Error::New(env, "WSAStartup failed");
@@ -262,6 +264,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", constants(env));
   registerInspection(env, exports);
   registerWatch(env, exports);
+  registerHandover(env, exports);
   return exports;
 }
 

@@ -18,10 +18,16 @@ void registerOptionCalls(Napi::Env env, Napi::Object exports, int32_t* call);
 // A socket's number; a value that is none becomes a handle that nobody has.
 Handle handleFrom(napi_env env, napi_value value);
 
+// From here on the environment closes the handle when it ends, unless that is closed or released before.
+void own(napi_env env, Handle handle);
+
 // Adds what calls-inspect.cpp has.
 void registerInspection(Napi::Env env, Napi::Object exports);
 
 // Adds what calls-watch.cpp has.
 void registerWatch(Napi::Env env, Napi::Object exports);
+
+// Adds what calls-handover.cpp has.
+void registerHandover(Napi::Env env, Napi::Object exports);
 
 }  // namespace exactbind

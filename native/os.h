@@ -149,6 +149,24 @@ int watchProcess(int64_t pid, Wake wake, void* data, Watch** watch);
 // Ends the thread and waits for it: `wake` is not called any more.
 int stopWatch(Watch* watch);
 
+// A Unix socket's address is a path of so many bytes. ENAMETOOLONG if the system has no room for it.
+int bindPath(Handle handle, const char* path, size_t length);
+
+int connectPath(Handle handle, const char* path, size_t length);
+
+constexpr size_t kMostHandles = 253;
+
+// Sends bytes, at least one, and handles with them, through a Unix socket, without waiting. `length` receives how many
+// bytes were sent; the handles went with the first.
+int sendHandles(Handle handle, const void* bytes, size_t* length, const Handle* handles, size_t count);
+
+// Receives what has come, without waiting: up to `length` bytes, and up to `count` handles that no child inherits.
+// EMSGSIZE if not all of the handles have arrived; none is left open then.
+int receiveHandles(Handle handle, void* bytes, size_t* length, Handle* handles, size_t* count);
+
+// Locks an open file against other processes, without waiting; closing it unlocks it.
+int lockFile(Handle file);
+
 // A name of this system's headers and its number.
 struct Constant {
   const char* name;

@@ -18,6 +18,8 @@ constexpr Handle kNoHandle = INVALID_SOCKET;
 
 #if defined(__APPLE__)
 #define __APPLE_USE_RFC_3542
+// It has no such flag; whoever receives a descriptor there has to set FD_CLOEXEC.
+#define MSG_CMSG_CLOEXEC 0
 #endif
 
 #include <arpa/inet.h>

@@ -119,6 +119,12 @@ export function openInHandle(socket: number): TcpHandle | number {
   return error;
 }
 
+/** Opens a Unix socket in a handle for a server, as `openInHandle()` does. */
+export function openPipeInHandle(socket: number): NodeHandle | number {
+  requireTcp();
+  return createServerHandle?.(null, null, null, socket) ?? -1;
+}
+
 /**
  * Where there is none, all that needs no adoption still works.
  * @throws Error `ENOTSUP` where the runtime has no handle that could adopt a socket (Bun)

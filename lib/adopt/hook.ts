@@ -11,6 +11,7 @@ import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
 import { bare, has } from '../own.ts';
 import type { TcpHandle } from './handle-classes.ts';
+import { remember } from './origin.ts';
 import { hasNetPermission } from './permission.ts';
 import { checkPrimary } from './primary.ts';
 import { adoptTcp, lateOf } from './tcp.ts';
@@ -91,7 +92,9 @@ function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   if (has(bound, 'refusal')) return errnoOf(bound.refusal.code);
   try {
     const { socket, how, guard } = bound;
-    return adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard });
+    const handle = adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard });
+    remember(handle, { request: DEFAULTS, bound });
+    return handle;
   } catch (error) {
     addon.close(bound.socket);
     if (bound.guard !== undefined) addon.close(bound.guard);

@@ -28,6 +28,14 @@ export function lateOf(socket: Handle, { afterListen, policy }: Compiled, port: 
   return { settings: afterListen, connections: addon.numberIn(socket, IPPROTO_TCP, TCP_INFO, UNACKED) };
 }
 
+/** What a socket brings along from the process that had it before. */
+export interface Inheritance {
+  /** A smaller one would turn away who is waiting. */
+  readonly backlog: number;
+  /** So that sessions of TLS go on. */
+  readonly ticketKeys: Buffer | undefined;
+}
+
 /** What a socket brings along. */
 export interface Belongings {
   /** Used where the caller of listen() passes none. */
@@ -35,6 +43,7 @@ export interface Belongings {
   readonly late: Late | undefined;
   /** Closed with it. */
   readonly guard: Handle | undefined;
+  readonly inheritance?: Inheritance | undefined;
 }
 
 /**
@@ -44,7 +53,7 @@ export interface Belongings {
  * @throws Error `EBADF`, `EEXIST`, `ENOTSOCK` if the descriptor is not the socket it was; `ENOTSUP` where the runtime has
  * no such handle (Bun)
  */
-export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings): TcpHandle {
+export function adoptTcp(socket: Handle, { backlog, late, guard, inheritance }: Belongings): TcpHandle {
   const handle = openInHandle(socket);
   if (typeof handle === 'number') throw systemError({ code: nameOfErrno(handle), syscall: 'open' });
   addon.release(socket);
@@ -52,9 +61,32 @@ export function adoptTcp(socket: Handle, { backlog, late, guard }: Belongings): 
     const { listen } = handle;
     handle.listen = (asked) => listen.call(handle, asked === DEFAULT_BACKLOG ? backlog : asked);
   }
+  if (inheritance !== undefined) inherit(handle, inheritance);
   if (late !== undefined && late.connections > 0) applyLate(handle, late.settings, late.connections);
   if (guard !== undefined) closeWith(handle, guard);
   return handle;
+}
+
+interface TlsServer {
+  /** Of the program's own options. */
+  readonly ticketKeys?: Buffer;
+  setTicketKeys?(keys: Buffer): void;
+}
+
+// Node has told the handle its server by then.
+function inherit(handle: TcpHandle, { backlog, ticketKeys }: Inheritance): void {
+  const { listen } = handle;
+  handle.listen = (asked) => {
+    const server = ownerOf(handle) as TlsServer | undefined;
+    if (ticketKeys !== undefined && server?.ticketKeys === undefined) server?.setTicketKeys?.(ticketKeys);
+    return listen.call(handle, Math.max(asked, backlog));
+  };
+}
+
+/** The server that listens with a handle. */
+export function ownerOf(handle: object): unknown {
+  const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol');
+  return symbol === undefined ? undefined : (handle as { [owner: symbol]: unknown })[symbol];
 }
 
 function applyLate(handle: TcpHandle, settings: Int32Array, connections: number): void {

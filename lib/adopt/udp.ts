@@ -1,6 +1,6 @@
 // Makes a UDP socket Node's: the handle opens it, and only then are its options cleared and its address bound.
 import { addon, type Handle } from '../addon.ts';
-import { nameOfErrno, systemError } from '../errors.ts';
+import { codeOf, nameOfErrno, systemError } from '../errors.ts';
 import { system } from '../platform.ts';
 import { type UdpHandle, udpClass } from './handle-classes.ts';
 
@@ -16,6 +16,22 @@ function adopt(socket: Handle, family: 4 | 6): UdpHandle {
   handle.close();
   addon.close(socket);
   throw systemError({ code: nameOfErrno(error), syscall: 'open' });
+}
+
+/**
+ * Puts a bound UDP socket of another process into a handle of Node's, and gives it back the options that uv_udp_open() takes
+ * away. For a microsecond it could be joined, by whoever sets the same option.
+ */
+export function adoptBound(socket: Handle, family: 4 | 6): UdpHandle {
+  const { SOL_SOCKET = 0, SO_REUSEADDR = 0, SO_REUSEPORT } = addon.constants;
+  const options = system === 'windows' ? [] : [SO_REUSEADDR, ...(SO_REUSEPORT === undefined ? [] : [SO_REUSEPORT])];
+  const before = options.map((option) => +(addon.numberIn(socket, SOL_SOCKET, option, 0) !== 0));
+  const handle = adopt(socket, family);
+  const settings = options.flatMap((option, at) => [SOL_SOCKET, option, 4, before[at] as number]);
+  const error = addon.set(socket, new Int32Array([options.length, ...settings]));
+  if (error === 0) return handle;
+  handle.close();
+  throw systemError({ code: codeOf(error), syscall: 'setsockopt' });
 }
 
 /**

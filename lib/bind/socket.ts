@@ -3,6 +3,7 @@ import { addon, type Handle, STATUS } from '../addon.ts';
 import { canonical, overlap } from '../address.ts';
 import { closeWith } from '../adopt/close-with.ts';
 import type { UdpHandle } from '../adopt/handle-classes.ts';
+import type { Inheritance } from '../adopt/tcp.ts';
 import { bindInHandle } from '../adopt/udp.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { has } from '../own.ts';
@@ -28,6 +29,8 @@ export interface Bound {
   readonly promise: Promised;
   /** Whoever was found to be able to take what is meant for us, in a sentence. */
   readonly stranger: string | undefined;
+  /** Of a socket that another process had before. */
+  readonly inheritance?: Inheritance;
 }
 
 /** A socket that the attempts have bound. */

@@ -38,6 +38,7 @@ const ARROWS: Record<string, string[]> = {
   'calls.cpp': ['calls.h', 'plan.h', 'values.h'],
   'calls-inspect.cpp': ['calls.h', 'look.h', 'values.h'],
   'calls-watch.cpp': ['calls.h', 'os.h', 'values.h'],
+  'calls-handover.cpp': ['calls.h', 'os.h'],
   'calls-options.cpp': ['calls.h', 'os.h'],
   'calls.h': ['system.h'],
   'values.cpp': ['values.h'],
@@ -85,6 +86,7 @@ describe('native/', () => {
     const reached = native.filter((path) => includesOf(path).includes('"calls.h'));
     expect(reached).toEqual([
       'native/addon.cpp',
+      'native/calls-handover.cpp',
       'native/calls-inspect.cpp',
       'native/calls-options.cpp',
       'native/calls-watch.cpp',
@@ -153,6 +155,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lib/wait', 'lib/tcp-info', 'lib/peer-credentials'],
   ['lib/listen'],
   ['lib/udp'],
+  ['lib/handover/'],
   ['lib/handover'],
   ['lib/index', 'lib/door'],
   ['matrix/'],

@@ -1,0 +1,157 @@
+// listenOrTake(): one line for a program that is restarted by whatever means.
+import type { AddressInfo, Server } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { canonical, isAny } from '../address.ts';
+import { resolveHost } from '../adopt/resolve-host.ts';
+import { checkPort, checkSignal, checkTimeout, isName, type ListenOptions } from '../bind/request.ts';
+import type { BoundSocket } from '../bound-socket.ts';
+import { aborted, systemError, wrongType } from '../errors.ts';
+import { listen } from '../listen.ts';
+import { hasName, readAll, readOnce } from '../options-once.ts';
+import { bare } from '../own.ts';
+import { isOffered } from './control.ts';
+import { checkFolder, locked, pathOf, requireHandover } from './folder.ts';
+import { checkOffer, Offer } from './offer.ts';
+import { type Succession, take } from './take.ts';
+
+/** What `listenOrTake()` takes. */
+export interface ListenOrTakeOptions extends ListenOptions {
+  /**
+   * Where instances of this program find each other: a path, or a bare name, which is a file in `$RUNTIME_DIRECTORY`,
+   * `$XDG_RUNTIME_DIR`, `/run/user/UID`, on macOS in the user's temporary folder.
+   */
+  handover: string;
+  /** As in `offerSockets()`. @defaultValue 30000 */
+  readyTimeout?: number | undefined;
+  /** As in `offerSockets()`. @defaultValue 30000 */
+  drainTimeout?: number | undefined;
+}
+
+const OWN = { handover: true, readyTimeout: true, drainTimeout: true } as const;
+const NEEDED = { port: true, host: true, signal: true } as const;
+
+const NAME = 'server';
+
+// How long one waits for an instance that is being started, or for a successor that is not ready yet.
+const PATIENCE = 30_000;
+const PAUSE = 5;
+
+interface Asked {
+  readonly path: string;
+  readonly listen: ListenOptions;
+  readonly offer: { readyTimeout: number | undefined; drainTimeout: number | undefined };
+  readonly signal: AbortSignal | undefined;
+}
+
+function read(options: ListenOrTakeOptions): Asked {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  const { handover, readyTimeout, drainTimeout } = readOnce(options, OWN as never) as ListenOrTakeOptions;
+  const { signal } = readOnce(options, NEEDED as never) as ListenOptions;
+  if (readyTimeout !== undefined) checkTimeout('options.readyTimeout', readyTimeout);
+  if (drainTimeout !== undefined) checkTimeout('options.drainTimeout', drainTimeout);
+  // Each is read once here, and what listen() is given has no getters.
+  const rest = Object.fromEntries(readAll(options, OWN)) as ListenOptions;
+  if (hasName(rest, 'port')) checkPort(rest.port);
+  return {
+    path: pathOf('options.handover', handover),
+    listen: rest,
+    offer: { readyTimeout, drainTimeout },
+    signal: checkSignal('options.signal', signal),
+  };
+}
+
+/** Whether a socket that was taken is where this program wants to listen. */
+async function isWanted(bound: BoundSocket, { port, host }: ListenOptions): Promise<boolean> {
+  const local = bound.address();
+  const number = port === undefined ? 0 : checkPort(port);
+  if (number !== 0 && number !== local.port) return false;
+  if (host === undefined) return isAny(local.address);
+  const asked = isName(host) ? await resolveHost(host) : host;
+  return canonical(asked).address === canonical(local.address).address;
+}
+
+function offer(server: Server, asked: Asked, isLocked: boolean): Promise<Offer> {
+  const sockets = [{ name: NAME, socket: server }];
+  return new Offer(checkOffer({ path: asked.path, sockets, ...asked.offer })).open(isLocked);
+}
+
+const GONE = new Set(['ENOENT', 'ECONNREFUSED']);
+
+/** Undefined where nobody offers. */
+async function takeFrom(asked: Asked, deadline: number): Promise<Succession | undefined> {
+  for (;;) {
+    try {
+      return await take(asked.path, Math.min(5000, Math.max(deadline - performance.now(), 0)), asked.signal);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (GONE.has(code)) return undefined;
+      if (code !== 'ERR_EXACTBIND_HANDOVER_BUSY' || performance.now() >= deadline) throw error;
+    }
+    // Another successor is at it, and becomes the one to take from.
+    await pause(PAUSE, undefined, bare(asked.signal === undefined ? {} : { signal: asked.signal }));
+  }
+}
+
+async function succeed(server: Server, succession: Succession, asked: Asked): Promise<AddressInfo> {
+  const [first] = succession.sockets;
+  let made: Offer | undefined;
+  try {
+    const isOurs = first !== undefined && (await isWanted(first.socket, asked.listen));
+    const address = await listen(server, isOurs ? first.socket : asked.listen);
+    made = await offer(server, asked, false);
+    await succession.ready();
+    // Of another address, nobody needs it any more.
+    for (const { socket } of succession.sockets) socket.discard();
+    return address;
+  } catch (error) {
+    await made?.close();
+    if (server.listening) server.close();
+    await succession.abandon();
+    throw error;
+  }
+}
+
+async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo> {
+  const address = await listen(server, asked.listen);
+  try {
+    await offer(server, asked, true);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return address;
+}
+
+/**
+ * Makes a server listen, by taking over from the instance of this program that runs, if one does; then offers the same to
+ * the next. Of two that start at once, one listens and the other takes over from it.
+ *
+ * If the running instance has another address than the one asked for, this one listens there itself, and the running one
+ * drains all the same.
+ *
+ * - Linux, macOS: through a Unix socket that only this user can reach.
+ * - Windows: `ENOTSUP`.
+ *
+ * @returns the address, once the server is listening and the instance before accepts no more
+ * @throws what `listen()`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` where a bare name has no folder
+ */
+export async function listenOrTake(server: Server, options: ListenOrTakeOptions): Promise<AddressInfo> {
+  requireHandover('listenOrTake');
+  const asked = read(options);
+  const { path, signal } = asked;
+  if (signal?.aborted) throw aborted(signal.reason);
+  if (isOffered(path)) {
+    const remark = 'this process offers there: give each server a name of its own';
+    throw systemError({ code: 'EADDRINUSE', syscall: 'bind', remark }, { address: path, port: 0 });
+  }
+  checkFolder(path);
+  const deadline = performance.now() + PATIENCE;
+  const running = await takeFrom(asked, deadline);
+  if (running !== undefined) return succeed(server, running, asked);
+  // Under the lock, somebody who was quicker has offered by now.
+  const found = await locked(path, deadline, signal, async () => {
+    const other = await takeFrom(asked, deadline);
+    return other ?? listenAndOffer(server, asked);
+  });
+  return 'sockets' in found ? succeed(server, found, asked) : found;
+}

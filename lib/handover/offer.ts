@@ -1,0 +1,272 @@
+// offerSockets(): the running instance, which serves on until a successor is ready.
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { addon, type Handle } from '../addon.ts';
+import { numberOfSocket } from '../adopt/socket-number.ts';
+import { checkTimeout } from '../bind/request.ts';
+import { codeOf, notRunning, systemError, wrongType, wrongValue } from '../errors.ts';
+import { type Names, readOnce, readOptions } from '../options-once.ts';
+import { Connection, isSameUser, type Missing } from './connection.ts';
+import { Control } from './control.ts';
+import { checkPath, requireHandover } from './folder.ts';
+import { type Member, memberOf, type OfferedSocket } from './members.ts';
+import { type Carried, encode, type Message, type Refused, VERSION } from './protocol.ts';
+
+/** What `offerSockets()` takes. */
+export interface OfferOptions {
+  /** Of a Unix socket, in a folder that belongs to this user and that nobody else can write. */
+  path: string;
+  /** At most 126. The next instance gets them in this order. */
+  sockets: readonly OfferedSocket[];
+  /** Milliseconds that a successor has from the offer until it is ready. @defaultValue 30000 */
+  readyTimeout?: number | undefined;
+  /** Milliseconds that connections have from then on, before they are closed. @defaultValue 30000 */
+  drainTimeout?: number | undefined;
+}
+
+const NAMES = { path: true, sockets: true, readyTimeout: true, drainTimeout: true } satisfies Names<OfferOptions>;
+const MEMBER_NAMES = { name: true, socket: true } satisfies Names<OfferedSocket>;
+
+/** The control listener, and two for each socket, have to fit into the 253 that Linux passes in one message. */
+const MOST_SOCKETS = 126;
+
+// Of a peer that has nothing to wait for.
+const HELLO_TIMEOUT = 5000;
+const COMMIT_TIMEOUT = 5000;
+const LOCK_TIMEOUT = 5000;
+
+/** The events of an offer. */
+export interface OfferEvents {
+  /** A successor has the sockets. */
+  taken: [];
+  /** The successor serves; this instance accepts no more, and drains. */
+  ready: [];
+  /** The successor has gone, has given up, or was too slow: this instance serves on, and offers again. */
+  abandoned: [];
+  /** Nothing is left to wait for; so many connections were closed because of the time. */
+  drained: [{ closed: number }];
+}
+
+interface Checked {
+  readonly path: string;
+  readonly members: readonly Member[];
+  readonly readyTimeout: number;
+  readonly drainTimeout: number;
+}
+
+function timeoutOf(name: string, value: number | undefined): number {
+  // What setTimeout() takes.
+  return Math.min(value === undefined ? 30_000 : checkTimeout(name, value), 2 ** 31 - 1);
+}
+
+/** Reads and checks the options of `offerSockets()`. */
+export function checkOffer(options: OfferOptions): Checked {
+  const { path, sockets, readyTimeout, drainTimeout } = readOptions<OfferOptions>(options, NAMES);
+  const checked = checkPath('options.path', path);
+  if (!Array.isArray(sockets)) throw wrongType('options.sockets', 'an array', sockets);
+  if (sockets.length === 0 || sockets.length > MOST_SOCKETS)
+    throw wrongValue('options.sockets', sockets.length, `must have 1 to ${MOST_SOCKETS} members`);
+  const members = sockets.map((one: unknown) => {
+    if (typeof one !== 'object' || one === null) throw wrongType('options.sockets[]', 'an object', one);
+    const { name, socket } = readOnce<OfferedSocket>(one as OfferedSocket, MEMBER_NAMES);
+    return memberOf(name, socket);
+  });
+  return {
+    path: checked,
+    members,
+    readyTimeout: timeoutOf('options.readyTimeout', readyTimeout),
+    drainTimeout: timeoutOf('options.drainTimeout', drainTimeout),
+  };
+}
+
+/** Sockets that the next instance can take. */
+export class Offer extends EventEmitter<OfferEvents> {
+  /** Of its Unix socket, absolute. */
+  readonly path: string;
+
+  /** Ends the offer as `close()` does. Absent where the runtime has no such symbol. */
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
+
+  readonly #checked: Checked;
+  #control: Control | undefined;
+  #state: 'offered' | 'taken' | 'ready' | 'draining' | 'gone' = 'offered';
+
+  /** @internal */
+  constructor(checked: Checked) {
+    super();
+    this.path = checked.path;
+    this.#checked = checked;
+  }
+
+  /** @internal */
+  async open(isLocked: boolean): Promise<this> {
+    const onConnection = (socket: Socket) => {
+      this.#serve(socket).catch((error: Error) => this.#fail(error));
+    };
+    this.#control = isLocked
+      ? Control.openLocked(this.path, onConnection)
+      : await Control.open(this.path, onConnection, LOCK_TIMEOUT);
+    return this;
+  }
+
+  /**
+   * Ends the offer; what is offered stays as it is. A successor that has not become ready is abandoned. Removes the socket
+   * file. Does nothing once a successor is ready.
+   */
+  async close(): Promise<void> {
+    if (this.#state === 'draining' || this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#release();
+    await this.#control?.close(false);
+  }
+
+  #release(): void {
+    for (const member of this.#checked.members) member.release?.();
+  }
+
+  /** A fault of ours ends no process: whoever offers serves on. */
+  #fail(error: Error): void {
+    process.emitWarning(error);
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const connection = new Connection(socket);
+    const refuse = (code: Refused, reason: string) => {
+      connection.send({ type: 'refused', code, reason });
+      connection.close();
+    };
+    if (!isSameUser(socket)) return refuse('FORBIDDEN', 'The instance that offers runs as another user');
+    const hello = await connection.next(HELLO_TIMEOUT);
+    if (typeof hello !== 'object' || hello.type !== 'hello')
+      return refuse('PROTOCOL', `The instance that offers got no hello (${wordOf(hello)})`);
+    if (hello.version !== VERSION)
+      return refuse('PROTOCOL', `The instance that offers speaks version ${VERSION}, not ${hello.version}`);
+    if (this.#state !== 'offered')
+      return refuse(this.#state === 'gone' ? 'ECONNREFUSED' : 'BUSY', 'Another successor is at it');
+    this.#state = 'taken';
+    let isReady = false;
+    try {
+      isReady = await this.#handOver(connection, socket, refuse);
+    } finally {
+      if (!isReady) {
+        connection.close();
+        // Closed meanwhile, there is no offer to go back to.
+        if (this.#isState('taken', 'ready')) this.#state = 'offered';
+        this.emit('abandoned');
+      }
+    }
+    if (isReady) await this.#drain(connection);
+  }
+
+  #isState(...states: string[]): boolean {
+    return states.includes(this.#state);
+  }
+
+  /** Whether the successor serves from now on. */
+  async #handOver(
+    connection: Connection,
+    socket: Socket,
+    refuse: (code: Refused, reason: string) => void,
+  ): Promise<boolean> {
+    const { members, readyTimeout } = this.#checked;
+    try {
+      this.#give(socket);
+    } catch (error) {
+      refuse('ECONNREFUSED', (error as Error).message);
+      return false;
+    }
+    this.emit('taken');
+    const ready = await connection.next(readyTimeout);
+    if (!isType(ready, 'ready') || !this.#isState('taken')) {
+      if (ready === 'late') refuse('ETIMEDOUT', 'The successor was not ready in time');
+      else if (ready === 'malformed') refuse('PROTOCOL', 'The instance that offers got no message of the protocol');
+      else if (this.#isState('gone')) refuse('ECONNREFUSED', 'The offer was closed');
+      return false;
+    }
+    this.#state = 'ready';
+    try {
+      for (const member of members) member.stop();
+      connection.send({ type: 'stopped' });
+      const commit = await connection.next(COMMIT_TIMEOUT);
+      if (isType(commit, 'commit') && this.#isState('ready')) {
+        this.#state = 'draining';
+        return true;
+      }
+      refuse('ETIMEDOUT', 'The successor has not committed in time');
+    } finally {
+      if (!this.#isState('draining')) for (const member of members) member.resume();
+    }
+    return false;
+  }
+
+  #give(socket: Socket): void {
+    if (this.#control === undefined) throw notRunning();
+    const handles: Handle[] = [this.#control.handle];
+    const sockets: Carried[] = [];
+    for (const member of this.#checked.members) {
+      const given = member.give();
+      sockets.push(given.carried);
+      handles.push(...given.handles);
+    }
+    const bytes = encode({ type: 'offer', version: VERSION, sockets });
+    const sent = addon.sendHandles(numberOfSocket(socket), bytes, handles);
+    if (sent < 0) throw systemError({ code: codeOf(-sent), syscall: 'sendmsg' });
+    // The rest has no descriptors, and waits for room in the socket like all that follows.
+    if (sent < bytes.length) socket.write(bytes.subarray(sent));
+  }
+
+  async #drain(connection: Connection): Promise<void> {
+    const { members, drainTimeout } = this.#checked;
+    await this.#control?.close(true);
+    connection.send({ type: 'draining' });
+    this.emit('ready');
+    const counts = await Promise.all(members.map((member) => member.end(drainTimeout)));
+    const closed = counts.reduce((sum, count) => sum + count, 0);
+    this.#state = 'gone';
+    this.#release();
+    connection.send({ type: 'drained', closed });
+    connection.close();
+    this.emit('drained', { closed });
+  }
+}
+
+const isType = (found: Message | Missing, type: Message['type']): boolean =>
+  typeof found === 'object' && found.type === type;
+
+const wordOf = (found: Message | Missing): string => (typeof found === 'object' ? found.type : found);
+
+// The contexts of Jest and of vitest's vm pools lack the symbol on Node 20.
+if (Symbol.asyncDispose !== undefined) {
+  const disposable = {
+    [Symbol.asyncDispose](this: Offer): Promise<void> {
+      return this.close();
+    },
+  };
+  const value = disposable[Symbol.asyncDispose];
+  Object.defineProperty(Offer.prototype, Symbol.asyncDispose, { value, configurable: true, writable: true });
+}
+
+/**
+ * Offers sockets to the next instance of this program, which takes them with `takeSockets()`: no connection is lost or
+ * refused, and at no moment can somebody else have the address.
+ *
+ * This instance serves on until a successor is ready. Then it accepts no more, without closing the queue, and drains: each
+ * answer of HTTP/1 says `Connection: close`, HTTP/2 gets GOAWAY, and idle connections end by the server's own
+ * `keepAliveTimeout`. Whatever is left after `drainTimeout` is closed and counted. A successor that dies, stops, or is not
+ * ready in time leaves everything as it was. The offer keeps no process alive by itself.
+ *
+ * - Linux, macOS: descriptors pass through a Unix socket of mode 0600 (SCM_RIGHTS), between processes of one user alone
+ *   (SO_PEERCRED, LOCAL_PEERCRED).
+ * - Windows: `ENOTSUP`.
+ *
+ * In a cluster the primary offers what it has opened itself. A server on a path: `ENOTSUP`.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+ * @throws Error `EADDRINUSE` if another process offers at that path; `ENOENT`, `EACCES`, `ENAMETOOLONG`;
+ * `ERR_EXACTBIND_HANDOVER_FORBIDDEN` for a folder or a file that is not ours alone; `ERR_SOCKET_NO_HANDLE`,
+ * `ERR_SERVER_NOT_RUNNING`, `ERR_SOCKET_HANDLE_ADOPTED` for a socket that is not open; `ENOTSUP`
+ */
+export async function offerSockets(options: OfferOptions): Promise<Offer> {
+  requireHandover('offerSockets');
+  return new Offer(checkOffer(options)).open(false);
+}
