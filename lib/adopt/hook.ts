@@ -19,6 +19,7 @@ import { adoptTcp, lateOf } from './tcp.ts';
 interface FailedHandle {
   listen(): number;
   close(): void;
+  getAsyncId(): number;
 }
 
 interface ListeningServer extends Server {
@@ -102,6 +103,12 @@ function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   }
 }
 
+/** A handle from which Node builds its own error, and what runs as its consequence. */
+function failedHandle(errno: number): { handle: FailedHandle; scope: AsyncResource } {
+  const scope = new AsyncResource('TCPSERVERWRAP');
+  return { handle: { listen: () => errno, close: () => {}, getAsyncId: () => scope.asyncId() }, scope };
+}
+
 type EmitError = (server: ListeningServer, error: NodeJS.ErrnoException) => void;
 
 /** An error of Node's that waits for its explanation, before it is emitted. */
@@ -117,15 +124,13 @@ let last: Promise<unknown> = Promise.resolve();
 
 /** Emits an error in the place of its process.nextTick(), once it is explained; at once for whoever cannot wait. */
 function emitExplained(refused: Refused, error: Error, server: object, emit: () => void): void {
-  // What runs in the error's listener sees the storage of its listen(), as with Node.
-  const scope = new AsyncResource('EXACTBIND_REFUSAL');
   let isEmitted = false;
   const release = (report: PortReport | undefined) => {
     if (isEmitted) return;
     isEmitted = true;
     waiting.delete(server);
     if (report !== undefined) addReport(error, report);
-    scope.runInAsyncScope(emit);
+    emit();
   };
   waiting.set(server, { release: () => release(reportOn(refused)) });
   last = Promise.all([reportOnLater(refused), last]).then(([report]) => release(report));
@@ -136,16 +141,16 @@ function emitExplained(refused: Refused, error: Error, server: object, emit: () 
  * before listen() returns: there it can be met without a listener for 'error', whose absence ends the program, and without
  * a frame in anybody's stack.
  */
-function meetError(refused: Refused, server: ListeningServer): () => void {
+function meetError(refused: Refused, server: ListeningServer, scope: AsyncResource): () => void {
   // Jest gives its tests a copy, and Node looks at its own.
   const process = globalThis.process.getBuiltinModule('node:process');
   const { nextTick } = process;
   const meet = (callback: EmitError, ...args: Parameters<EmitError>) => {
     const [, error] = args;
-    const emit = () => nextTick(callback, ...args);
     // By its code: where a runner has contexts of its own, it is no instance of this Error.
-    if (args[0] === server && error?.code === refused.refusal.code) emitExplained(refused, error, server, emit);
-    else emit();
+    if (args[0] !== server || error?.code !== refused.refusal.code) return nextTick(callback, ...args);
+    // The error's listener sees the storage of its listen(), and the server's handle as its cause, as with Node.
+    emitExplained(refused, error, server, () => scope.runInAsyncScope(nextTick, process, callback, ...args));
   };
   Reflect.set(process, 'nextTick', meet);
   return () => Reflect.set(process, 'nextTick', nextTick);
@@ -244,9 +249,9 @@ export function installHook(): void {
     }
     const bound = exact(address, port, backlog, flags);
     const handle = handleOf(bound, port);
-    // Node builds its own error from a handle that fails.
-    this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
-    const end = has(bound, 'refusal') ? meetError(bound, this) : undefined;
+    const failed = typeof handle === 'number' ? failedHandle(handle) : undefined;
+    this._handle = failed?.handle ?? (handle as TcpHandle);
+    const end = failed && has(bound, 'refusal') ? meetError(bound, this, failed.scope) : undefined;
     try {
       listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
     } finally {
