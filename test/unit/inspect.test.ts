@@ -50,6 +50,7 @@ const NAMES = Object.keys(OPTIONS) as Options[];
 const ANY4 = { address: '0.0.0.0' };
 const ANY6 = { address: '::', family: 6 } as const;
 const ONLY6 = { ...ANY6, ipv6Only: true };
+const MAPPED4 = { address: '::ffff:0.0.0.0' };
 const LOOPBACK6 = { address: '::1', family: 6 } as const;
 
 const NO = 'EADDRINUSE';
@@ -90,8 +91,30 @@ describe('linux', () => {
     const unknown = { reuseAddress: undefined, reusePort: undefined };
     expect(row({ ...unknown })).toEqual([NO, undefined, undefined, undefined]);
     expect(row({ ...unknown, state: 'listening' })).toEqual([NO, NO, undefined, undefined]);
-    expect(row({ ...unknown, state: 'listening', uid: OTHER })).toEqual([NO, NO, NO, NO]);
+    // The quick check may let it in.
+    expect(row({ ...unknown, state: 'listening', uid: OTHER })).toEqual([NO, NO, undefined, undefined]);
     expect(row({ ...PORT, uid: undefined })).toEqual([NO, NO, undefined, undefined]);
+  });
+
+  it('lets in beside anybody by the quick check, after a socket of the same user that had SO_REUSEPORT', () => {
+    const stranger = { ...bound, ...ANY4, state: 'listening', uid: OTHER } as const;
+    const seed: Existing = { ...bound, ...ONLY6, ...PORT };
+    const bind = (existing: readonly Existing[], newcomer: Partial<Newcomer> = {}) =>
+      linux.rule.bind(existing, { ...plain, ...ANY6, ...PORT, ...newcomer });
+    expect(bind([stranger, seed])).toBe('ok');
+    expect(linux.rule.listen([stranger, seed], { ...plain, ...ANY6, ...PORT })).toBe('ok');
+    // Whoever was bound last counts, by what it had set then, on its address or on every one of a wildcard.
+    expect(bind([seed, stranger])).toBe(NO);
+    expect(bind([stranger, { ...seed, reusePortAtBind: false }])).toBe(NO);
+    expect(bind([stranger, { ...seed, reusePort: false, reusePortAtBind: true }])).toBe('ok');
+    expect(bind([stranger, { ...seed, uid: OTHER }])).toBe(NO);
+    expect(bind([stranger, { ...seed, ...LOOPBACK6 }])).toBe(NO);
+    expect(bind([stranger, seed], { reusePort: false, ...ADDR })).toBe(NO);
+    expect(bind([stranger, seed], { protocol: 'udp' })).toBe(NO);
+    // A list tells neither who was last nor what has gone.
+    expect(bind([stranger, { ...seed, reusePort: undefined }])).toBeUndefined();
+    expect(bind([{ ...stranger, reusePort: undefined }])).toBeUndefined();
+    expect(bind([{ ...stranger, reusePort: undefined }], { protocol: 'udp' })).toBe(NO);
   });
 
   it('takes the strictest of several', () => {
@@ -110,6 +133,8 @@ describe('linux', () => {
     expect(answers(over6)).toBe('ok');
     expect(answers({ ...over6, ipv6Only: true }, ANY4)).toBe('ok');
     expect(linux.rule.overlaps({ ...bound, ...over6 }, { ...plain, ...ANY4 })).toBe(true);
+    expect(answers(over6, MAPPED4)).toBe('ok');
+    expect(answers({ ...over6, ipv6Only: undefined }, MAPPED4)).toBe('ok');
     // Of a connection the list does not tell.
     expect(answers({ ...over6, ipv6Only: undefined }, ANY4)).toBeUndefined();
     expect(answers({ ...over6, ipv6Only: undefined })).toBe('ok');
@@ -179,6 +204,20 @@ describe('darwin', () => {
     expect(answers({ state: 'listening', ...ANY6, ...BOTH }, { ...ANY4, ...PORT })).toBe('ok');
     expect(answers({ state: 'listening', ...ANY6, ...BOTH }, ADDR)).toBe('ok');
     expect(answers({ state: 'listening', ...ONLY6 }, ANY4)).toBe('ok');
+  });
+
+  it('binds ::ffff:0.0.0.0 as it does 0.0.0.0, but beside a wildcard of another socket of IPv6', () => {
+    const existing = [{ ...ANY4 }, { address: '127.0.0.1' }, LOOPBACK6, ONLY6];
+    for (const one of existing) expect(answers(one, MAPPED4)).toBe(answers(one, ANY4));
+    for (const one of [ANY6, MAPPED4]) {
+      expect(answers(one, MAPPED4)).toBe('ok');
+      expect(answers({ ...one, uid: OTHER }, MAPPED4)).toBe('ok');
+    }
+    // :: is stricter than the other way about.
+    expect(answers(MAPPED4, ANY6)).toBe(NO);
+    expect(answers({ ...MAPPED4, uid: OTHER, ...PORT }, { ...ANY6, ...PORT })).toBe('ok');
+    expect(answers(MAPPED4, ANY4)).toBe(NO);
+    expect(answers(MAPPED4, { address: '127.0.0.2' })).toBe(NO);
   });
 
   it('asks nothing at listen()', () => {
