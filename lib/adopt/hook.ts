@@ -1,6 +1,7 @@
 // The hook behind exactbind/register: every TCP listen by port of an unmodified program goes through the exact bind.
 import { AsyncResource } from 'node:async_hooks';
 import net, { type Server } from 'node:net';
+import { debuglog } from 'node:util';
 import { addon } from '../addon.ts';
 import { isWithoutIpv6, placeOf, type Refused } from '../bind/places.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
@@ -103,6 +104,15 @@ function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   }
 }
 
+const debug = debuglog('exactbind');
+
+/** Has an error of Node's explained. A library that makes its own out of the message drops that: NODE_DEBUG has it still. */
+function explainError(error: Error, report: PortReport): void {
+  addReport(error, report);
+  const { message, heldBy, remedy } = error as Error & { heldBy: string; remedy?: string };
+  debug('%s: %s', message, remedy === undefined ? heldBy : `${heldBy}; ${remedy}`);
+}
+
 /** A handle from which Node builds its own error, and what runs as its consequence. */
 function failedHandle(errno: number): { handle: FailedHandle; scope: AsyncResource } {
   const scope = new AsyncResource('TCPSERVERWRAP');
@@ -129,7 +139,7 @@ function emitExplained(refused: Refused, error: Error, server: object, emit: () 
     if (isEmitted) return;
     isEmitted = true;
     waiting.delete(server);
-    if (report !== undefined) addReport(error, report);
+    if (report !== undefined) explainError(error, report);
     emit();
   };
   waiting.set(server, { release: () => release(reportOn(refused)) });
@@ -193,7 +203,7 @@ function emitWith(report: PortReport, server: ListeningServer, emit: () => void)
     const [error] = args;
     if (event === 'error' && typeof error === 'object' && error !== null) {
       restore();
-      addReport(error as Error, report);
+      explainError(error as Error, report);
     }
     return original.call(server, event, ...args);
   });
