@@ -1,7 +1,10 @@
 // Addresses as the systems compare them: one spelling each, and whether two of them overlap.
 import { URL } from 'node:url';
 
-/** An address in its one canonical spelling; an IPv4-mapped one as IPv4. */
+/**
+ * An address in its one canonical spelling; an IPv4-mapped one as IPv4, but for the wildcard: a system tells ::ffff:0.0.0.0
+ * from 0.0.0.0 by the family of its socket.
+ */
 export interface Canonical {
   readonly address: string;
   readonly family: 4 | 6;
@@ -14,6 +17,8 @@ export interface Local extends Canonical {
 }
 
 const UNSPECIFIED: Canonical = { address: '::', family: 6 };
+/** Every address of IPv4, on a socket of IPv6. */
+const MAPPED_ANY: Canonical = { address: '::ffff:0.0.0.0', family: 4 };
 
 // isIP() would have Node compile its pattern of IPv6 addresses, which takes 5 ms; the host has been checked.
 export function canonical(host: string): Canonical {
@@ -27,7 +32,7 @@ export function canonical(host: string): Canonical {
   const bytes = [mapped[1], mapped[2]]
     .map((group) => Number.parseInt(group as string, 16))
     .flatMap((n) => [n >> 8, n & 255]);
-  return { address: bytes.join('.'), family: 4 };
+  return bytes.some((byte) => byte !== 0) ? { address: bytes.join('.'), family: 4 } : MAPPED_ANY;
 }
 
 /** An address and a port as a URL has them: `127.0.0.1:3000`, `[::1]:3000`. */
@@ -45,9 +50,14 @@ export function addressBytes(literal: string): number[] {
   return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff]);
 }
 
-/** Whether it is the unspecified address, 0.0.0.0 or ::. */
+/** Whether it is the unspecified address: 0.0.0.0, ::ffff:0.0.0.0 or ::. */
 export function isAny(address: string): boolean {
-  return address === '::' || address === '0.0.0.0';
+  return address === '::' || address === '0.0.0.0' || isMappedAny(address);
+}
+
+/** Whether it is every address of IPv4, on a socket of IPv6. */
+export function isMappedAny(address: string): boolean {
+  return address === MAPPED_ANY.address;
 }
 
 // A zone that is not told may be any, and one may be written by its number and the other by its name.

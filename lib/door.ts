@@ -1,6 +1,6 @@
 // What the command and the matrix use of the library, which they enter here: no public name, but for what index.ts has.
 export { addon, type Handle } from './addon.ts';
-export { canonical, endpoint, isAny, type Local, overlap } from './address.ts';
+export { canonical, endpoint, isAny, isMappedAny, type Local, overlap } from './address.ts';
 export type { UdpHandle } from './adopt/handle-classes.ts';
 export { OutgoingSocket } from './adopt/outgoing-socket.ts';
 export { adoptTcp } from './adopt/tcp.ts';

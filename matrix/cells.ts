@@ -17,7 +17,7 @@ export type CellState = 'bound' | 'listening' | 'accepted' | 'time-wait' | 'orph
 /** Whose the second socket is; the first is always the measuring process's. */
 export type CellOwner = 'same-process' | 'other-process' | 'other-user';
 
-export const ADDRESSES = ['0.0.0.0', '127.0.0.1', '127.0.0.2', '::', ':: V6ONLY', '::1'] as const;
+export const ADDRESSES = ['0.0.0.0', '127.0.0.1', '127.0.0.2', '::', ':: V6ONLY', '::1', '::ffff:0.0.0.0'] as const;
 export type CellAddress = (typeof ADDRESSES)[number];
 
 export interface FirstSocket {
@@ -94,10 +94,16 @@ export function optionsOf(sharing: CellSharing): readonly string[] {
   return OPTIONS[sharing];
 }
 
-/** The address as bind() takes it. */
+/** Where it is, as a rule sees it. */
 export function localOf(address: CellAddress): Local {
   const [host = '', only] = address.split(' ');
   return { ...canonical(host), ipv6Only: host !== '::' || only !== undefined };
+}
+
+/** The address as bind() takes it, the family of its socket, and IPV6_V6ONLY of that. */
+export function boundTo(address: CellAddress): { host: string; family: 4 | 6; ipv6Only: boolean } {
+  const [host = '', only] = address.split(' ');
+  return { host, family: host.includes(':') ? 6 : 4, ipv6Only: only !== undefined };
 }
 
 // In the order in which they are preferred for an address that covers several.

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { listSockets, OutgoingSocket, STATE } from '../lib/door.ts';
-import { type CellAddress, type CellState, localOf, type Result, targetOf } from './cells.ts';
+import { boundTo, type CellAddress, type CellState, type Result, targetOf } from './cells.ts';
 import type { OtherProcess } from './other.ts';
 import { Party, reset, settingsOf, type Tried, type Wish } from './party.ts';
 import type { Peers } from './peers.ts';
@@ -85,7 +85,7 @@ class OwnFirst implements First {
       await this.#party.connect(peer.port, peer.host);
       return;
     }
-    const { address: localAddress } = localOf(wish.address);
+    const { host: localAddress } = boundTo(wish.address);
     const settings = settingsOf(wish);
     const socket = new OutgoingSocket({}, { protocol: 0, options: [], settings, localAddress, localPort: wish.port });
     await once(socket.connect(peer), 'connect');

@@ -16,7 +16,7 @@ import {
   typeNumber,
   type UdpHandle,
 } from '../lib/door.ts';
-import { type CellAddress, type CellSharing, localOf, optionsOf, type Result } from './cells.ts';
+import { boundTo, type CellAddress, type CellSharing, optionsOf, type Result } from './cells.ts';
 
 const NOTHING = new Int32Array([0]);
 const BACKLOG = 128;
@@ -31,7 +31,7 @@ export interface Wish {
 
 /** What is set before bind(), as words of a native call. */
 export function settingsOf({ protocol, sharing, address }: Wish): Int32Array {
-  const { address: host, family, ipv6Only } = localOf(address);
+  const { host, family, ipv6Only } = boundTo(address);
   // What libuv has set on a UDP socket that it opened is undone.
   const undone = protocol === 'udp' && system !== 'windows' ? ['SO_REUSEADDR', 'SO_REUSEPORT'] : [];
   return new Int32Array(
@@ -69,7 +69,7 @@ export class Party {
   bind(wish: Wish): Result {
     this.#wish = wish;
     const { protocol, address, port } = wish;
-    const { address: host, family } = localOf(address);
+    const { host, family } = boundTo(address);
     const socket = addon.socket(familyNumber(family), typeNumber(protocol));
     if (socket === -1) return resultOf(addon.status[0] as number);
     const bind = () => addon.bind(socket, settingsOf(wish), host, port);
@@ -159,7 +159,7 @@ export class Party {
 
   #adoptDatagrams(handle: UdpHandle): dgram.Socket {
     const { createSocket } = process.getBuiltinModule('node:dgram');
-    const socket = createSocket(localOf((this.#wish as Wish).address).family === 6 ? 'udp6' : 'udp4');
+    const socket = createSocket(boundTo((this.#wish as Wish).address).family === 6 ? 'udp6' : 'udp4');
     // dgram takes a handle in place of the port; its types do not say so.
     (socket.bind as unknown as (handle: object) => void).call(socket, handle);
     this.#datagrams = socket;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { Protocol } from '../lib/door.ts';
-import { type CellAddress, localOf } from './cells.ts';
+import { boundTo, type CellAddress, localOf } from './cells.ts';
 import { Party } from './party.ts';
 
 const HOSTS = ['127.0.0.1', '::1'] as const;
@@ -29,8 +29,8 @@ export class Peers {
 
   /** Where a socket on an address can connect to, in the family of the socket. */
   of(protocol: Protocol, address: CellAddress): { host: string; port: number } {
-    const isOf6 = localOf(address).family === 6;
-    const host = isOf6 && this.#servers.has('::1') ? '::1' : '127.0.0.1';
+    const isOf6 = boundTo(address).family === 6;
+    const host = localOf(address).family === 6 && this.#servers.has('::1') ? '::1' : '127.0.0.1';
     const port =
       protocol === 'udp'
         ? (this.#datagrams.get(host) as Party).port

@@ -3,6 +3,7 @@ import {
   type Answer,
   type Existing,
   isAny,
+  isMappedAny,
   type Local,
   type Newcomer,
   type Rule,
@@ -55,6 +56,8 @@ export const wineRule: Rule = {
   age: linuxRule.age,
   overlaps: linuxRule.overlaps,
   bind(existing, newcomer) {
+    // Not measured, and its table is not made for it.
+    if ([...existing, newcomer].some(({ address }) => isMappedAny(address))) return undefined;
     if (newcomer.protocol === 'tcp') {
       const answer = strictest(existing.map((one) => answerBeside(one, newcomer)));
       if (answer !== 'ok') return answer;

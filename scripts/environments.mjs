@@ -76,7 +76,8 @@ function give(path, user) {
 
 // Where tests are that depend on who runs them; the slow ones that do not depend on it are elsewhere.
 const OF_USERS = [
-  'test/linux/inspect.test',
+  'test/linux/inspect-bindable',
+  'test/linux/inspect-holders',
   'test/linux/inspect-errors',
   'test/listen/bad-input',
   'test/listen/exclusive',

@@ -1,6 +1,7 @@
 // The hook behind exactbind/register: every TCP listen by port of an unmodified program goes through the exact bind.
 import { AsyncResource } from 'node:async_hooks';
 import net, { type Server } from 'node:net';
+import { debuglog } from 'node:util';
 import { addon } from '../addon.ts';
 import { isWithoutIpv6, placeOf, type Refused } from '../bind/places.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
@@ -20,6 +21,7 @@ import { adoptTcp, lateOf } from './tcp.ts';
 interface FailedHandle {
   listen(): number;
   close(): void;
+  getAsyncId(): number;
 }
 
 interface ListeningServer extends Server {
@@ -105,6 +107,21 @@ function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   }
 }
 
+const debug = debuglog('exactbind');
+
+/** Has an error of Node's explained. A library that makes its own out of the message drops that: NODE_DEBUG has it still. */
+function explainError(error: Error, report: PortReport): void {
+  addReport(error, report);
+  const { message, heldBy, remedy } = error as Error & { heldBy: string; remedy?: string };
+  debug('%s: %s', message, remedy === undefined ? heldBy : `${heldBy}; ${remedy}`);
+}
+
+/** A handle from which Node builds its own error, and what runs as its consequence. */
+function failedHandle(errno: number): { handle: FailedHandle; scope: AsyncResource } {
+  const scope = new AsyncResource('TCPSERVERWRAP');
+  return { handle: { listen: () => errno, close: () => {}, getAsyncId: () => scope.asyncId() }, scope };
+}
+
 type EmitError = (server: ListeningServer, error: NodeJS.ErrnoException) => void;
 
 /** An error of Node's that waits for its explanation, before it is emitted. */
@@ -120,15 +137,13 @@ let last: Promise<unknown> = Promise.resolve();
 
 /** Emits an error in the place of its process.nextTick(), once it is explained; at once for whoever cannot wait. */
 function emitExplained(refused: Refused, error: Error, server: object, emit: () => void): void {
-  // What runs in the error's listener sees the storage of its listen(), as with Node.
-  const scope = new AsyncResource('EXACTBIND_REFUSAL');
   let isEmitted = false;
   const release = (report: PortReport | undefined) => {
     if (isEmitted) return;
     isEmitted = true;
     waiting.delete(server);
-    if (report !== undefined) addReport(error, report);
-    scope.runInAsyncScope(emit);
+    if (report !== undefined) explainError(error, report);
+    emit();
   };
   waiting.set(server, { release: () => release(reportOn(refused)) });
   last = Promise.all([reportOnLater(refused), last]).then(([report]) => release(report));
@@ -139,16 +154,16 @@ function emitExplained(refused: Refused, error: Error, server: object, emit: () 
  * before listen() returns: there it can be met without a listener for 'error', whose absence ends the program, and without
  * a frame in anybody's stack.
  */
-function meetError(refused: Refused, server: ListeningServer): () => void {
+function meetError(refused: Refused, server: ListeningServer, scope: AsyncResource): () => void {
   // Jest gives its tests a copy, and Node looks at its own.
   const process = globalThis.process.getBuiltinModule('node:process');
   const { nextTick } = process;
   const meet = (callback: EmitError, ...args: Parameters<EmitError>) => {
     const [, error] = args;
-    const emit = () => nextTick(callback, ...args);
     // By its code: where a runner has contexts of its own, it is no instance of this Error.
-    if (args[0] === server && error?.code === refused.refusal.code) emitExplained(refused, error, server, emit);
-    else emit();
+    if (args[0] !== server || error?.code !== refused.refusal.code) return nextTick(callback, ...args);
+    // The error's listener sees the storage of its listen(), and the server's handle as its cause, as with Node.
+    emitExplained(refused, error, server, () => scope.runInAsyncScope(nextTick, process, callback, ...args));
   };
   Reflect.set(process, 'nextTick', meet);
   return () => Reflect.set(process, 'nextTick', nextTick);
@@ -191,7 +206,7 @@ function emitWith(report: PortReport, server: ListeningServer, emit: () => void)
     const [error] = args;
     if (event === 'error' && typeof error === 'object' && error !== null) {
       restore();
-      addReport(error as Error, report);
+      explainError(error as Error, report);
     }
     return original.call(server, event, ...args);
   });
@@ -247,9 +262,9 @@ export function installHook(): void {
     }
     const bound = exact(address, port, backlog, flags);
     const handle = handleOf(bound, port);
-    // Node builds its own error from a handle that fails.
-    this._handle = typeof handle === 'number' ? { listen: () => handle, close: () => {} } : handle;
-    const end = has(bound, 'refusal') ? meetError(bound, this) : undefined;
+    const failed = typeof handle === 'number' ? failedHandle(handle) : undefined;
+    this._handle = failed?.handle ?? (handle as TcpHandle);
+    const end = failed && has(bound, 'refusal') ? meetError(bound, this, failed.scope) : undefined;
     try {
       listen2.call(this, bound.place.host, port, bound.place.family, backlog, fd, flags);
     } finally {

@@ -24,6 +24,8 @@ export interface Doer<How, Bound extends object, Refusal extends Failed> {
   conflict(addresses: readonly string[], isBound: boolean): Refusal | undefined;
   /** Makes the attempts of a policy, each step by step. */
   attempt(how: How): Bound | Refusal;
+  /** Whether somebody is listed as listening in the way. */
+  isListenedOn(): boolean;
   /** How many sockets in the way are no connections, our own included if it `isBound`. */
   countUnconnected(isBound: boolean): number;
   undo(bound: Bound): void;
@@ -53,7 +55,14 @@ export function follow<How extends Followed<How>, Bound extends object, Refusal 
 ): Bound | Refusal {
   const bound = once(how, doer);
   const over = how.overLeftovers;
-  if (over === undefined || !isFailed(bound) || bound.code !== 'EADDRINUSE' || doer.port === 0) return bound;
+  if (over === undefined || !isFailed(bound)) return bound;
+  if (how.policy.refusesHolders) {
+    const isConflict = bound.code === 'EADDRINUSE' || bound.code === undefined;
+    if (!isConflict || doer.isListenedOn()) return bound;
+    const boundOver = doer.attempt(over);
+    return isFailed(boundOver) && bound.code === undefined ? bound : boundOver;
+  }
+  if (bound.code !== 'EADDRINUSE' || doer.port === 0) return bound;
   if (doer.countUnconnected(false) > 0) return bound;
   const boundOver = once(over, doer);
   // One of them is ours.

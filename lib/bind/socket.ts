@@ -1,13 +1,13 @@
 // Binds a request: opens the socket, sets its options, binds and listens as the policy says, in one native call.
 import { addon, type Handle, STATUS } from '../addon.ts';
-import { canonical, overlap } from '../address.ts';
+import { canonical, type Local, overlap } from '../address.ts';
 import { closeWith } from '../adopt/close-with.ts';
 import type { UdpHandle } from '../adopt/handle-classes.ts';
 import type { Inheritance } from '../adopt/tcp.ts';
 import { bindInHandle } from '../adopt/udp.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { has } from '../own.ts';
-import { EVERY_STATE, existingOf, HOLDING, isConnection, listSockets } from '../socket-list.ts';
+import { EVERY_STATE, existingOf, HOLDING, isConnection, LISTENING, listSockets } from '../socket-list.ts';
 import type { Attempt, BindOutcome, Promised } from '../systems/system.ts';
 import { type Doer, follow } from './guard.ts';
 import { atPlaces, type Place, type Refusal, type Refused } from './places.ts';
@@ -90,12 +90,22 @@ class BySystem implements Doer<Compiled, Opened, Refusal> {
     return isUntold ? undefined : attempt.outcome;
   }
 
+  private get asked(): Local {
+    const { address, addressFamily: family } = this.place;
+    return { address, family, ipv6Only: this.request.ipv6Only };
+  }
+
+  isListenedOn(): boolean {
+    if (this.port === 0) return false;
+    const { sockets } = listSockets(this.request, LISTENING);
+    // One on a device may be in a VRF, and not in our way.
+    return sockets.some((row) => row.device === undefined && overlap(existingOf(row), this.asked));
+  }
+
   countUnconnected(isBound: boolean): number {
     const { error, sockets } = listSockets(this.request, EVERY_STATE);
     if (error !== 0) return countHeld(this.request, this.place, isBound);
-    const { address, addressFamily: family } = this.place;
-    const asked = { address, family, ipv6Only: this.request.ipv6Only };
-    return sockets.filter((row) => !isConnection(row) && overlap(existingOf(row), asked)).length;
+    return sockets.filter((row) => !isConnection(row) && overlap(existingOf(row), this.asked)).length;
   }
 
   undo({ socket, guard }: Opened): void {

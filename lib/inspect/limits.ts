@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { addon } from '../addon.ts';
-import { isAny } from '../address.ts';
+import { isAny, isMappedAny } from '../address.ts';
 import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
@@ -44,7 +44,7 @@ export function isPrivileged(address: string, port: number): boolean {
 
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
 function isOfThisMachine(address: string): boolean {
-  if (address === '0.0.0.0') return true;
+  if (address === '0.0.0.0' || isMappedAny(address)) return true;
   // A link-local one is of an interface, and no address without it.
   const [literal, zone] = address.split('%');
   const isLinkLocal = literal?.startsWith('fe80:');

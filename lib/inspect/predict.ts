@@ -59,6 +59,10 @@ class ByRule implements Doer<Compiled, Allowed, Foreseen> {
     return { code: answers.includes(undefined) ? undefined : answers[0] };
   }
 
+  isListenedOn(): boolean {
+    return this.#existing.some(({ state }) => state === 'listening');
+  }
+
   countUnconnected(): number {
     return this.#existing.filter(({ state }) => state === 'listening' || state === 'bound').length + this.#own;
   }
@@ -90,7 +94,10 @@ class ByRule implements Doer<Compiled, Allowed, Foreseen> {
   #bind(role: Role, address: string | undefined, own: Map<Role, Own>): Answer {
     const socket = own.get(role) as Own;
     const answer = this.#ask(rule.bind, role, own, address);
-    if (answer === 'ok') socket.bound = { ...this.#newcomer(socket, address), state: 'bound', boundTo: undefined };
+    if (answer === 'ok') {
+      const newcomer = this.#newcomer(socket, address);
+      socket.bound = { ...newcomer, state: 'bound', boundTo: undefined, reusePortAtBind: newcomer.reusePort };
+    }
     return answer;
   }
 

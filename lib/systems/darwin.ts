@@ -1,5 +1,5 @@
 // macOS: who may bind over whom, and how we bind there (in_pcbbind and in6_pcbbind, XNU bsd/netinet); not run on a Mac yet.
-import { isAny, type Local, overlap } from '../address.ts';
+import { isAny, isMappedAny, type Local, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
@@ -64,8 +64,14 @@ function refusedUnless(excused: Known): Answer {
   return excused === undefined ? undefined : excused ? 'ok' : 'EADDRINUSE';
 }
 
-// A dual-stack :: looks among the sockets of IPv4 too, but lets one on 0.0.0.0 be.
-const isLetBe = (found: Existing, { family }: Newcomer) => family === 6 && found.address === '0.0.0.0';
+const isOfIpv6 = ({ family, address }: Local) => family === 6 || isMappedAny(address);
+
+// A dual-stack :: looks among the sockets of IPv4 too, but lets 0.0.0.0 be, unless that is ::ffff:0.0.0.0 on a socket of
+// IPv6. The other way about, ::ffff:0.0.0.0 is bound as 0.0.0.0 is, and lets every wildcard of such a socket be.
+function isLetBe(found: Existing, newcomer: Newcomer): boolean {
+  if (newcomer.family === 6) return found.address === '0.0.0.0';
+  return isAny(found.address) && isAny(newcomer.address) && isOfIpv6(found) && isOfIpv6(newcomer);
+}
 
 function answerOfUser(found: Existing, newcomer: Newcomer): Answer {
   const isOthers = newcomer.uid !== 0 && found.uid !== undefined && found.uid !== newcomer.uid;

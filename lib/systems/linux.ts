@@ -1,6 +1,6 @@
 // Linux: who may bind over whom (inet_bind_conflict in net/ipv4/inet_connection_sock.c; udp_lib_lport_inuse in net/ipv4/udp.c), and
 // how we bind there (inet_csk_get_port).
-import { isAny, type Local, overlap } from '../address.ts';
+import { isAny, isMappedAny, type Local, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
@@ -9,6 +9,7 @@ import {
   both,
   type Existing,
   either,
+  type Known,
   LISTEN,
   type Newcomer,
   not,
@@ -30,6 +31,7 @@ import {
 // The list tells the mark of what listens or is bound alone.
 function overlaps(existing: Existing, newcomer: Local): boolean {
   const mayBeUnmarked = existing.family === 6 && existing.ipv6Only !== true && !isAny(existing.address);
+  // ::ffff:0.0.0.0 is compared as IPv6, and no other address of that is part of it.
   return overlap(existing, newcomer) || (mayBeUnmarked && newcomer.address === '0.0.0.0');
 }
 
@@ -50,8 +52,25 @@ function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
   return conflicts === undefined ? undefined : conflicts ? 'EADDRINUSE' : 'ok';
 }
 
-const answer = (existing: readonly Existing[], newcomer: Newcomer): Answer =>
-  strictest(existing.map((one) => answerBeside(one, newcomer)));
+// A port remembers the last socket that was bound to it if that had SO_REUSEPORT, and lets a later one of the same user in
+// where the remembered address is the same or the wildcard (sk_reuseport_match). A bind without the option clears that. What
+// a list shows may have been followed by one that is gone.
+function quickCheck(existing: readonly Existing[], newcomer: Newcomer): Known {
+  const last = existing.at(-1);
+  if (newcomer.protocol === 'udp' || !newcomer.reusePort || last === undefined) return false;
+  const hadReusePort = Object.hasOwn(last, 'reusePortAtBind') ? last.reusePortAtBind : last.reusePort;
+  if (hadReusePort !== true || last.uid === undefined) return hadReusePort === false ? false : undefined;
+  const covers = isAny(last.address) ? overlap(last, newcomer) : isSamePlace(last, newcomer);
+  return last.uid === newcomer.uid && covers;
+}
+
+const isSamePlace = (one: Local, other: Local) => one.address === other.address && one.ipv6Only === other.ipv6Only;
+
+function answer(existing: readonly Existing[], newcomer: Newcomer): Answer {
+  const full = strictest(existing.map((one) => answerBeside(one, newcomer)));
+  const quick = full === 'ok' ? false : quickCheck(existing, newcomer);
+  return quick === false ? full : quick === undefined ? undefined : 'ok';
+}
 
 // A group is made of sockets that differ in nothing (inet_reuseport_add_sock, udp_reuseport_add_sock).
 function groupOf(socket: Newcomer, sockets: readonly Newcomer[]): readonly Newcomer[] {
@@ -74,7 +93,8 @@ const rule: Rule = {
   receives(sockets, target) {
     const chain: Newcomer[] = [];
     for (const socket of bestFitting(sockets, target)) {
-      if (socket.family === 6 && socket.reusePort) chain.push(socket);
+      const isOfIpv6 = socket.family === 6 || isMappedAny(socket.address);
+      if (isOfIpv6 && socket.reusePort) chain.push(socket);
       else chain.unshift(socket);
     }
     const [found] = chain;
@@ -240,10 +260,15 @@ function tcp(request: PolicyRequest): Policy {
   const steps = reserve ? [BIND] : PLAIN;
   const over = leftovers === 'reuse' && !reserve ? [OVER_LEFTOVERS] : [];
   const clean = (taken: readonly Step[]): Attempt => ({ outcome: 'clean', steps: taken });
-  const plain = [clean(steps), ...over];
-  if (device) return { ...policy, attempts: plain, ...DEVICE_OF_TCP };
+  if (device) return { ...policy, attempts: [clean(steps), ...over], ...DEVICE_OF_TCP };
+  const orOver = (attempts: readonly Attempt[], promise: Promised): Policy => {
+    const cleanly = { ...policy, attempts, ...promise };
+    if (over.length === 0) return cleanly;
+    return { ...cleanly, refusesHolders: true, overLeftovers: { ...cleanly, attempts: over } };
+  };
+  const plain = [clean(steps)];
   // Nothing on the port is beside it, whatever the family.
-  if (isWildcard && (isDual || !ipv6)) return { ...policy, attempts: plain, ...FULL };
+  if (isWildcard && (isDual || !ipv6)) return orOver(plain, FULL);
   const unguarded: Attempt = { ...clean([CLEAR, ...steps]), promise: SHARED_NUMBER, strangers: true };
   if (guard) {
     const kept = isWildcard ? guardBeside : keptGuard;
@@ -253,10 +278,10 @@ function tcp(request: PolicyRequest): Policy {
     const later = isWildcard ? {} : { besideGuard: listenBesideGuard(family) };
     return { ...policy, ...later, attempts: [guarded, ...guardedOver, unguarded, ...over], ...FULL };
   }
-  if (family === 4) return { ...policy, attempts: plain, ...(isWildcard ? ONE_FAMILY : SPECIFIC) };
+  if (family === 4) return orOver(plain, isWildcard ? ONE_FAMILY : SPECIFIC);
   // No third socket makes the kernel forget a wildcard, which a reservation would keep: it matches every address.
   if (isWildcard && reserve) return { ...policy, attempts: plain, ...ONE_FAMILY };
-  return { ...policy, attempts: [clean(momentaryGuard(request)), unguarded, ...over], ...ONE_FAMILY };
+  return orOver([clean(momentaryGuard(request)), unguarded], ONE_FAMILY);
 }
 
 function udp(request: PolicyRequest): Policy {

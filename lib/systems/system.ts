@@ -1,5 +1,5 @@
 // The words in which an operating system is asked: its rule (who may share an address) and its policy (how we bind).
-import { type Canonical, isAny, type Local, overlap } from '../address.ts';
+import { type Canonical, isAny, isMappedAny, type Local, overlap } from '../address.ts';
 
 /** All that can be said of an operating system without asking it. */
 export interface OperatingSystem {
@@ -95,6 +95,11 @@ export interface Policy extends Promised {
    * let it share the address with sockets that are merely bound or listening, so they are looked for before and after.
    */
   readonly overLeftovers?: Policy;
+  /**
+   * The system itself refuses what is tried over leftovers beside any holder. Only listeners are asked for before, because
+   * it would look for them through all of their connections.
+   */
+  readonly refusesHolders?: true;
   /** Addresses whose listed holders are conflicts although the system would let us bind. */
   readonly conflicting?: readonly string[];
   /** Addresses whose listed holders may share ours, or not: no table tells, and beside one the outcome is not told. */
@@ -148,6 +153,8 @@ export interface Existing extends Local, SharingOptions {
   readonly uid: number | undefined;
   /** What a connected socket was bound to before; no list of sockets tells. */
   readonly boundTo?: Local | undefined;
+  /** Whether it had SO_REUSEPORT when it was bound; absent where it has not changed since. */
+  readonly reusePortAtBind?: Known;
 }
 
 /** A socket that is to be bound, and then perhaps to listen. */
@@ -167,7 +174,10 @@ export interface Rule {
   readonly age: 'bind' | 'listen' | undefined;
   /** Whether a socket can be in the way of one on an address at all. */
   overlaps(existing: Existing, newcomer: Local): boolean;
-  /** What bind() of the newcomer answers. */
+  /**
+   * What bind() of the newcomer answers.
+   * @param existing what no list tells in any order, and then what has been bound since
+   */
   bind(existing: readonly Existing[], newcomer: Newcomer): Answer;
   /** What listen() answers once it is bound. */
   listen(existing: readonly Existing[], newcomer: Newcomer): Answer;
@@ -179,13 +189,16 @@ export interface Rule {
   receives(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] | undefined;
 }
 
-/** Which sockets fit an address best: the exact address before a wildcard, and a wildcard of its family before :: dual. */
+/**
+ * Which sockets fit an address best: the exact address before a wildcard, and a wildcard of a socket of its family before
+ * :: dual and ::ffff:0.0.0.0.
+ */
 export function bestFitting(sockets: readonly Newcomer[], target: Canonical): readonly Newcomer[] {
   const at = { ...target, ipv6Only: true };
   const fitting = sockets.filter((socket) => overlap(socket, at));
   const exact = fitting.filter(({ address }) => !isAny(address));
   if (exact.length > 0) return exact;
-  const own = fitting.filter(({ family }) => family === target.family);
+  const own = fitting.filter(({ family, address }) => family === target.family && !isMappedAny(address));
   return own.length > 0 ? own : fitting;
 }
 

@@ -1,5 +1,5 @@
 // Windows: who may bind over whom, and how we bind there ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run by us.
-import { isAny, type Local, overlap } from '../address.ts';
+import { isAny, isMappedAny, type Local, overlap } from '../address.ts';
 import {
   type Answer,
   type Attempt,
@@ -41,6 +41,8 @@ function answerBesideOtherWildcard({ exclusive }: Existing): Answer {
 
 function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
   if (!overlap(existing, newcomer)) return 'ok';
+  // No source tells what ::ffff:0.0.0.0 is beside other wildcards, or beside what these cover.
+  if (isMappedAny(existing.address) || isMappedAny(newcomer.address)) return undefined;
   if (existing.state === 'connected' || existing.state === 'time-wait') {
     return answerBesideConnection(existing, newcomer);
   }

@@ -28,6 +28,7 @@ const ACTS = [
   'listen twice on it',
   'listen of two servers',
   'listen in a storage',
+  'listen, traced',
   'exit',
   'end by itself',
 ];

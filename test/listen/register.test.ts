@@ -208,6 +208,27 @@ describeOn('linux')('a hooked listen on Linux', () => {
   });
 });
 
+describe('a library that makes an error of its own out of the message', () => {
+  it('keeps the message of Node, and NODE_DEBUG=exactbind tells who has the port', async () => {
+    needs('python3');
+    const port = ownPort();
+    const other = new Actor();
+    await other.open({ host: '127.0.0.1', port, listen: true });
+    const program = [fixture('register/own-error.cjs'), String(port)];
+    const plain = await run(program);
+    expect(plain.stdout).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);
+    const hooked = await run([...REQUIRED, ...program]);
+    expect(hooked).toEqual(plain);
+    const debugged = await run([...REQUIRED, ...program], { NODE_DEBUG: 'exactbind' });
+    expect(debugged.stdout).toBe(plain.stdout);
+    const holder = `python\\S* \\(pid ${other.process.pid}, [^)]+\\) listening on 127\\.0\\.0\\.1:${port}`;
+    expect(debugged.stderr).toMatch(
+      new RegExp(`^EXACTBIND \\d+: listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}: ${holder}`),
+    );
+    await other.end();
+  });
+});
+
 describe('under the permission model', () => {
   const script = fixture('register/permission.cjs');
   const flags = ['--allow-addons', '--allow-fs-read=*', '--no-warnings'];

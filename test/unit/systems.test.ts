@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { darwin } from '../../lib/systems/darwin.ts';
 import { linux } from '../../lib/systems/linux.ts';
 import {
+  type Attempt,
   BIND,
   LISTEN,
   type Policy,
@@ -28,10 +29,15 @@ const asked: PolicyRequest = {
 
 type Asked = Partial<PolicyRequest>;
 
+/** In the order in which they are made. */
+function attemptsOf(policy: Policy | Unsupported): readonly Attempt[] {
+  if ('unsupported' in policy) throw new Error(policy.unsupported);
+  return policy.refusesHolders ? [...policy.attempts, ...attemptsOf(policy.overLeftovers as Policy)] : policy.attempts;
+}
+
 /** The steps of each attempt, a word each: `bind`, `guard 0.0.0.0`, `+SO_REUSEADDR`, `guard -SO_REUSEPORT`, … */
 function steps(policy: Policy | Unsupported): string[][] {
-  if ('unsupported' in policy) throw new Error(policy.unsupported);
-  return policy.attempts.map((attempt) => attempt.steps.map(word));
+  return attemptsOf(policy).map((attempt) => attempt.steps.map(word));
 }
 
 function word(step: Step): string {
@@ -42,7 +48,7 @@ function word(step: Step): string {
   return step.do === 'bind' ? `${role}${step.address ?? 'bind'}` : `${role}${step.do}`;
 }
 
-const outcomes = (policy: Policy | Unsupported) => (policy as Policy).attempts.map(({ outcome }) => outcome);
+const outcomes = (policy: Policy | Unsupported) => attemptsOf(policy).map(({ outcome }) => outcome);
 const SERVE = ['listen', '+SO_REUSEADDR'];
 const OVER = ['-SO_REUSEPORT +SO_REUSEADDR', 'bind', ...SERVE];
 
@@ -98,7 +104,18 @@ describe('linux', () => {
   });
 
   it('promises little over leftovers, and looks for strangers there', () => {
-    expect((policy() as Policy).attempts[1]).toMatchObject({ strangers: true, promise: { exclusivity: 'partial' } });
+    expect(attemptsOf(policy())[1]).toMatchObject({ strangers: true, promise: { exclusivity: 'partial' } });
+  });
+
+  it('asks for listeners before it looks for leftovers, unless a guard or a device is held', () => {
+    expect(policy()).toMatchObject({
+      refusesHolders: true,
+      overLeftovers: { attempts: [{ outcome: 'over-leftovers' }] },
+    });
+    for (const more of [{ leftovers: 'refuse' }, { reserve: true }, { device: true }] as Asked[]) {
+      expect(policy(more)).not.toHaveProperty('overLeftovers');
+    }
+    expect(policy({ address: 'specific', guard: true })).not.toHaveProperty('overLeftovers');
   });
 
   it('refuses leftovers by a plain bind, and still does not poison the next start', () => {
@@ -118,7 +135,7 @@ describe('linux', () => {
     const guarded = [...GUARD6, '-SO_REUSEADDR +SO_REUSEPORT', 'bind', '-SO_REUSEPORT', 'guard close', ...SERVE];
     const unguarded = ['-SO_REUSEADDR -SO_REUSEPORT', 'bind', ...SERVE];
     expect(steps(policy(more))).toEqual([guarded, unguarded, OVER]);
-    expect((policy(more) as Policy).attempts.map(({ strangers }) => strangers)).toEqual([undefined, true, true]);
+    expect(attemptsOf(policy(more)).map(({ strangers }) => strangers)).toEqual([undefined, true, true]);
     // For as long as it does not listen, the kernel's quick check lets sockets of the same user pass: of a wildcard always.
     if (more.ipv6Only) expect(steps(policy({ ...more, reserve: true }))).toEqual([['bind']]);
     else
