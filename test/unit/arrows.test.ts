@@ -153,6 +153,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lib/wait', 'lib/tcp-info', 'lib/peer-credentials'],
   ['lib/listen'],
   ['lib/udp'],
+  ['lib/machine/'],
   ['lib/index', 'lib/door'],
   ['matrix/'],
   ['cli/'],
