@@ -143,16 +143,14 @@ const surroundings: About = ({ process: { confinements }, sight: { container, is
 
 const hook: About = ({ hook: { isActive, nodeOptions, path } }) => {
   const option = `NODE_OPTIONS="--require ${path}"`;
-  if (!isActive && nodeOptions === null) {
+  if (!isActive) {
     const sentence = 'The hook is not active: a server that does not call exactbind binds as Node does.';
     return [ok('hook', sentence, `start it with ${option}`)];
   }
-  if (!isActive) {
-    const sentence = `NODE_OPTIONS loads ${nodeOptions}, and no server of this process binds exactly.`;
-    return [note('hook', sentence, option)];
-  }
-  if (nodeOptions !== null && !/[/\\]/.test(nodeOptions.replace(/^exactbind\/register$/, ''))) {
-    const sentence = `The hook is active, by a bare name in NODE_OPTIONS (${nodeOptions}): where the package is not installed, no program starts.`;
+  if (nodeOptions === 'exactbind/register') {
+    const sentence =
+      'The hook is active, by a bare name in NODE_OPTIONS: in a folder where the package is not installed, no program of ' +
+      'Node starts.';
     return [note('hook', sentence, option)];
   }
   return [ok('hook', 'The hook is active: every server of a program that is started here binds exactly.')];

@@ -61,8 +61,18 @@ function lookAtList(): Facts['list'] {
   };
 }
 
-// What may be one of its words: a flag, or a flag and its value.
-const LOADED = /(?:--require|--import|-r)[= ]"?([^\s"]*exactbind[^\s"]*register[^\s"]*)/;
+/** What NODE_OPTIONS loads before any program, as Node splits it: words, of which one in quotes may have blanks. */
+function loadedByOptions(options: string): string[] {
+  const words = [...options.matchAll(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g)].map(([word]) => word.replaceAll('"', ''));
+  return words.flatMap((word, at) => {
+    const [, value] = /^(?:--require|--import|-r)(?:=(.*))?$/.exec(word) ?? [undefined, null];
+    return value === null ? [] : [value ?? words[at + 1] ?? ''];
+  });
+}
+
+const HOOK = join(__dirname, 'register.cjs');
+
+const isHook = (name: string) => name === HOOK || /(^|[/\\])exactbind[/\\](dist[/\\])?register(\.cjs)?$/.test(name);
 
 /** The facts of `exactbind doctor`. Nothing is left behind, and nothing is changed. */
 export async function machineFacts(): Promise<Facts> {
@@ -83,8 +93,8 @@ export async function machineFacts(): Promise<Facts> {
     ...own,
     hook: {
       isActive: isHooked(),
-      nodeOptions: LOADED.exec(process.env['NODE_OPTIONS'] ?? '')?.[1] ?? null,
-      path: join(__dirname, 'register.cjs'),
+      nodeOptions: loadedByOptions(process.env['NODE_OPTIONS'] ?? '').find(isHook) ?? null,
+      path: HOOK,
     },
   };
 }
