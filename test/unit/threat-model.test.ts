@@ -30,7 +30,7 @@ function look(text: string): { named: number; wrong: string[] } {
       if (!source.includes(`'${title}`)) wrong.push(`${path} has no '${title}'`);
     }
   }
-  const sections = [...text.matchAll(/'([A-Z])',/g)].map(([, name]) => name as string);
+  const sections = [...text.matchAll(/\*([A-Z][a-z]+)\*/g)].map(([, name]) => name as string);
   for (const name of sections)
     if (!suite.includes(`\\n# ${name}`) && name !== 'Lurkers') wrong.push(`no section ${name}`);
   if (sections.includes('Lurkers') && !suite.includes('# Lurkers')) wrong.push('no section Lurkers');
