@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { build } from './build.ts';
+import { doctor } from './doctor.ts';
 import { EXIT } from './exit.ts';
 import { inspect } from './inspect.ts';
 import { matrix, matrixParty } from './matrix.ts';
@@ -18,7 +19,7 @@ const program = new Command('exactbind')
   .description('Shows who holds a port, why, and until when.')
   .version(version, '-v, --version');
 
-for (const command of [inspect, who, matrix, build]) program.addCommand(command);
+for (const command of [inspect, who, doctor, matrix, build]) program.addCommand(command);
 program.addCommand(matrixParty, { hidden: true });
 for (const command of [program, ...program.commands]) {
   const name = command === program ? 'exactbind' : `exactbind ${command.name()}`;

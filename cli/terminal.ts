@@ -16,6 +16,19 @@ function fitted(line: string): string {
   return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : line;
 }
 
+/** A text in lines that leave room for an indent, 80 columns wide or what the terminal has less. */
+export function wrapped(text: string, indent: number): string[] {
+  const width = Math.max(20, Math.min(80, process.stdout.columns || 80) - indent);
+  const lines: string[] = [];
+  // What is quoted stays in one piece, so that it can be copied.
+  for (const [word] of text.matchAll(/(?:[^\s"]|"[^"]*")+/g)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** A title, and what stands below it for each item. */
 export type Column<T> = readonly [title: string, cell: (item: T) => string];
 

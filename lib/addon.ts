@@ -173,15 +173,24 @@ function open(file: string): Addon {
   return module.exports as Addon;
 }
 
+/** The binary that was loaded, and why it was that one. */
+export interface Loaded {
+  readonly path: string;
+  readonly why: 'compiled' | 'prebuilt' | 'node-gyp-build';
+  /** What those said that were tried before. */
+  readonly refusals: readonly string[];
+}
+
 /** Loads nothing from outside the package, which the permission model would refuse. */
-function load(): Addon {
+function load(): Loaded & { readonly addon: Addon } {
   const local = join(FOLDERS[0] as string, 'build', 'Release', 'exactbind.node');
   // Whoever has compiled one wants it. This variable too is node-gyp-build's.
   const files = process.env['PREBUILDS_ONLY'] === undefined && existsSync(local) ? [local] : candidates(FOLDERS);
   const refusals: ErrorWithCode[] = [];
-  for (const file of files) {
+  const saying = () => refusals.map(({ message }) => message);
+  for (const path of files) {
     try {
-      return open(file);
+      return { addon: open(path), path, why: path === local ? 'compiled' : 'prebuilt', refusals: saying() };
     } catch (error) {
       refusals.push(error as ErrorWithCode);
       if ((error as ErrorWithCode).code === 'ERR_DLOPEN_DISABLED') break;
@@ -191,7 +200,9 @@ function load(): Addon {
   if (first?.code === 'ERR_DLOPEN_DISABLED') throw disabled(first);
   try {
     // It knows other names of a binary, and other places of a build.
-    return require('node-gyp-build')(ROOT) as Addon;
+    const find = require('node-gyp-build') as { resolve(root: string): string };
+    const path = find.resolve(ROOT);
+    return { addon: open(path), path, why: 'node-gyp-build', refusals: saying() };
   } catch (error) {
     throw missing([...refusals, error as Error], [local, ...candidates(isInPackage() ? FOLDERS.slice(0, 1) : FOLDERS)]);
   }
@@ -238,6 +249,9 @@ function missing(causes: readonly Error[], looked: readonly string[]): Error {
   return Object.assign(new Error(message, { cause: causes.at(-1) }), { code: 'ERR_EXACTBIND_NO_BINARY' });
 }
 
-export const addon: Addon = load();
+const { addon: found, ...how } = load();
+
+export const addon: Addon = found;
+export const loaded: Loaded = how;
 // What this system lacks is absent, whatever a program has put into Object.prototype.
 Object.setPrototypeOf(addon.constants, null);

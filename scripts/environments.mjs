@@ -223,18 +223,42 @@ function run(words, env) {
   });
 }
 
-const { values, positionals } = parseArgs({
-  options: { sample: { type: 'boolean', default: false }, node: { type: 'string' } },
-  allowPositionals: true,
-});
-const [name, ...files] = positionals;
-const environment = ENVIRONMENTS[name];
-if (environment === undefined || process.getuid?.() !== 0) {
-  console.error(
-    `As root: node scripts/environments.mjs ${Object.keys(ENVIRONMENTS).join('|')} [--sample] [--node VERSION] [FILE…]`,
-  );
+const USAGE = `Usage, as root: node scripts/environments.mjs NAME [--sample] [--node VERSION] [FILE…]
+
+Runs npm ci, npm start and npm test in a fresh clone, on a machine that lacks something.
+NAME: ${Object.keys(ENVIRONMENTS).join(', ')}`;
+
+/** @param {string} message @returns {never} */
+function refuse(message) {
+  console.error(`environments.mjs: ${message}\n${USAGE}`);
   process.exit(2);
 }
+
+function readWords() {
+  try {
+    return parseArgs({
+      options: {
+        sample: { type: 'boolean', default: false },
+        node: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+      allowPositionals: true,
+    });
+  } catch (error) {
+    return refuse(/** @type {Error} */ (error).message);
+  }
+}
+
+const { values, positionals } = readWords();
+const [name = '', ...files] = positionals;
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
+if (name === '') refuse('a name is missing');
+if (!Object.hasOwn(ENVIRONMENTS, name)) refuse(`there is no environment ${name}`);
+if (process.getuid?.() !== 0) refuse('needs root');
+const environment = ENVIRONMENTS[name];
 
 const node = values.node === undefined ? realpathSync(process.execPath) : nodeBinary(values.node).path;
 const folder = mkdtempSync(join(tmpdir(), `exactbind-${name}-`));

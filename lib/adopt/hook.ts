@@ -10,11 +10,12 @@ import { type Bound, bind } from '../bind/socket.ts';
 import { errnoOf, nameOfErrno, notSupported } from '../errors.ts';
 import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
-import { bare, has } from '../own.ts';
+import { has } from '../own.ts';
 import type { TcpHandle } from './handle-classes.ts';
 import { remember } from './origin.ts';
 import { hasNetPermission } from './permission.ts';
 import { checkPrimary } from './primary.ts';
+import { original, replacing } from './replaced.ts';
 import { adoptTcp, lateOf } from './tcp.ts';
 
 /** What setupListenHandle() of Node uses of a handle before it has told success from failure. */
@@ -167,17 +168,6 @@ function meetError(refused: Refused, server: ListeningServer, scope: AsyncResour
   };
   Reflect.set(process, 'nextTick', meet);
   return () => Reflect.set(process, 'nextTick', nextTick);
-}
-
-// What a function of ours replaces, for the next copy of this module: Jest loads one for each file of tests.
-const REPLACED = Symbol.for('exactbind.replaced');
-
-function replacing<F extends object>(replacement: F, replaced: F): F {
-  return Object.defineProperty(replacement, REPLACED, bare({ value: replaced }));
-}
-
-function original<F>(found: F): F {
-  return (found as { [REPLACED]?: F } | undefined)?.[REPLACED] ?? found;
 }
 
 type Shared = (error: number | undefined, handle: TcpHandle | null) => void;

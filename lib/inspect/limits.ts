@@ -67,9 +67,14 @@ function isOfThisMachine(address: string): boolean {
 // With EADDRINUSE although nobody has it, but to programs that Apple has entitled (bsd/netinet/in_pcb.c).
 const MACOS_REFUSES = 55555;
 
+/** The TCP ports that the system keeps to itself. */
+export function keptPorts(): readonly number[] {
+  return system === 'darwin' ? [MACOS_REFUSES] : [];
+}
+
 /** Whether the system keeps a port to itself. */
 export function isKept({ protocol, port }: ListedPort): boolean {
-  return system === 'darwin' && protocol === 'tcp' && port === MACOS_REFUSES;
+  return protocol === 'tcp' && keptPorts().includes(port);
 }
 
 /** Whether a bind can fail although nobody is listed: too low a port, no interface with that address, a rule, a host. */

@@ -55,7 +55,8 @@ export function reasonOf(outcome: Outcome): string | undefined {
   return verdict === 'unknown' ? UNLISTED : undefined;
 }
 
-const PRIVILEGE: Partial<Record<typeof system, string>> = {
+/** What to do where a port is too low. */
+export const PRIVILEGE: Partial<Record<typeof system, string>> = {
   linux:
     'choose a higher port, grant it to node (setcap cap_net_bind_service=+ep), or lower the limit ' +
     '(sysctl net.ipv4.ip_unprivileged_port_start)',

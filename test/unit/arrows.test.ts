@@ -155,7 +155,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lib/wait', 'lib/tcp-info', 'lib/peer-credentials'],
   ['lib/listen'],
   ['lib/udp'],
-  ['lib/handover/'],
+  ['lib/handover/', 'lib/machine/'],
   ['lib/handover'],
   ['lib/index', 'lib/door'],
   ['matrix/'],

@@ -180,6 +180,13 @@ describe('linux', () => {
     expect(guarded.slice(-4)).toEqual(['-SO_REUSEADDR +SO_REUSEPORT', 'bind', '-SO_REUSEPORT', 'guard close']);
   });
 
+  it('says what SO_BINDTODEVICE leaves open for TCP, which no guard closes', () => {
+    const open = { exclusivity: 'partial', caveat: expect.stringContaining('another device can bind beside') };
+    expect(policy({ device: true })).toMatchObject(open);
+    // Whoever asks for one gets ENOTSUP: lib/bind/plan.ts.
+    expect(policy({ device: true, guard: true })).toMatchObject(open);
+  });
+
   it('says what SO_BINDTODEVICE leaves open for UDP', () => {
     const device = { protocol: 'udp', device: true } as const;
     expect(policy(device)).toMatchObject({ exclusivity: 'partial', caveat: expect.stringContaining('device') });
