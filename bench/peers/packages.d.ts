@@ -32,3 +32,8 @@ declare module 'is-port-reachable' {
   function isPortReachable(port: number, where: { host: string }): Promise<boolean>;
   export = isPortReachable;
 }
+
+declare module 'kill-port' {
+  function killPort(port: number): Promise<unknown>;
+  export = killPort;
+}
