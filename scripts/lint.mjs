@@ -93,6 +93,7 @@ const checks = [
   { name: 'benchmarks', run: () => run([process.execPath, 'bench/report/page.mjs', '--check']) },
   { name: 'reliability', run: () => run([process.execPath, 'scripts/hijack/page.mjs', '--check']) },
   { name: 'bind-semantics', run: () => run([process.execPath, 'matrix/page/page.mjs', '--check']) },
+  { name: 'api', run: () => run([process.execPath, 'scripts/api-page.mjs', '--check']) },
   { name: 'clang-format', run: () => run(['clang-format', '--dry-run', '-Werror', ...cpp]), needs: ['clang-format'] },
   { name: 'clang-tidy', run: tidy, needs: ['clang-tidy', 'cmake'] },
 ];
