@@ -38,6 +38,7 @@ export default defineConfig({
       project('handover'),
       project('cli'),
       project('matrix'),
+      project('docs'),
       project('package'),
       project('types'),
     ],

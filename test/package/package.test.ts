@@ -152,7 +152,8 @@ describe('the tarball', () => {
     const { napiVersion: _, ...lists } = JSON.parse(readFileSync(`${root}native/sources.json`, 'utf8'));
     expect(paths).toEqual(expect.arrayContaining(Object.values(lists).flat()));
     const readme = readFileSync(`${root}README.md`, 'utf8');
-    const links = [...readme.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => normalize(path as string));
+    const linked = [...readme.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g), ...readme.matchAll(/ src(?:set)?="([^":]+)"/g)];
+    const links = linked.map(([, path]) => normalize(path as string));
     expect(links.length).toBeGreaterThan(5);
     expect(paths).toEqual(expect.arrayContaining([...links, 'LICENSE', 'dist/index.d.cts', 'dist/cli.cjs']));
     const others = paths.filter((path) => !/^(native|docs|prebuilds)\//.test(path));
