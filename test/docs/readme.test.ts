@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { read, root } from '../fixtures/docs/markdown.ts';
+import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
@@ -49,6 +50,7 @@ describe('the README', () => {
 
 // The picture is of Linux; the sentences of other systems are a little different.
 describeOn('linux')('the picture of the README', () => {
+  needs('IPv6');
   let drawn: [name: string, svg: string][];
   beforeAll(async () => {
     const { pictures } = await import(`${root}scripts/terminal-picture.mjs`);
