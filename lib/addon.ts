@@ -66,6 +66,20 @@ export interface SocketList {
   processes: ProcessRow[];
 }
 
+/** A list of Unix sockets: they have no address of their own, but the path that was asked for. */
+export interface PathSocketList extends Omit<SocketList, 'sockets'> {
+  sockets: (Omit<SocketRow, 'address'> & { address: null })[];
+}
+
+/** A file that a path names. */
+export interface FileRow {
+  /** Its device and inode: the same for the same file as long as that exists. */
+  id: string;
+  /** Its type and permissions (inode(7)). */
+  mode: number;
+  uid: number;
+}
+
 export interface LocalAddress {
   address: string;
   family: 4 | 6;
@@ -110,6 +124,23 @@ export interface Addon {
   sockets(type: number, port: number, states: number, names: 0 | 1 | 2): SocketList | null;
   /** The same on a thread of its own. */
   socketsAsync(type: number, port: number, states: number, names: 0 | 1 | 2): Promise<SocketList>;
+  /** The sockets of AF_UNIX with a path or an abstract name that may still be connected to, like `sockets()`. */
+  pathSockets(name: string, names: 0 | 1 | 2): PathSocketList | null;
+  pathSocketsAsync(name: string, names: 0 | 1 | 2): Promise<PathSocketList>;
+  /** The path or abstract name that a socket is bound to, '' if there is none; or the error. */
+  localPath(handle: Handle): string | number;
+  /** What is at a path, or the error. A symbolic link is followed only if that is asked for. */
+  fileAt(path: string, follow: boolean): FileRow | number;
+  /**
+   * Makes or opens a file of mode 0600 and locks it, which `close()` ends: its handle, or the error, negative. ETIMEDOUT if
+   * somebody else kept it for so long, EEXIST if what is there can be opened by others.
+   */
+  lockPath(path: string, milliseconds: number): Handle;
+  removeFile(path: string): number;
+  /** Sets the permissions of a socket's file. */
+  setFileMode(path: string, mode: number): number;
+  /** 0 if this user may make and remove files in a folder. */
+  mayChangeFolder(path: string): number;
   /**
    * Calls `wake` when sockets of a type and a local port from `first` to `last` have gone, and keeps the event loop alive
    * until the function that it returns is called. The error where the system does not tell, or not this user.

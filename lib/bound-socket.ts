@@ -1,12 +1,20 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
+import type { AddressInfo } from 'node:net';
 import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
 import { type Origin, remember } from './adopt/origin.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
+import { checkAnyOptions } from './bind/any-request.ts';
 import type { Refused } from './bind/places.ts';
 import { atPorts } from './bind/ports.ts';
-import { type BindOptions, type BindRequest, checkBindOptions } from './bind/request.ts';
+import {
+  type AnyBindOptions,
+  type BindOptions,
+  type BindRequest,
+  checkBindOptions,
+  type PathBindOptions,
+} from './bind/request.ts';
 import { listenReserved } from './bind/reservation.ts';
 import { type Bound, bind } from './bind/socket.ts';
 import { forgetOwner, isFresh, watchOwner } from './collected.ts';
@@ -17,6 +25,9 @@ import { system } from './platform.ts';
 import { readOption, writeOption } from './socket-options/access.ts';
 import type { GettableName, OptionValues, SettableName } from './socket-options/values.ts';
 import type { BindOutcome } from './systems/system.ts';
+import { pathError } from './unix/refusal.ts';
+import type { PathRequest } from './unix/request.ts';
+import { type BoundPath, bindPath, closePath, handleOfPath, lostPath, type PathRefused } from './unix/socket.ts';
 
 // Of every copy of this class: Jest gives each test file one, and a tree of packages may hold two.
 const BRAND: unique symbol = Symbol.for('exactbind.BoundSocket') as never;
@@ -37,7 +48,14 @@ interface Opened {
   readonly bound: Bound;
 }
 
-function open(request: BindRequest): Opened | Refused {
+type Result = Opened | BoundPath | Refused | PathRefused;
+
+function open(request: BindRequest | PathRequest, patience?: number): Result {
+  if (has(request, 'path')) {
+    if (system === 'windows') throw notSupported('path', 'a named pipe is bound by listen() alone', 'bind');
+    requireNetPermission(request.path);
+    return bindPath(request, patience);
+  }
   requireNetPermission(request.host ?? '');
   return request.ports === undefined ? openAt(request) : atPorts(request, openAt);
 }
@@ -59,6 +77,9 @@ function openAt(request: BindRequest): Opened | Refused {
  * - macOS: a wildcard is `'partial'`: see `caveat`.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
+ * With `path` it is a Unix socket (docs/unix-sockets.md): the file of a socket on which nobody listens is replaced, and
+ * `close()`, of the server too, removes the file while it is this socket's.
+ *
  * Keep a reference to one that is not adopted: when it is collected, its socket is closed, with a warning
  * (`EXACTBIND_COLLECTED`), unless `fd()` has been read.
  *
@@ -66,7 +87,7 @@ function openAt(request: BindRequest): Opened | Refused {
  * @throws from the constructor `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`,
  * `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`, `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTSUP`, `ERR_ACCESS_DENIED`
  */
-export class BoundSocket {
+export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   /**
    * `'clean'` if nothing was on the address, `'over-leftovers'` if TIME_WAIT or other remains of an earlier run were, or a
    * rival that bound in the same instant and lost.
@@ -92,8 +113,9 @@ export class BoundSocket {
     return typeof value === 'object' && value !== null && BRAND in value;
   }
 
-  readonly #request: BindRequest;
-  readonly #bound: Bound;
+  readonly #request: BindRequest | undefined;
+  readonly #bound: Bound | BoundPath;
+  readonly #path: BoundPath | undefined;
   #isOurs = true;
   #address: LocalAddress | undefined;
 
@@ -106,19 +128,34 @@ export class BoundSocket {
    * ports that all failed, `EADDRINUSE` (`EACCES` if all were that) of the first, with `reports` and `omitted`
    */
   constructor(options?: BindOptions);
+  /**
+   * Opens, sets the options, replaces the file of a socket on which nobody listens, binds, sets `mode` and listens,
+   * synchronously. While another process starts on the same path it waits for up to a second.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR` with what is for ports
+   * @throws RangeError `ERR_OUT_OF_RANGE`
+   * @throws Error `ENAMETOOLONG`; `EADDRINUSE` where somebody listens, or what is there is no socket; `EACCES`, `ENOENT`, …;
+   * `ENOTSUP` on Windows, where `listen()` takes a named pipe; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
+   */
+  constructor(options: PathBindOptions & { path: A });
   /** @internal */
-  constructor(options: BindOptions | undefined, opened: Opened);
-  constructor(options: BindOptions = {}, opened: Opened | Refused = open(checkBindOptions(options))) {
-    if (has(opened, 'refusal')) throw refusedError(opened);
-    const { request, bound } = opened;
-    this.#request = request;
+  constructor(options: undefined, opened: Opened | BoundPath);
+  constructor(options: AnyBindOptions = {}, opened: Result = open(checkAnyOptions(options))) {
+    if (has(opened, 'refusal')) throw has(opened, 'path') ? pathError(opened) : refusedError(opened);
+    const path = has(opened, 'path') ? opened : undefined;
+    const bound = path ?? (opened as Opened).bound;
+    this.#request = path === undefined ? (opened as Opened).request : undefined;
     this.#bound = bound;
+    this.#path = path;
     watchOwner(this, bound);
-    const { outcome, promise, stranger, how } = bound;
+    const { outcome, promise } = bound;
     this.outcome = outcome;
     this.exclusivity = promise.exclusivity;
     this.caveat = promise.caveat;
-    const { sharing, acceptPartial, guard } = this.#request;
+    if (path === undefined) this.#warn(bound as Bound);
+  }
+
+  #warn({ promise, stranger, how }: Bound): void {
+    const { sharing, acceptPartial, guard } = this.#request as BindRequest;
     const { caveat } = promise;
     if (caveat === undefined || sharing !== 'exclusive' || acceptPartial) return;
     if (stranger !== undefined) warnOnce(stranger, 'EXACTBIND_STRANGER');
@@ -127,29 +164,48 @@ export class BoundSocket {
 
   /**
    * The same without an exception for what the system refuses: explaining that takes time, which others need not wait for.
+   * @param patience with somebody who starts on the same path, in milliseconds
    * @throws what `new BoundSocket()` throws of a caller's fault
    * @internal
    */
-  static open(options: BindOptions): BoundSocket | Refused {
-    return BoundSocket.openAsked(checkBindOptions(options));
+  static open(options: AnyBindOptions, patience?: number): BoundSocket<AddressInfo | string> | Refused | PathRefused {
+    return BoundSocket.openAsked(checkAnyOptions(options), patience);
   }
 
   /**
    * The same of options that have been checked.
    * @internal
    */
-  static openAsked(request: BindRequest): BoundSocket | Refused {
-    const opened = open(request);
-    return has(opened, 'refusal') ? opened : new BoundSocket(undefined, opened);
+  static openAsked(request: BindRequest): BoundSocket | Refused;
+  /** @internal */
+  static openAsked(
+    request: BindRequest | PathRequest,
+    patience?: number,
+  ): BoundSocket<AddressInfo | string> | Refused | PathRefused;
+  static openAsked(
+    request: BindRequest | PathRequest,
+    patience?: number,
+  ): BoundSocket<AddressInfo | string> | Refused | PathRefused {
+    const opened = open(request, patience);
+    return has(opened, 'refusal') ? opened : new BoundSocket<AddressInfo | string>(undefined, opened);
   }
 
   /**
-   * The address the socket is bound to, as `net.Server.address()` gives it.
+   * The address the socket is bound to, as `net.Server.address()` gives it: of a Unix socket its path.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`; `EBADF`, `ENOTSOCK` if the descriptor was closed underneath
    */
-  address(): { address: string; family: 'IPv4' | 'IPv6'; port: number } {
+  address(): A {
+    if (this.#path !== undefined) {
+      this.#requireOwnership();
+      return this.#path.path as A;
+    }
     const { address, family, port } = this.#localAddress();
-    return { address, family: family === 6 ? 'IPv6' : 'IPv4', port };
+    return { address, family: family === 6 ? 'IPv6' : 'IPv4', port } satisfies AddressInfo as A;
+  }
+
+  /** Whether this is a Unix socket, with a path. */
+  get isPipe(): boolean {
+    return this.#path !== undefined;
   }
 
   /**
@@ -166,7 +222,8 @@ export class BoundSocket {
   /**
    * Gives the socket up and returns its descriptor, for `server.listen({ fd })` outside cluster workers (in a worker
    * Node sends the number to the primary, where it means another file). The caller closes it. A UDP descriptor that is
-   * given to `dgram` can be stolen from then on: libuv sets SO_REUSEADDR on it.
+   * given to `dgram` can be stolen from then on: libuv sets SO_REUSEADDR on it. The file of a Unix socket then stays when it
+   * is closed, and the next start replaces it.
    * @throws Error `ENOTSUP` on Windows, and with a guard; `ERR_SOCKET_HANDLE_ADOPTED`
    */
   detach(): number {
@@ -188,12 +245,16 @@ export class BoundSocket {
   }
 
   /**
-   * Closes a socket that was never adopted, and frees its address.
+   * Closes a socket that was never adopted, and frees its address. Of a Unix socket, the file goes while it is its own.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
    */
   close(): void {
     this.#requireOwnership();
     this.#giveUp();
+    if (this.#path !== undefined) {
+      closePath(this.#path);
+      return;
+    }
     const { socket, udp, guard } = this.#bound;
     if (udp !== undefined) {
       udp.close();
@@ -228,7 +289,8 @@ export class BoundSocket {
    */
   setOption<Name extends SettableName>(name: Name, value: OptionValues[Name]): void {
     this.#requireOwnership();
-    checkBindOptions({ sharing: this.#request.sharing, socketOptions: { [name]: value } });
+    const sharing = this.#request?.sharing ?? 'exclusive';
+    checkBindOptions({ sharing, socketOptions: { [name]: value } });
     writeOption(this.#bound.socket, name, value);
   }
 
@@ -242,14 +304,7 @@ export class BoundSocket {
     if (this.#bound.udp !== undefined)
       throw wrongValue('handle', 'a UDP socket', 'must be a TCP socket: see bindUdp()');
     this.#prepareForAdoption();
-    const { socket, how, guard, inheritance } = this.#bound;
-    const handle = adoptTcp(socket, {
-      backlog: this.#request.backlog,
-      late: lateOf(socket, how, this.#request.port),
-      guard,
-      inheritance,
-    });
-    remember(handle, this.origin());
+    const handle = this.#path === undefined ? this.#adoptPort() : handleOfPath(this.#path);
     this.#giveUp();
     return handle;
   }
@@ -281,11 +336,13 @@ export class BoundSocket {
 
   /**
    * What was asked for, and what became of it.
+   * @throws Error `ENOTSUP` of a Unix socket
    * @internal
    */
   origin(): Origin {
     this.#requireOwnership();
-    return { request: this.#request, bound: this.#bound };
+    if (this.#path !== undefined) throw notSupported('path', 'a Unix socket is not handed over', 'sendmsg');
+    return { request: this.#request as BindRequest, bound: this.#bound as Bound };
   }
 
   /**
@@ -295,6 +352,14 @@ export class BoundSocket {
   socket(): Handle {
     this.#requireOwnership();
     return this.#bound.socket;
+  }
+
+  #adoptPort(): TcpHandle {
+    const { socket, how, guard, inheritance } = this.#bound as Bound;
+    const { backlog, port } = this.#request as BindRequest;
+    const handle = adoptTcp(socket, { backlog, late: lateOf(socket, how, port), guard, inheritance });
+    remember(handle, this.origin());
+    return handle;
   }
 
   #giveUp(): void {
@@ -320,23 +385,38 @@ export class BoundSocket {
   // another file by now: what is handed over must be what was bound, and what is not is not ours to close either. A
   // reservation starts to listen here.
   #prepareForAdoption(): void {
-    if (isFresh(this) && !this.#request.reserve) return;
-    const { place, socket, guard } = this.#bound;
-    const expected = this.#address?.port ?? this.#request.port;
+    if (isFresh(this) && !this.#request?.reserve) return;
+    if (this.#path === undefined) this.#preparePort(this.#bound as Bound, this.#request as BindRequest);
+    else this.#preparePath(this.#path);
+  }
+
+  #preparePath(bound: BoundPath): void {
+    const refusal = lostPath(bound);
+    if (refusal === undefined) return;
+    this.#letGo(refusal);
+    throw systemError(refusal, { address: bound.path, port: -1 });
+  }
+
+  #preparePort(bound: Bound, request: BindRequest): void {
+    const { place, socket } = bound;
+    const expected = this.#address?.port ?? request.port;
     const port = addon.localPort(socket);
     const code = port < 0 ? codeOf(-port) : 'EBADF';
     if (port <= 0 || (expected !== 0 && port !== expected)) {
-      if (GONE.has(code)) {
-        addon.release(socket);
-        if (guard !== undefined) addon.close(guard);
-        this.#giveUp();
-      }
+      this.#letGo({ code });
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
-    if (!this.#request.reserve) return;
-    const request = { ...this.#request, port };
-    const refusal = listenReserved(request, this.#bound, port);
-    if (refusal !== undefined) throw refusedError({ request, place, refusal });
+    if (!request.reserve) return;
+    const refusal = listenReserved({ ...request, port }, bound, port);
+    if (refusal !== undefined) throw refusedError({ request: { ...request, port }, place, refusal });
+  }
+
+  #letGo({ code }: { readonly code: string }): void {
+    if (!GONE.has(code)) return;
+    const { socket, guard } = this.#bound;
+    addon.release(socket);
+    if (guard !== undefined) addon.close(guard);
+    this.#giveUp();
   }
 }
 

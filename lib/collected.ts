@@ -1,13 +1,21 @@
 // Closes what a BoundSocket holds once nobody references it any more, and says so: the address would stay taken for ever.
 import { addon } from './addon.ts';
 import type { Bound } from './bind/socket.ts';
-import { bare } from './own.ts';
+import { bare, has } from './own.ts';
+import { quotedName } from './printable.ts';
+import { shownPath } from './unix/request.ts';
+import { type BoundPath, closePath } from './unix/socket.ts';
 
 // Watching an object takes a tenth of a bind. Most are adopted or closed before anything else runs, so only those are
 // watched that are there still when the current job has ended. In turn an owner and its socket: a pair would be an object more.
-const fresh: (WeakKey | Bound)[] = [];
+const fresh: (WeakKey | Bound | BoundPath)[] = [];
 
-const registry = new FinalizationRegistry<Bound>((bound) => {
+/** Closes it, and says where it was. */
+function close(bound: Bound | BoundPath): string {
+  if (has(bound, 'path')) {
+    closePath(bound);
+    return quotedName(shownPath(bound.path));
+  }
   const { socket, udp, guard, place } = bound;
   const port = addon.localPort(socket);
   if (udp !== undefined) udp.close();
@@ -15,8 +23,12 @@ const registry = new FinalizationRegistry<Bound>((bound) => {
     addon.close(socket);
     if (guard !== undefined) addon.close(guard);
   }
+  return `${place.host} port ${port}`;
+}
+
+const registry = new FinalizationRegistry<Bound | BoundPath>((bound) => {
   process.emitWarning(
-    `a BoundSocket on ${place.host} port ${port} was collected, and its socket closed: keep a reference to it, or close() it`,
+    `a BoundSocket on ${close(bound)} was collected, and its socket closed: keep a reference to it, or close() it`,
     bare({ type: 'ExactbindWarning', code: 'EXACTBIND_COLLECTED' }),
   );
 });
@@ -26,7 +38,7 @@ let isAwaited = false;
 function watchFresh(): void {
   isAwaited = false;
   for (let at = 0; at < fresh.length; at += 2)
-    registry.register(fresh[at] as WeakKey, fresh[at + 1] as Bound, fresh[at]);
+    registry.register(fresh[at] as WeakKey, fresh[at + 1] as Bound | BoundPath, fresh[at]);
   fresh.length = 0;
 }
 
@@ -34,7 +46,7 @@ function watchFresh(): void {
 const END_OF_JOB = Promise.resolve();
 
 /** Watches the owner of a socket, from the end of this job on. */
-export function watchOwner(owner: WeakKey, bound: Bound): void {
+export function watchOwner(owner: WeakKey, bound: Bound | BoundPath): void {
   fresh.push(owner, bound);
   // Once a job, however many come and go in it.
   if (!isAwaited) END_OF_JOB.then(watchFresh);

@@ -3,6 +3,7 @@ import type { PortReport } from './inspect/report.ts';
 import { bare, give, own } from './own.ts';
 import { system } from './platform.ts';
 import { optionsIn } from './suggestions.ts';
+import type { PathReport } from './unix/report.ts';
 
 // Only what has failed needs it, and importing it takes a millisecond.
 const util = () => process.getBuiltinModule('node:util');
@@ -19,8 +20,8 @@ export interface SystemError extends Error {
   heldBy?: string;
   /** What to do now; absent where nothing can honestly be advised. */
   remedy?: string;
-  /** Who holds it in full; not enumerable. */
-  report?: PortReport;
+  /** Who holds it in full, a port or a path; not enumerable. */
+  report?: PortReport | PathReport;
   /** Of a list of ports that all failed, the report on each: at most 100; not enumerable. */
   reports?: readonly PortReport[];
   /** How many more ports failed than `reports` has; not enumerable. */

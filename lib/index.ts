@@ -1,10 +1,25 @@
 // The public names of the package.
-export type { BindOptions, ListenOptions, Ports, WaitOptions } from './bind/request.ts';
+export type {
+  BindOptions,
+  ListenOptions,
+  PathBindOptions,
+  PathListenOptions,
+  Ports,
+  WaitOptions,
+} from './bind/request.ts';
 export { BoundSocket } from './bound-socket.ts';
 export { type ConnectOptions, type ConnectorCallback, type ConnectorTarget, connect, connector } from './connect.ts';
 export type { SystemError } from './errors.ts';
 export { inspectPort, inspectPortSync } from './inspect/index.ts';
-export type { Bindable, Holder, HolderProcess, InspectOptions, PortReport, Verdict } from './inspect/report.ts';
+export type {
+  Bindable,
+  Holder,
+  HolderProcess,
+  InspectOptions,
+  InspectPathOptions,
+  PortReport,
+  Verdict,
+} from './inspect/report.ts';
 export { listen } from './listen.ts';
 export { getPeerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export { portRange } from './port-range.ts';
@@ -38,4 +53,5 @@ export type {
 export type { BindOutcome, Leftovers, Protocol, Sharing } from './systems/system.ts';
 export { getTcpInfo, type TcpInfo, type TcpState } from './tcp-info.ts';
 export { bindUdp } from './udp.ts';
+export type { PathHolder, PathReport } from './unix/report.ts';
 export { type WaitForPortOptions, waitForPort } from './wait.ts';

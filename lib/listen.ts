@@ -5,9 +5,11 @@ import { requireTcp } from './adopt/handle-classes.ts';
 import { resolveHost } from './adopt/resolve-host.ts';
 import type { Refused } from './bind/places.ts';
 import {
+  type AnyListenOptions,
   type Asked,
   isName,
   type ListenOptions,
+  type PathListenOptions,
   type Ports,
   type ReadBindOptions,
   readListenOptions,
@@ -24,8 +26,13 @@ import {
   wrongValue,
 } from './errors.ts';
 import { refusedErrorLater } from './inspect/refusal.ts';
-import { own } from './own.ts';
+import { bare, has, own } from './own.ts';
+import { bindPathWithin } from './path-wait.ts';
+import { system } from './platform.ts';
 import { serverOf } from './suggestions.ts';
+import { checkPipe, waitForPipe } from './unix/pipes.ts';
+import { pathErrorLater } from './unix/refusal.ts';
+import type { PathRefused } from './unix/socket.ts';
 import { bindWithin } from './wait.ts';
 
 /**
@@ -49,17 +56,29 @@ import { bindWithin } from './wait.ts';
  */
 export function listen(server: Server, options: Ports | ListenOptions): Promise<AddressInfo>;
 /**
+ * Makes a server listen on a Unix socket: the file of one on which nobody listens any more is replaced, and no other;
+ * `server.close()` removes the file while it is this server's (docs/unix-sockets.md).
+ *
+ * - Linux: abstract names too.
+ * - Windows: a named pipe, of which this server makes the first instance.
+ * @returns the path, once the server is listening
+ * @throws what `new BoundSocket({ path })` throws, and what `listen()` throws for a port
+ */
+export function listen(server: Server, options: PathListenOptions): Promise<string>;
+/**
  * Makes a server listen on a socket that was bound before, which stays the caller's if the server does not take it.
- * @returns the address, once the server is listening
+ * @returns the address, or of a Unix socket the path, once the server is listening
  * @throws TypeError `ERR_INVALID_ARG_TYPE`; Error `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SERVER_ALREADY_LISTEN`,
  * `ERR_SERVER_NOT_RUNNING`, `EADDRINUSE` for a reservation, `ENOTSUP` where the runtime cannot adopt a socket (Bun)
  */
+export function listen<A extends AddressInfo | string>(server: Server, options: BoundSocket<A>): Promise<A>;
+/** Takes what any of the others takes, for a port. */
 export function listen(server: Server, options: BoundSocket | Ports | ListenOptions): Promise<AddressInfo>;
 export async function listen(
   server: Server,
-  options: Ports | ListenOptions | BoundSocket,
+  options: Ports | AnyListenOptions | BoundSocket<AddressInfo | string>,
   ...rest: unknown[]
-): Promise<AddressInfo> {
+): Promise<AddressInfo | string> {
   // First: where it has none, an http server need not be a net.Server either.
   requireTcp();
   if (!(server instanceof net.Server))
@@ -70,7 +89,8 @@ export async function listen(
   if (signal?.aborted) throw aborted(signal.reason);
   if (server.listening) throw alreadyListening();
 
-  const opening = asked === undefined ? (options as BoundSocket) : open(server, asked);
+  if (asked?.bind.path !== undefined && system === 'windows') return listenOnPipe(server, asked);
+  const opening = asked === undefined ? (options as BoundSocket<AddressInfo | string>) : open(server, asked);
   const bound = opening instanceof BoundSocket ? opening : await opening;
   try {
     if (signal?.aborted) throw aborted(signal.reason);
@@ -83,31 +103,46 @@ export async function listen(
 }
 
 // Whoever is told that it failed must not be left with a server that listens.
-function addressOf(server: Server): AddressInfo {
+function addressOf(server: Server): AddressInfo | string {
   try {
     const address = server.address();
     if (address === null) throw notRunning();
-    return address as AddressInfo;
+    return address;
   } catch (error) {
     server.close();
     throw error;
   }
 }
 
+/** libuv itself makes the first instance of a named pipe, which nobody can have at the same time, and Node adopts no other. */
+async function listenOnPipe(server: Server, { bind, signal, limit }: Asked): Promise<string> {
+  const { path, backlog } = checkPipe(bind);
+  await waitForPipe(path, limit, signal);
+  if (signal?.aborted) throw aborted(signal.reason);
+  if (server.listening) throw alreadyListening();
+  // exclusive: a cluster worker would ask its primary to listen instead.
+  await adopt(server, bare({ path, exclusive: true, ...(backlog !== undefined && { backlog }) }), signal);
+  return addressOf(server) as string;
+}
+
+type Bound = BoundSocket<AddressInfo | string>;
+
 // Without a name and a wait there is no moment between the call of listen() and the socket.
-function open(server: Server, asked: Asked): BoundSocket | Promise<BoundSocket> {
+function open(server: Server, asked: Asked): Bound | Promise<Bound> {
   const { bind, limit } = asked;
-  if (bind.protocol === 'udp') throw wrongValue('options.protocol', 'udp', 'is for bindUdp()');
-  if (bind.reserve) throw wrongValue('options.reserve', true, 'is for new BoundSocket(): listen() listens');
+  if (bind.path === undefined) {
+    if (bind.protocol === 'udp') throw wrongValue('options.protocol', 'udp', 'is for bindUdp()');
+    if (bind.reserve) throw wrongValue('options.reserve', true, 'is for new BoundSocket(): listen() listens');
+  }
   return isName(bind.host) || limit.timeout > 0 ? openLater(server, asked) : openNow(server, bind);
 }
 
-function openNow(server: Server, bind: ReadBindOptions): BoundSocket | Promise<never> {
+function openNow(server: Server, bind: ReadBindOptions): Bound | Promise<never> {
   const opened = openOrThrow(server, bind);
   return opened instanceof BoundSocket ? opened : refuse(server, opened);
 }
 
-function openOrThrow(server: Server, bind: ReadBindOptions): BoundSocket | Refused {
+function openOrThrow(server: Server, bind: ReadBindOptions): Bound | Refused | PathRefused {
   try {
     return BoundSocket.open(bind);
   } catch (error) {
@@ -115,18 +150,20 @@ function openOrThrow(server: Server, bind: ReadBindOptions): BoundSocket | Refus
   }
 }
 
-async function refuse(server: Server, refused: Refused): Promise<never> {
-  throw announced(server, await refusedErrorLater(refused));
+async function refuse(server: Server, refused: Refused | PathRefused): Promise<never> {
+  throw announced(server, await (has(refused, 'path') ? pathErrorLater(refused) : refusedErrorLater(refused)));
 }
 
-async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<BoundSocket> {
+async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<Bound> {
   const closing = new AbortController();
   const onClose = () => closing.abort();
   server.once('close', onClose);
   try {
-    const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
     const signals = [closing.signal, signal, limit.signal].filter((one) => one !== undefined);
-    return await bindWithin({ ...bind, host }, { ...limit, signal: AbortSignal.any(signals) });
+    const until = { ...limit, signal: AbortSignal.any(signals) };
+    if (bind.path !== undefined) return await bindPathWithin(bind, until);
+    const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
+    return await bindWithin({ ...bind, host }, until);
   } catch (error) {
     throw closing.signal.aborted ? notRunning() : announced(server, error);
   } finally {
@@ -142,7 +179,7 @@ function announced(server: Server, error: unknown): unknown {
   return refusal;
 }
 
-function adopt(server: Server, bound: BoundSocket, signal: AbortSignal | undefined): Promise<void> {
+function adopt(server: Server, bound: object, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (done: () => void) => () => {
       server.off('listening', onListening).off('close', onClose).off('error', onError);

@@ -1,6 +1,6 @@
 // The system's list of sockets: the rows of a port, their states and addresses, and what the list leaves out.
 import { setImmediate } from 'node:timers';
-import { addon, type ProcessRow, type SocketList, type SocketRow } from './addon.ts';
+import { addon, type PathSocketList, type ProcessRow, type SocketList, type SocketRow } from './addon.ts';
 import { canonical } from './address.ts';
 import { familyNumber, typeNumber } from './numbers.ts';
 import { system } from './platform.ts';
@@ -80,17 +80,36 @@ const UNTOLD_OF_PROCESS = {
   startedAt: undefined,
 } satisfies Record<Untold<ProcessRow>, undefined>;
 
-function completed(list: SocketList): SocketList {
+function completed(list: SocketList | PathSocketList, path = ''): SocketList {
   return {
     ...list,
-    sockets: list.sockets.map((row) => ({ ...UNTOLD_OF_SOCKET, ...row })),
+    // A Unix socket has no address but its path.
+    sockets: list.sockets.map((row) => ({ ...UNTOLD_OF_SOCKET, ...row, address: row.address ?? path })),
     processes: list.processes.map((row) => ({ ...UNTOLD_OF_PROCESS, ...row })),
   };
 }
 
-/** The list alone, of a search that hung or is not worth its time. */
+/** The same of a search that hung or is not worth its time. */
+const unnamed = (list: SocketList): SocketList => ({
+  ...list,
+  ownersError: process.getBuiltinModule('node:os').constants.errno.ETIMEDOUT,
+});
+
+/** The list alone. */
 export function withoutNames(port: ListedPort, states: number): SocketList {
-  return { ...listSockets(port, states), ownersError: process.getBuiltinModule('node:os').constants.errno.ETIMEDOUT };
+  return unnamed(listSockets(port, states));
+}
+
+/** The Unix sockets that have a path or an abstract name, and may still be connected to. */
+export function listPath(path: string, names: Names = NAMES.none): SocketList {
+  const list = addon.pathSockets(path, names);
+  return list === null ? unnamed(listPath(path)) : completed(list, path);
+}
+
+/** The same on a thread of its own. */
+export function listPathLater(path: string, names: Names): Promise<SocketList> {
+  const look = async () => completed(await addon.pathSocketsAsync(path, names), path);
+  return inTurn(() => (names === NAMES.inTime ? unlessItHangs(look(), () => unnamed(listPath(path))) : look()));
 }
 
 export function listSockets(port: ListedPort, states: number, names: Names = NAMES.none): SocketList {

@@ -44,16 +44,16 @@ import {
 const REST = 9;
 
 /** Not yet: the milliseconds until a leftover ends by itself, 0 if that is overdue, Infinity if nothing ends so. */
-interface Pending {
+export interface Pending {
   readonly endsIn: number;
 }
 
-const PENDING: Pending = { endsIn: Number.POSITIVE_INFINITY };
+export const PENDING: Pending = { endsIn: Number.POSITIVE_INFINITY };
 
 const isPending = (found: object): found is Pending => has(found, 'endsIn');
 
 /** Looks until that finds something, and once more when the time is up. */
-async function repeat<T extends object>(
+export async function repeat<T extends object>(
   alarm: Alarm,
   deadline: number,
   signal: AbortSignal | undefined,
@@ -86,7 +86,7 @@ function isHeld(request: BindRequest): boolean {
 }
 
 /** Ends the message of a refusal with how long that was. */
-function waited(error: SystemError, timeout: number): SystemError {
+export function waited(error: SystemError, timeout: number): SystemError {
   const { message, stack } = error;
   error.message = `${message}; waited ${timeout} ms`;
   if (stack !== undefined) error.stack = stack.replace(message, () => error.message);
@@ -153,7 +153,7 @@ async function lookAtPorts(
 export async function bindWithin(options: ReadBindOptions, { timeout, signal }: Limit): Promise<BoundSocket> {
   if (signal?.aborted) throw aborted(signal.reason);
   const deadline = performance.now() + timeout;
-  const first = BoundSocket.open(options);
+  const first = BoundSocket.open(options) as BoundSocket | Refused;
   if (first instanceof BoundSocket) return first;
   const { request } = first;
   // Without a port there is none to wait for: every one is in use.

@@ -1,4 +1,5 @@
-// What JavaScript can ask about a port: who has it, and what the processes, users and control groups are called.
+// What JavaScript can ask about a port or a path: who has it, and what the processes, users and control groups are
+// called.
 #include <atomic>
 #include <memory>
 #include <string>
@@ -121,6 +122,11 @@ Look lookFor(const Napi::CallbackInfo& info) {
           static_cast<Names>(int32At(info, 3))};
 }
 
+// (path, names)
+Look lookForPath(const Napi::CallbackInfo& info) {
+  return {info[0].ToString().Utf8Value(), static_cast<Names>(int32At(info, 1))};
+}
+
 // Of a look that may end and one that hangs, the milliseconds until they are told apart: longer than an error may take.
 constexpr uint32_t kHangs = 1200;
 
@@ -154,10 +160,9 @@ int startTask(Task* task, os::Thread** thread) {
   return error;
 }
 
-// sockets(type, port, states, names): { error, ownersError, areOwnersWhole, isWhole, sockets, processes }
-Napi::Value sockets(const Napi::CallbackInfo& info) {
-  Look look = lookFor(info);
-  if (int32At(info, 3) != kNamesInTime) {
+// What a look has found; null of one that hangs.
+Napi::Value lookNow(const Napi::CallbackInfo& info, Look look, bool isInTime) {
+  if (!isInTime) {
     look.run(nullptr);
     return Answer(info.Env(), look).value();
   }
@@ -175,6 +180,16 @@ Napi::Value sockets(const Napi::CallbackInfo& info) {
   Napi::Value value = isDone ? Napi::Value(Answer(info.Env(), task->look).value()) : info.Env().Null();
   task->release();
   return value;
+}
+
+// sockets(type, port, states, names): { error, ownersError, areOwnersWhole, isWhole, sockets, processes }
+Napi::Value sockets(const Napi::CallbackInfo& info) {
+  return lookNow(info, lookFor(info), int32At(info, 3) == kNamesInTime);
+}
+
+// pathSockets(path, names): the same of a Unix socket's path or abstract name
+Napi::Value pathSockets(const Napi::CallbackInfo& info) {
+  return lookNow(info, lookForPath(info), int32At(info, 1) == kNamesInTime);
 }
 
 // A look on a thread of its own, and the promise of it; it keeps the event loop alive, unless that is limited in time.
@@ -239,11 +254,19 @@ Napi::Value socketsAsync(const Napi::CallbackInfo& info) {
   return promise == nullptr ? info.Env().Undefined() : Napi::Value(info.Env(), promise);
 }
 
+// pathSocketsAsync(path, names): the same on a thread of its own, as a promise
+Napi::Value pathSocketsAsync(const Napi::CallbackInfo& info) {
+  napi_value promise = Pending::start(info.Env(), lookForPath(info), int32At(info, 1) == kNamesInTime);
+  return promise == nullptr ? info.Env().Undefined() : Napi::Value(info.Env(), promise);
+}
+
 }  // namespace
 
 void registerInspection(Napi::Env env, Napi::Object exports) {
   exports.Set("sockets", Napi::Function::New<sockets>(env, "sockets"));
   exports.Set("socketsAsync", Napi::Function::New<socketsAsync>(env, "socketsAsync"));
+  exports.Set("pathSockets", Napi::Function::New<pathSockets>(env, "pathSockets"));
+  exports.Set("pathSocketsAsync", Napi::Function::New<pathSocketsAsync>(env, "pathSocketsAsync"));
 }
 
 }  // namespace exactbind

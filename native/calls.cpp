@@ -263,6 +263,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));
   exports.Set("constants", constants(env));
   registerInspection(env, exports);
+  registerPaths(env, exports);
   registerWatch(env, exports);
   registerHandover(env, exports);
   return exports;

@@ -24,6 +24,9 @@ void own(napi_env env, Handle handle);
 // Adds what calls-inspect.cpp has.
 void registerInspection(Napi::Env env, Napi::Object exports);
 
+// Adds what calls-paths.cpp has.
+void registerPaths(Napi::Env env, Napi::Object exports);
+
 // Adds what calls-watch.cpp has.
 void registerWatch(Napi::Env env, Napi::Object exports);
 

@@ -1,9 +1,8 @@
-// One look at the sockets on a port: the list, cut to what is told of it, and the names that go with it.
+// One look at the sockets on a port, or of a path: the list, cut to what is told of it, and the names that go with it.
 #include "look.h"
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 namespace exactbind {
 
@@ -20,6 +19,8 @@ constexpr int32_t kBound = 13;
 
 bool isSameAddress(const sockaddr_storage& one, const sockaddr_storage& other) {
   if (one.ss_family != other.ss_family) return false;
+  // Those of a look by path all have that one.
+  if (one.ss_family == AF_UNIX) return true;
   if (one.ss_family == AF_INET6) {
     return memcmp(&reinterpret_cast<const sockaddr_in6&>(one).sin6_addr,
                   &reinterpret_cast<const sockaddr_in6&>(other).sin6_addr, sizeof(in6_addr)) == 0;
@@ -48,6 +49,10 @@ int rank(const os::Socket& socket) {
 
 }  // namespace
 
+int Look::list(std::vector<os::Socket>* sockets) const {
+  return path_.empty() ? os::sockets(type_, port_, states_, sockets) : os::pathSockets(path_, sockets);
+}
+
 void Look::run(const std::atomic<bool>* isStopped) {
   os::Limit limit;
   limit.isStopped = isStopped;
@@ -56,7 +61,7 @@ void Look::run(const std::atomic<bool>* isStopped) {
     limit.processorEnd = os::processorTime() + kProcessorTime;
   }
   std::vector<os::Socket> sockets;
-  error = os::sockets(type_, port_, states_, &sockets);
+  error = list(&sockets);
   fold(sockets);
   if (error == 0 && names_ != kNoNames) lookUp(limit);
   // A list that breaks off has rows all the same.

@@ -1,8 +1,9 @@
-// One look at the sockets on a port: the list, cut to what is told of it, and the names that go with it.
+// One look at the sockets on a port, or of a path: the list, cut to what is told of it, and the names that go with it.
 #pragma once
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "os.h"
@@ -30,6 +31,9 @@ class Look {
   Look(int type, uint16_t port, uint32_t states, Names names)
       : type_(type), port_(port), states_(states), names_(names) {}
 
+  // At the sockets of AF_UNIX that have a name.
+  Look(std::string path, Names names) : path_(std::move(path)), names_(names) {}
+
   // On any thread; ends soon once `isStopped` is true.
   void run(const std::atomic<bool>* isStopped);
 
@@ -51,9 +55,12 @@ class Look {
   void lookUpUser(int64_t uid);
   void lookUpCgroup(const os::Socket& socket, const os::Limit& limit);
 
-  int type_;
-  uint16_t port_;
-  uint32_t states_;
+  int list(std::vector<os::Socket>* sockets) const;
+
+  int type_ = 0;
+  uint16_t port_ = 0;
+  uint32_t states_ = 0;
+  std::string path_;  // of a look by path
   Names names_;
 };
 

@@ -47,6 +47,34 @@ int bind(Handle handle, const sockaddr* address, socklen_t length);
 
 int listen(Handle handle, int backlog);
 
+// The path or abstract name that a socket is bound to, empty if there is none. ENOTSOCK of a socket of another family.
+int localPath(Handle handle, std::string* name);
+
+// What is found at a path.
+struct File {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  uint32_t mode = 0;
+  int64_t uid = -1;
+};
+
+// A symbolic link is followed only if that is asked for.
+int fileAt(const std::string& path, bool follow, File* file);
+
+// Opens the file of mode 0600 at a path, or makes it, and locks it for this caller alone. It is the file that the path
+// names once it is locked. ETIMEDOUT if somebody else kept it for so many milliseconds, EEXIST if others may open what
+// is there.
+int lockPath(const std::string& path, uint32_t milliseconds, Handle* lock);
+
+// Removes the file of a lock, which closing then frees.
+int removeFile(const std::string& path);
+
+// The permissions of a socket's file; never those of another kind, and never through a symbolic link.
+int setFileMode(const std::string& path, uint32_t mode);
+
+// Whether this user may make and remove files in a folder.
+int mayChangeFolder(const std::string& path);
+
 int localAddress(Handle handle, sockaddr_storage* address, socklen_t* length);
 
 // A second descriptor of the same socket, not inherited by children either.
@@ -108,6 +136,11 @@ constexpr uint32_t kBoundExplicitly = 1U << 30;
 // `states`: of all users, of both families.
 int sockets(int type, uint16_t port, uint32_t states, std::vector<Socket>* list);
 
+// Appends the sockets that have a name of AF_UNIX and may still be connected to: those that listen (state 10), those
+// that do not yet, and datagram sockets (7). `name` is a path, or an abstract name, which begins with a zero byte;
+// their local address is left out. EPERM where the system has kept others back.
+int pathSockets(const std::string& name, std::vector<Socket>* list);
+
 // Fills in the pids that the list above could not tell. `isWhole` becomes false where this user may not see all of
 // them. ETIMEDOUT (WSAETIMEDOUT) if the limit came first.
 int owners(std::vector<Socket>* list, const Limit& limit, bool* isWhole);
@@ -149,7 +182,8 @@ int watchProcess(int64_t pid, Wake wake, void* data, Watch** watch);
 // Ends the thread and waits for it: `wake` is not called any more.
 int stopWatch(Watch* watch);
 
-// A Unix socket's address is a path of so many bytes. ENAMETOOLONG if the system has no room for it.
+// A Unix socket's address is a path of so many bytes, or an abstract name, which begins with a zero byte. ENAMETOOLONG
+// if the system has no room for it.
 int bindPath(Handle handle, const char* path, size_t length);
 
 int connectPath(Handle handle, const char* path, size_t length);

@@ -91,6 +91,22 @@ function firstHandle(socket: number): TcpHandle | undefined {
   return handle;
 }
 
+/**
+ * Opens a listening Unix socket in the handle that Node makes a server of; undefined if that is none.
+ * @throws Error `ENOTSUP` where the runtime has no such handle
+ */
+export function openPipe(socket: number): TcpHandle | undefined {
+  requireTcp();
+  const handle = attempt(() => createServerHandle?.(null, null, null, socket));
+  return typeof handle === 'object' && handle.fd === socket ? handle : undefined;
+}
+
+/** What the handles that `server.listen()` takes as they are have in common. */
+export function tcpPrototype(): object {
+  tcp ??= findClass();
+  return tcp.prototype;
+}
+
 function findClass(): TcpClass {
   for (const find of [fromConnect, fromTls]) {
     const found = attempt(find);

@@ -50,7 +50,35 @@ export interface BindOptions {
   guard?: boolean | undefined;
   /** Do not warn where the system leaves a hole (`exclusivity: 'partial'`). @defaultValue false */
   acceptPartial?: boolean | undefined;
+  /** A Unix socket takes `PathBindOptions` instead. */
+  path?: undefined;
+  /** Of a Unix socket's file: see `PathBindOptions`. */
+  mode?: undefined;
 }
+
+/** What `new BoundSocket()` takes for a Unix socket. */
+export interface PathBindOptions extends Pick<BindOptions, 'backlog' | 'socketOptions' | 'acceptPartial'> {
+  /**
+   * The path of its file, at most 107 bytes (macOS: 103), or an abstract name, which begins with `\0`.
+   *
+   * - The file of a socket on which nobody listens any more is replaced; never a file of another kind, and never a symbolic
+   *   link. `close()` removes the file while it is this socket's.
+   * - Linux: abstract names too, at most 108 bytes; elsewhere `ENOTSUP`.
+   * - Windows: `listen()` alone, a named pipe such as `\\\\.\\pipe\\app`; its first instance is ours.
+   */
+  path: string;
+  /**
+   * The permissions of the file, 0 to 0o777, set before anybody can connect. `ENOTSUP` on Windows and for abstract names.
+   * @defaultValue what the umask leaves of 0o777
+   */
+  mode?: number | undefined;
+}
+
+/** The options of a port or of a path, before anybody has told which. */
+export type AnyBindOptions = Omit<BindOptions, 'path' | 'mode'> & {
+  path?: string | undefined;
+  mode?: number | undefined;
+};
 
 /** How long to wait for an address. */
 export interface WaitOptions {
@@ -75,6 +103,23 @@ export interface ListenOptions extends BindOptions {
    */
   wait?: number | WaitOptions | undefined;
 }
+
+/** What `listen()` takes for a Unix socket. */
+export interface PathListenOptions extends PathBindOptions {
+  /** Closes the server when aborted; aborted earlier, the promise is rejected. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds (or more) to wait while somebody else listens on the path, instead of failing with `EADDRINUSE` at once.
+   *
+   * No system tells when a Unix socket goes: it looks every 25 ms at most, and at once when the process that has it ends
+   * (Linux: pidfd_open(2), macOS: kqueue(2)).
+   * @defaultValue 0
+   */
+  wait?: number | WaitOptions | undefined;
+}
+
+/** The options of `listen()`, before anybody has told which. */
+export type AnyListenOptions = AnyBindOptions & Pick<ListenOptions, 'signal' | 'wait'>;
 
 /** A wait that has been checked. */
 export interface Limit {
@@ -113,9 +158,11 @@ const BIND_NAMES = {
   socketOptions: true,
   guard: true,
   acceptPartial: true,
-} satisfies Names<BindOptions>;
+  path: true,
+  mode: true,
+} satisfies Names<AnyBindOptions>;
 
-const LISTEN_NAMES = { ...BIND_NAMES, signal: true, wait: true } satisfies Names<ListenOptions>;
+const LISTEN_NAMES = { ...BIND_NAMES, signal: true, wait: true } satisfies Names<AnyListenOptions>;
 
 const WAIT_NAMES = { timeout: true, signal: true } satisfies Names<WaitOptions>;
 
@@ -137,7 +184,6 @@ export const DEFAULTS: BindRequest = {
 
 // Options of Node's that would be silently lost here, with what to do instead.
 const FOREIGN: Record<string, string> = {
-  path: 'is not for a TCP or UDP port: use server.listen({ path })',
   fd: 'is already bound: use server.listen({ fd })',
   exclusive: "means cluster sharing in Node: a BoundSocket always belongs to its own process; see 'sharing'",
   reusePort: "is spelled sharing: 'reuse-port' here",
@@ -208,7 +254,7 @@ export function checkWait(wait: number | WaitOptions | undefined): Limit {
   };
 }
 
-function checkBacklog(backlog: number | undefined): number | undefined {
+export function checkBacklog(backlog: number | undefined): number | undefined {
   if (backlog === undefined) return undefined;
   if (typeof backlog !== 'number') throw wrongType('options.backlog', 'of type number', backlog);
   if (!Number.isInteger(backlog) || backlog < 1 || backlog > 2 ** 31 - 1) {
@@ -225,7 +271,7 @@ export function readSocketOptions(options: object): [name: string, value: unknow
   return readAll(options).map(([name, value]) => [name, copied(value)]);
 }
 
-function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing): SocketOptions | undefined {
+export function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing): SocketOptions | undefined {
   if (options === undefined) return undefined;
   const read = readSocketOptions(options);
   for (const [name] of read) {
@@ -238,8 +284,8 @@ function checkSocketOptions(options: SocketOptions | undefined, sharing: Sharing
 }
 
 /** Options that were read once, of `listen()` and `bindUdp()`. */
-export type ReadListenOptions = Read<ListenOptions>;
-export type ReadBindOptions = Read<BindOptions>;
+export type ReadListenOptions = Read<AnyListenOptions>;
+export type ReadBindOptions = Read<AnyBindOptions>;
 
 /** What only the hand-over needs, apart from what binds. */
 export interface Asked {
@@ -260,14 +306,21 @@ function isList(value: unknown): value is Iterable<number | string> {
 }
 
 /** Reads the options of `listen()` and `bindUdp()`, and takes bare ports. */
-export function readListenOptions(options: Ports | ListenOptions): Asked {
+export function readListenOptions(options: Ports | AnyListenOptions): Asked {
   const isBare = typeof options !== 'object' || options === null;
   refuseUrl(options);
   const given = isBare ? { port: checkPort(options) } : isList(options) ? { port: options } : options;
-  const { signal, wait, ...rest } = readOptions<ListenOptions>(given, LISTEN_NAMES, FOREIGN);
+  const { signal, wait, ...rest } = readOptions<AnyListenOptions>(given, LISTEN_NAMES, FOREIGN);
   const asked = { signal: checkSignal('options.signal', signal), limit: checkWait(wait) };
   // Before anything is waited for: it is read once.
   return { bind: isList(rest.port) ? { ...rest, port: readPorts(rest.port) } : rest, ...asked };
+}
+
+/** Reads each option once, of a port or of a Unix socket. */
+export function readBindOptions(options: AnyBindOptions): AnyBindOptions {
+  refuseOthers<AnyBindOptions>(options, BIND_NAMES, FOREIGN);
+  const isPlain = Object.getPrototypeOf(options) === Object.prototype && !isPolluted();
+  return isPlain ? options : readOnce<AnyBindOptions>(options, BIND_NAMES);
 }
 
 /**
@@ -276,9 +329,7 @@ export function readListenOptions(options: Ports | ListenOptions): Asked {
  * @throws RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
  */
 export function checkBindOptions(options: BindOptions): BindRequest {
-  refuseOthers<BindOptions>(options, BIND_NAMES, FOREIGN);
-  const isPlain = Object.getPrototypeOf(options) === Object.prototype && !isPolluted();
-  return checkRead(isPlain ? options : readOnce<BindOptions>(options, BIND_NAMES));
+  return checkRead(readBindOptions(options));
 }
 
 const NOTHING = {};
@@ -295,12 +346,15 @@ const isPolluted = () =>
   'reserve' in NOTHING ||
   'socketOptions' in NOTHING ||
   'guard' in NOTHING ||
-  'acceptPartial' in NOTHING;
+  'acceptPartial' in NOTHING ||
+  'path' in NOTHING ||
+  'mode' in NOTHING;
 
 /** Checks and completes options, and reads each once; for what it throws see `checkBindOptions()`. */
-function checkRead(options: BindOptions): BindRequest {
+export function checkRead(options: AnyBindOptions): BindRequest {
   const { port = 0, host, ipv6Only: only, backlog, protocol, leftovers: over, reserve } = options;
-  const { sharing: shared, socketOptions, guard: guarded, acceptPartial } = options;
+  const { sharing: shared, socketOptions, guard: guarded, acceptPartial, mode } = options;
+  if (mode !== undefined) throw wrongValue('options.mode', mode, "is for a Unix socket: give its 'path'");
   if (host !== undefined && (typeof host !== 'string' || isIP(host) === 0)) {
     if (typeof host !== 'string') throw wrongType('options.host', 'of type string', host);
     throw withRemedy(

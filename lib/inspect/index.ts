@@ -3,22 +3,45 @@ import { requireNetPermission } from '../adopt/permission.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName, refuseUrl } from '../bind/request.ts';
-import { badPort } from '../errors.ts';
+import { badPort, incompatible, wrongValue } from '../errors.ts';
 import { type Names as NamesOf, type Read, readOptions } from '../options-once.ts';
 import { LISTENING, listSockets, listSocketsLater, NAMES, type Names, withoutNames } from '../socket-list.ts';
+import { inspectPath, inspectPathSync } from '../unix/inspect.ts';
+import type { PathReport } from '../unix/report.ts';
 import { type Inspection, inspect, type Question } from './inspection.ts';
-import type { InspectOptions, PortReport } from './report.ts';
+import type { InspectOptions, InspectPathOptions, PortReport } from './report.ts';
 
-const KNOWN = { port: true, host: true, protocol: true } satisfies NamesOf<InspectOptions>;
+/** The options of a port or of a path, before anybody has told which. */
+type AnyInspectOptions = Omit<InspectOptions, 'path'> & { readonly path?: string | undefined };
 
-/** Options of `inspectPort()` that were read once. */
+const KNOWN = { port: true, host: true, protocol: true, path: true } satisfies NamesOf<AnyInspectOptions>;
+
+/** Options of `inspectPort()` that were read once: of a port, and of whichever. */
 export type ReadInspectOptions = Read<InspectOptions> & InspectOptions;
+type AnyReadOptions = Read<AnyInspectOptions>;
 
 /** Reads the options of `inspectPort()`, and takes a bare port. */
-export function readInspectOptions(asked: number | string | InspectOptions): ReadInspectOptions {
+function readAnyOptions(asked: number | string | InspectOptions | InspectPathOptions): AnyReadOptions {
   refuseUrl(asked);
   const given = typeof asked !== 'object' || asked === null ? { port: asked } : asked;
-  return readOptions<InspectOptions>(given, KNOWN) as ReadInspectOptions;
+  return readOptions<AnyInspectOptions>(given as AnyInspectOptions, KNOWN);
+}
+
+/** The same where there can be no path. */
+export function readInspectOptions(asked: number | string | InspectOptions): ReadInspectOptions {
+  const read = readAnyOptions(asked);
+  if (read.path === undefined) return read as ReadInspectOptions;
+  throw wrongValue('options.path', read.path, 'is for inspectPort(), and for listen(), which can wait for it');
+}
+
+/** The path that is asked about, where it is none of a port. */
+function pathOf({ path, port, host, protocol }: AnyReadOptions): string | undefined {
+  if (path === undefined) return undefined;
+  for (const [name, value] of Object.entries({ port, host, protocol })) {
+    if (value !== undefined) throw incompatible('path', name);
+  }
+  requireNetPermission(path);
+  return path;
 }
 
 function requestOf({ port, host, protocol }: ReadInspectOptions): BindRequest {
@@ -61,8 +84,25 @@ async function answeredLater(request: BindRequest, which: Names, inspection: Ins
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_SOCKET_BAD_PORT`
  * @throws Error `ENOTFOUND`, `EAI_AGAIN` of a name; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
  */
-export async function inspectPort(options: number | string | InspectOptions): Promise<PortReport> {
-  const asked = readInspectOptions(options);
+export function inspectPort(options: number | string | InspectOptions): Promise<PortReport>;
+/**
+ * Tells who has a Unix socket, and whether this process could listen there. No connection is made: of the file of a socket that
+ * nobody is seen to have, the verdict is `'unknown'`.
+ *
+ * - Linux: NETLINK_SOCK_DIAG (unix_diag), which shows the sockets of one network namespace; also abstract names.
+ * - macOS: libproc, which shows the processes of this user, or to root all.
+ * - Windows: the list of named pipes, which tells nobody's name.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
+ * @throws Error `ENAMETOOLONG`; `ENOTSUP` for an abstract name elsewhere than on Linux; `ERR_ACCESS_DENIED`
+ */
+export function inspectPort(options: InspectPathOptions): Promise<PathReport>;
+export async function inspectPort(
+  options: number | string | InspectOptions | InspectPathOptions,
+): Promise<PortReport | PathReport> {
+  const read = readAnyOptions(options);
+  const path = pathOf(read);
+  if (path !== undefined) return inspectPath(path);
+  const asked = read as ReadInspectOptions;
   const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
   return answeredLater(request, NAMES.every, inspect(request));
 }
@@ -72,8 +112,16 @@ export async function inspectPort(options: number | string | InspectOptions): Pr
  * @throws what `inspectPort()` rejects with, but for names: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
  * `ERR_SOCKET_BAD_PORT`, `ERR_ACCESS_DENIED`
  */
-export function inspectPortSync(options: number | string | InspectOptions): PortReport {
-  const request = requestOf(readInspectOptions(options));
+export function inspectPortSync(options: number | string | InspectOptions): PortReport;
+/** Tells the same of a Unix socket at once, on this thread; for what it throws see `inspectPort()`. */
+export function inspectPortSync(options: InspectPathOptions): PathReport;
+export function inspectPortSync(
+  options: number | string | InspectOptions | InspectPathOptions,
+): PortReport | PathReport {
+  const read = readAnyOptions(options);
+  const path = pathOf(read);
+  if (path !== undefined) return inspectPathSync(path);
+  const request = requestOf(read as ReadInspectOptions);
   return answered(request, NAMES.every, inspect(request));
 }
 

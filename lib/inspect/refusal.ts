@@ -2,6 +2,7 @@
 import type { Refused, RefusedPorts } from '../bind/places.ts';
 import { type SystemError, systemError } from '../errors.ts';
 import { bare, give, own } from '../own.ts';
+import type { PathReport } from '../unix/report.ts';
 import { explain, explainLater, explainUnnamed } from './index.ts';
 import type { PortReport } from './report.ts';
 import { sentenceOf } from './sentence.ts';
@@ -41,9 +42,12 @@ export async function reportOnLater(refused: Refused): Promise<PortReport | unde
 }
 
 /** Adds `heldBy` and `remedy`, which show when the error is printed, and `report`, which does not. */
-export function addReport(error: Error, report: PortReport): void {
+export function addReport(error: Error, report: PortReport): void;
+/** @param sentence of a report on a path, which says who has it */
+export function addReport(error: Error, report: PathReport, sentence: string): void;
+export function addReport(error: Error, report: PortReport | PathReport, sentence?: string): void {
   const remedy = own(report, 'remedy');
-  give(error, { heldBy: sentenceOf(report), ...(remedy !== undefined && { remedy }) });
+  give(error, { heldBy: sentence ?? sentenceOf(report as PortReport), ...(remedy !== undefined && { remedy }) });
   Object.defineProperty(error, 'report', bare({ value: report, configurable: true, writable: true }));
 }
 

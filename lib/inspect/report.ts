@@ -114,4 +114,11 @@ export interface InspectOptions {
   readonly host?: string | undefined;
   /** @defaultValue `'tcp'` */
   readonly protocol?: Protocol | undefined;
+  /** A Unix socket takes `InspectPathOptions` instead. */
+  readonly path?: undefined;
+}
+
+export interface InspectPathOptions {
+  /** Of a Unix socket: a path, or an abstract name, which begins with `\0`; on Windows a named pipe. */
+  readonly path: string;
 }

@@ -2,6 +2,7 @@
 import { endpoint, isAny } from '../address.ts';
 import { bareInside } from '../own.ts';
 import { quotedName } from '../printable.ts';
+import type { PathHolder } from '../unix/report.ts';
 import type { Holder, HolderProcess, PortReport } from './report.ts';
 
 // More than that nobody reads; the report has them all.
@@ -27,7 +28,7 @@ function withOthers([first, ...others]: readonly HolderProcess[]): string {
 }
 
 /** `node (pid 4711, user ada)`, or what else is known of whoever has the socket. */
-export function whoHolds(given: Holder): string {
+export function whoHolds(given: Holder | PathHolder): string {
   const holder = bareInside(given);
   const { pid, name = 'a process', uid, container, sameProgram, hidden, processes = [] } = holder;
   const others = withOthers(processes);
@@ -55,7 +56,7 @@ function holding(holder: Holder): string {
 }
 
 // One process can hold several sockets of one address.
-function listed(phrases: readonly string[], omitted = 0): string {
+export function listed(phrases: readonly string[], omitted = 0): string {
   const different = [...new Set(phrases)];
   const rest = Math.max(different.length - NAMED, 0) + omitted;
   return `${different.slice(0, NAMED).join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`;

@@ -17,11 +17,15 @@ union Control {
 };
 
 int addressOf(const char* path, size_t length, sockaddr_un* address, socklen_t* size) {
-  if (length == 0 || length >= sizeof address->sun_path || memchr(path, 0, length) != nullptr) return ENAMETOOLONG;
+  // A path ends with a zero byte, an abstract name begins with one.
+  bool isAbstract = length > 0 && path[0] == '\0';
+  size_t taken = isAbstract ? length : length + 1;
+  if (length == 0 || taken > sizeof address->sun_path) return ENAMETOOLONG;
+  if (!isAbstract && memchr(path, 0, length) != nullptr) return ENAMETOOLONG;
   memset(address, 0, sizeof *address);
   address->sun_family = AF_UNIX;
   memcpy(address->sun_path, path, length);
-  *size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length + 1);
+  *size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + taken);
   return 0;
 }
 

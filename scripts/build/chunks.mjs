@@ -8,8 +8,11 @@ export const CHUNKS = {
     'lib/bind/strangers.ts',
     'lib/inspect/index.ts',
     'lib/inspect/predict.ts',
+    'lib/inspect/holders.ts',
     'lib/inspect/sentence.ts',
+    'lib/path-wait.ts',
     'lib/suggestions.ts',
+    'lib/unix/inspect.ts',
     'lib/wait.ts',
   ],
   options: [
@@ -27,6 +30,15 @@ export const CHUNKS = {
   ],
   ports: ['lib/bind/ports.ts'],
   connect: ['lib/connect.ts', 'lib/adopt/outgoing-socket.ts'],
+  unix: [
+    'lib/adopt/pipe.ts',
+    'lib/unix/file.ts',
+    'lib/unix/lock.ts',
+    'lib/unix/pipes.ts',
+    'lib/unix/refusal.ts',
+    'lib/unix/request.ts',
+    'lib/unix/socket.ts',
+  ],
   udp: ['lib/adopt/udp.ts', 'lib/udp.ts'],
 };
 
