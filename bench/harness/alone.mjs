@@ -16,7 +16,7 @@ const ALONE = [
   'sh',
 ];
 
-const MOST = 600_000;
+const MOST = 1_800_000;
 
 export const isPossible = process.platform === 'linux' && process.getuid?.() === 0;
 

@@ -4,14 +4,15 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CASES, scene } from './cases.mjs';
-import { CHECKERS, FINDERS } from './packages.mjs';
+import { CHECKERS, FINDERS, INSTANCES } from './packages.mjs';
 
 /**
  * @import { Case, Scene } from './cases.mjs'
  * @import { Answer, Answers, Truth } from './report.mjs'
  */
 
-const PATIENCE = 5000;
+// Enough for who only starts late on a busy machine.
+const PATIENCE = 30_000;
 // Outside the ephemeral range; nobody else is in this network namespace.
 const FIRST_PORT = 10_000;
 
@@ -41,10 +42,10 @@ async function ask(before, ...question) {
  * @param {Scene} actors
  * @returns {Promise<Answers>}
  */
-async function answersTo({ stage, before = [] }, port, actors) {
+async function answersTo({ stage, before = () => [], isInstance }, port, actors) {
   const listening = await stage(port, actors);
   /** @type {(kind: string, who: string) => Promise<Answer>} */
-  const question = (kind, who) => ask(before, kind, who, String(port));
+  const question = (kind, who) => ask(before(port), kind, who, String(port));
   const truth = /** @type {Truth} */ ((await question('truth', '')).said);
   /** @type {Record<string, Answer>} */
   const checkers = {};
@@ -52,9 +53,15 @@ async function answersTo({ stage, before = [] }, port, actors) {
   const finders = {};
   for (const who of Object.keys(FINDERS)) finders[who] = await question('finder', who);
   for (const who of Object.keys(CHECKERS)) checkers[who] = await question('checker', who);
+  /** @type {Record<string, Answer>} */
+  const instances = {};
+  if (isInstance !== undefined) {
+    for (const who of Object.keys(INSTANCES)) instances[who] = await question('instance', who);
+  }
   const afterwards = /** @type {Truth} */ ((await question('truth', '')).said);
   if (afterwards.free !== truth.free) throw new Error(`asking has changed the state: port ${port}`);
-  return { truth: { ...truth, listening }, checkers, finders };
+  const told = { truth: { ...truth, listening }, checkers, finders };
+  return isInstance === undefined ? told : { ...told, truth: { ...told.truth, isInstance }, instances };
 }
 
 const named = process.argv.slice(2);
@@ -71,4 +78,4 @@ for (const [index, one] of CASES.entries()) {
 }
 /** @param {Record<string, { call: string }>} packages */
 const calls = (packages) => Object.fromEntries(Object.entries(packages).map(([who, { call }]) => [who, call]));
-console.log(JSON.stringify({ checkers: calls(CHECKERS), finders: calls(FINDERS), cases }));
+console.log(JSON.stringify({ checkers: calls(CHECKERS), finders: calls(FINDERS), instances: calls(INSTANCES), cases }));

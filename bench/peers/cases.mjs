@@ -1,7 +1,9 @@
 // The states of a port that the packages are asked about, each made by other processes.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +12,8 @@ import { fileURLToPath } from 'node:url';
  * @typedef {ReturnType<typeof startActor>} Actor
  * @typedef {ReturnType<typeof scene>} Scene
  * @typedef {(port: number, scene: Scene) => Promise<number[]>} Stage makes the state and returns the pids that listen
- * @typedef {{ name: string, stage: Stage, before?: string[] }} Case `before` comes before the command that is asked
+ * @typedef {{ name: string, stage: Stage, before?: (port: number) => string[], isInstance?: boolean }} Case `before` comes before
+ *   the command that is asked; `isInstance`: the holder is another instance of the program that asks, as the same user
  */
 
 /** @param {string} name */
@@ -61,16 +64,25 @@ export function startActor(before = []) {
  * @param {number} port
  */
 async function startHolder(kind, port) {
-  const child = spawn('python3', [HOLDER, kind, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const { pid, end } = await startProgram('python3', [HOLDER, kind, String(port)]);
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return { pids: [pid, ...children.split(' ').filter(Boolean).map(Number)], end };
+}
+
+/**
+ * A program that says when it is ready, and ends with its input.
+ * @param {string} file
+ * @param {string[]} args
+ */
+async function startProgram(file, args) {
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
-  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
-  const pids = [Number(child.pid), ...children.split(' ').filter(Boolean).map(Number)];
   const end = async () => {
     const exited = once(child, 'exit');
     child.stdin.end();
     await exited;
   };
-  return { pids, end };
+  return { pid: Number(child.pid), end };
 }
 
 /** The processes of one case. */
@@ -92,6 +104,15 @@ export function scene() {
       const made = await startHolder(kind, port);
       actors.push(made);
       return made.pids;
+    },
+    /**
+     * @param {string} file
+     * @param {string[]} args
+     */
+    async program(file, args) {
+      const made = await startProgram(file, args);
+      actors.push(made);
+      return made.pid;
     },
     end: () => Promise.all(actors.map((one) => one.end())),
   };
@@ -149,11 +170,12 @@ const opened =
  * @param {number} port
  * @param {Scene} scene
  * @param {string[]} options
+ * @param {string[]} [addresses] of the server, and where the client finds it
  */
-async function connected(port, { actor }, options) {
+async function connected(port, { actor }, options, [host, target] = [LOCAL, LOCAL]) {
   const [server, client] = [actor(), actor()];
-  const { id: listener } = await server.do({ do: 'open', host: LOCAL, port, options, listen: true });
-  const { id: connection } = await client.do({ do: 'connect', host: LOCAL, port });
+  const { id: listener } = await server.do({ do: 'open', host, port, options, listen: true });
+  const { id: connection } = await client.do({ do: 'connect', host: target, port });
   const { id: accepted } = await server.do({ do: 'accept', id: listener });
   return { server, client, listener, connection, accepted };
 }
@@ -231,6 +253,60 @@ const elsewhere = async (port, { actor }) => {
   return [];
 };
 
+const UNPRIVILEGED = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const ASKING = fileURLToPath(new URL('packages.mjs', import.meta.url));
+
+/**
+ * The program that asks, which listens.
+ * @type {(title?: string, before?: string[]) => Stage}
+ */
+const instance =
+  (title = '', before = []) =>
+  async (port, scene) => {
+    const [file, ...args] = [...before, process.execPath, ASKING, 'hold', title, String(port)];
+    return [await scene.program(file, args)];
+  };
+
+/**
+ * An interface with a link-local address of its own.
+ * @type {Stage}
+ */
+const onOneInterface = async (port, { actor }) => {
+  /** @param {string} words */
+  const ip = (words) => execFileSync('ip', words.split(' '));
+  ip('link add one type veth peer name two');
+  for (const name of ['one', 'two']) ip(`link set ${name} up`);
+  ip('addr add fe80::1/64 dev one nodad');
+  const made = actor();
+  await made.do({ do: 'open', host: 'fe80::1%one', options: REUSE, port, listen: true });
+  return [made.pid ?? 0];
+};
+
+/**
+ * IPv6 of a dual-stack ::, whose IPV6_V6ONLY no list tells.
+ * @type {(options: string[]) => Stage}
+ */
+const acceptedOverIpv6 = (options) => async (port, actors) => {
+  const { server, listener } = await connected(port, actors, options, ['::', '::1']);
+  await server.do({ do: 'close', id: listener });
+  return [];
+};
+
+/** @type {string | undefined} */
+let library;
+
+/**
+ * A machine inside Windows, where a program of that has the port.
+ * @param {number} port
+ */
+function insideWindows(port) {
+  if (library === undefined) {
+    library = join(mkdtempSync(join(tmpdir(), 'exactbind-')), 'inside-windows.so');
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, fixture('inspect/inside-windows.c'), '-ldl']);
+  }
+  return ['env', `LD_PRELOAD=${library}`, `REFUSED_PORT=${port}`];
+}
+
 /** @type {Case[]} */
 export const CASES = [
   { name: 'nobody has it', stage: async () => [] },
@@ -247,7 +323,7 @@ export const CASES = [
   {
     name: "root's listener, asked without rights",
     stage: listening({ host: '0.0.0.0' }),
-    before: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    before: () => UNPRIVILEGED,
   },
   { name: 'bound, not listening', stage: opened({ host: '0.0.0.0' }) },
   { name: 'bound, not listening, SO_REUSEADDR', stage: opened({ host: '0.0.0.0', options: REUSE }) },
@@ -259,4 +335,12 @@ export const CASES = [
   { name: 'connected to itself', stage: connectedToItself },
   { name: 'UDP on the same number', stage: opened({ host: '0.0.0.0', protocol: 'udp' }) },
   { name: 'listening in another network namespace', stage: elsewhere },
+  { name: 'listening on fe80::1 of one interface', stage: onOneInterface },
+  { name: 'accepted over IPv6, its listener closed', stage: acceptedOverIpv6([]) },
+  { name: 'accepted over IPv6, its listener closed, SO_REUSEADDR', stage: acceptedOverIpv6(REUSE) },
+  { name: 'a program on Windows around WSL (simulated)', stage: async () => [], before: insideWindows },
+  { name: 'another instance of the program that asks', stage: instance(), isInstance: true },
+  { name: 'another instance, which has set its title', stage: instance('next-server (v15.1.0)'), isInstance: true },
+  { name: 'the same program of another user', stage: instance('', UNPRIVILEGED), isInstance: false },
+  { name: 'another program', stage: listening({ host: '0.0.0.0' }), isInstance: false },
 ];

@@ -1,6 +1,6 @@
 // What is asked of the packages that the benchmarks compare with, as far as they are typed here: they are not installed by npm ci.
 declare module 'find-process' {
-  function find(by: 'port', port: number): Promise<{ pid: number }[]>;
+  function find(by: 'port', port: number): Promise<{ pid: number; cmd: string }[]>;
   export = find;
 }
 

@@ -1,7 +1,9 @@
 // The question that each package is asked, in its own words; as a program it asks one package about one port.
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 // Each is loaded only when it is asked, so that none is blamed for what another one did to the process.
 const exactbind = () => import('../harness/exactbind.mjs');
@@ -90,6 +92,49 @@ function noneFound(error) {
   throw error;
 }
 
+/** @param {string} command */
+const isOwn = (command) => command.includes(/** @type {string} */ (process.argv[1]));
+
+/**
+ * "Is it another instance of this program, run by this user?": null if the package says that it cannot tell. Those that give a
+ * command line are asked whether this program's file is in it.
+ * @type {Record<string, { call: string, ask: (port: number) => Promise<boolean | null> }>}
+ */
+export const INSTANCES = {
+  exactbind: {
+    call: '(await inspectPort(port)).holders[0].sameProgram',
+    ask: async (port) => (await (await exactbind()).inspectPort(port)).holders[0]?.sameProgram ?? null,
+  },
+  'find-process': {
+    call: "(await find('port', port))[0].cmd.includes(process.argv[1])",
+    ask: async (port) => {
+      const [holder] = await (await import('find-process')).default('port', port);
+      return holder === undefined ? null : isOwn(holder.cmd);
+    },
+  },
+  'pid-port, ps': {
+    call: "portToPid({ port, host: '*' }), ps -o args= -p pid",
+    ask: async (port) => {
+      const { portToPid } = await import('pid-port');
+      const pid = await portToPid({ port, host: '*' }).catch(() => undefined);
+      if (pid === undefined) return null;
+      const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)]);
+      return isOwn(stdout);
+    },
+  },
+};
+
+/**
+ * Listens, and says so; ends with its input.
+ * @param {string} title
+ * @param {number} port
+ */
+function hold(title, port) {
+  if (title !== '') process.title = title;
+  createServer().listen(port, '0.0.0.0', () => process.stdout.write('holds'));
+  process.stdin.resume().on('end', () => process.exit());
+}
+
 /**
  * What the question is about: a plain `server.listen(port)`.
  * @param {number} port
@@ -106,10 +151,18 @@ async function truth(port) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [kind, who, port] = process.argv.slice(2);
   /** @type {Record<string, (port: number) => Promise<unknown>>} */
-  const questions = { checker: CHECKERS[who]?.ask, finder: FINDERS[who]?.ask, truth };
-  const answer = await questions[kind](Number(port)).then(
-    (said) => ({ said }),
-    ({ code, message }) => ({ error: code ?? message.split('\n')[0] }),
-  );
-  process.stdout.write(JSON.stringify(answer), () => process.exit());
+  const questions = {
+    checker: CHECKERS[who]?.ask,
+    finder: FINDERS[who]?.ask,
+    instance: INSTANCES[who]?.ask,
+    truth,
+  };
+  if (kind === 'hold') hold(who, Number(port));
+  else {
+    const answer = await questions[kind](Number(port)).then(
+      (said) => ({ said }),
+      ({ code, message }) => ({ error: code ?? message.split('\n')[0] }),
+    );
+    process.stdout.write(JSON.stringify(answer), () => process.exit());
+  }
 }

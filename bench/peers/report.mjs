@@ -10,10 +10,10 @@ import { reached } from '../report/timings.mjs';
  *
  * @typedef {{ said?: unknown, error?: string, late?: boolean }} Answer what a package says of a port, or that it does not
  * @typedef {{ free: boolean, code?: string }} Truth what a server.listen() meets
- * @typedef {{ truth: Truth & { listening: number[] }, checkers: Record<string, Answer>, finders: Record<string, Answer> }} Answers
- * @typedef {Figures & { checkers: Record<string, string>, finders: Record<string, string>, cases: Record<string, Answers>, versions: Record<string, string> }} Accuracy
+ * @typedef {'checkers' | 'finders' | 'instances'} Kind
+ * @typedef {{ truth: Truth & { listening: number[], isInstance?: boolean } } & Partial<Record<Kind, Record<string, Answer>>>} Answers
+ * @typedef {Figures & Partial<Record<Kind, Record<string, string>>> & { cases: Record<string, Answers>, versions: Record<string, string> }} Accuracy
  *   the calls of each package, and what they say
- * @typedef {'checkers' | 'finders'} Kind
  * @typedef {{ count: number, samples: Samples }} Refusals
  * @typedef {Figures & { idle: { processes: number, descriptors: number }, scenes: Record<string, Samples>, refusals: Refusals }} Lookup
  */
@@ -22,7 +22,7 @@ const WRONG = 'wrong: said ';
 
 /** @param {Answer} answer */
 function withoutAnswer({ late, error, said }) {
-  if (late) return 'no answer in 5 s';
+  if (late) return 'no answer in time';
   if (error !== undefined) return `error: ${error}`;
   return said === null ? 'cannot tell' : undefined;
 }
@@ -51,10 +51,21 @@ function judgeFinder(answer, { listening }) {
   return right === 0 ? `${WRONG}nobody` : `${WRONG}${right} of ${listening.length}`;
 }
 
+/**
+ * @param {Answer} answer
+ * @param {Answers['truth']} truth
+ */
+function judgeInstance(answer, { isInstance }) {
+  const none = withoutAnswer(answer);
+  if (none !== undefined) return none;
+  return answer.said === isInstance ? 'right' : `${WRONG}${answer.said ? 'it is' : 'it is not'}`;
+}
+
 /** @type {Record<Kind, { judge: typeof judgeChecker, truthOf: (truth: Answers['truth']) => string }>} */
 const KINDS = {
   checkers: { judge: judgeChecker, truthOf: ({ free, code }) => (free ? 'free' : String(code)) },
   finders: { judge: judgeFinder, truthOf: ({ listening }) => `${listening.length || 'nobody'}` },
+  instances: { judge: judgeInstance, truthOf: ({ isInstance }) => (isInstance ? 'it is' : 'it is not') },
 };
 
 /**
@@ -63,10 +74,25 @@ const KINDS = {
  * @param {Kind} kind
  * @returns {[who: string, right: number][]}
  */
-function rightAnswers({ cases, ...packages }, kind) {
-  /** @type {(who: string) => (one: Answers) => boolean} */
-  const right = (who) => (one) => KINDS[kind].judge(one[kind][who], one.truth) === 'right';
-  return Object.keys(packages[kind]).map((who) => [who, Object.values(cases).filter(right(who)).length]);
+function rightAnswers(group, kind) {
+  /** @type {(who: string) => (one: Asked) => boolean} */
+  const right = (who) => (one) => KINDS[kind].judge(one.said[who], one.truth) === 'right';
+  const cases = asked(group, kind);
+  return Object.keys(group[kind] ?? {}).map((who) => [who, cases.filter(right(who)).length]);
+}
+
+/** @typedef {{ name: string, truth: Answers['truth'], said: Record<string, Answer> }} Asked */
+
+/**
+ * The cases in which a question was asked.
+ * @param {Accuracy} group
+ * @param {Kind} kind
+ * @returns {Asked[]}
+ */
+function asked({ cases }, kind) {
+  return Object.entries(cases).flatMap(([name, { truth, [kind]: said }]) =>
+    said === undefined ? [] : [{ name, truth, said }],
+  );
 }
 
 /**
@@ -76,42 +102,55 @@ function rightAnswers({ cases, ...packages }, kind) {
 function answers(group, kind) {
   const { judge, truthOf } = KINDS[kind];
   const rights = rightAnswers(group, kind);
-  const rows = Object.entries(group.cases).map(([name, one]) => [
+  const rows = asked(group, kind).map(({ name, truth, said }) => [
     name,
-    truthOf(one.truth),
-    ...rights.map(([who]) => judge(one[kind][who], one.truth)),
+    truthOf(truth),
+    ...rights.map(([who]) => judge(said[who], truth)),
   ]);
   const total = ['right answers', '', ...rights.map(([, count]) => `${count} of ${rows.length}`)];
   return table(['the port', 'in truth', ...rights.map(([who]) => who)], [...rows, total]);
 }
 
 /**
- * @param {Record<string, string>} packages
+ * @param {Record<string, string> | undefined} packages
  * @param {Record<string, string>} versions
  */
-const asked = (packages, versions) =>
-  Object.entries(packages).map(([who, call]) => [who, versions[who.split(',')[0]] ?? 'this one', `\`${call}\``]);
+const calls = (packages, versions) =>
+  Object.entries(packages ?? {}).map(([who, call]) => [who, versions[who.split(',')[0]] ?? 'this one', `\`${call}\``]);
 
 /** @param {Accuracy} group */
 export function accuracyLines(group) {
-  const { versions, checkers, finders } = group;
+  const { versions, checkers, finders, instances } = group;
   return [
     '"Can a plain `server.listen(port)` have the port now?" The truth is what such a call met just before, and again after.',
     '',
-    ...table(['package', 'version', 'asked'], asked(checkers, versions)),
+    ...table(['package', 'version', 'asked'], calls(checkers, versions)),
     '',
     ...answers(group, 'checkers'),
     '',
     '"Which processes listen on this TCP port?" All of them, and nobody else, is right. An unprivileged caller may not',
     'see the pid; to answer "nobody" then is still wrong.',
     '',
-    ...table(['package', 'version', 'asked'], asked(finders, versions)),
+    ...table(['package', 'version', 'asked'], calls(finders, versions)),
     '',
     ...answers(group, 'finders'),
+    ...(instances === undefined ? [] : instanceLines(group)),
   ];
 }
 
-/** @type {Record<Kind, string>} */
+/** @param {Accuracy} group */
+function instanceLines(group) {
+  return [
+    '',
+    '"Is the holder another instance of the program that asks, run by the same user?" Who cannot tell does not claim to.',
+    '',
+    ...table(['package', 'version', 'asked'], calls(group.instances, group.versions)),
+    '',
+    ...answers(group, 'instances'),
+  ];
+}
+
+/** @type {Partial<Record<Kind, string>>} */
 const QUESTIONS = {
   checkers: 'Can a plain server.listen(port) have the port?',
   finders: 'Which processes listen on the port?',
