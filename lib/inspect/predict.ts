@@ -148,7 +148,9 @@ function optionsOf({ options }: Own): Pick<Newcomer, 'reuseAddress' | 'reusePort
  * @throws Error `ENOTSUP` naming the option that this system does not have
  */
 export function predict(rows: readonly SocketRow[], request: BindRequest, place: Place): Known {
-  const foreseen = follow(compiledFor(request, place), new ByRule(request, place, rows.map(existingOf)));
+  const how = compiledFor(request, place);
+  if (rows.length === 0) return true;
+  const foreseen = follow(how, new ByRule(request, place, rows.map(existingOf)));
   if (!has(foreseen, 'code')) return true;
   return foreseen.code === undefined ? undefined : false;
 }
