@@ -31,7 +31,8 @@ bound, and who then gets a connection (or a datagram) to an address that both ha
 - **State** of the first: \`bound\`; \`listening\`; \`accepted\`, a connection whose listener is closed; \`time-wait\`; \`orphan\`, a
   connection whose server was killed and whose client is still there; \`outgoing\`, a client's socket that was bound and
   connected. Leftovers have a port for each pair, the others one for each first socket.
-- **Address**: \`0.0.0.0\`, \`127.0.0.1\`, \`127.0.0.2\`, \`::\` (dual-stack), \`:: V6ONLY\`, \`::1\`.
+- **Address**: \`0.0.0.0\`, \`127.0.0.1\`, \`127.0.0.2\`, \`::\` (dual-stack), \`:: V6ONLY\`, \`::1\`, \`::ffff:0.0.0.0\`
+  (every address of IPv4, on a socket of IPv6).
 - **Owner** of the second: the same process, another one, another user.
 - **Receives**: \`either\`: of up to 32 connections or datagrams, each from a new port, some reached one and some the other;
   where both serve, \`first\` and \`second\` mean that all 32 did.
@@ -110,6 +111,8 @@ function sharingTable({ cells, sharings, measured }, states, one, other, owner =
 }
 
 const SERVING = ['bound', 'listening'];
+/** @type {CellAddress} */
+const MAPPED = '::ffff:0.0.0.0';
 
 /** @param {System} system */
 function pictureOf({ os, title, measured, sharings, cells }) {
@@ -119,7 +122,7 @@ function pictureOf({ os, title, measured, sharings, cells }) {
 }
 
 const ORACLE =
-  "The kernel's own source, run in user space and not on a Mac, answers the same in all 13,824 pairs that it was asked for\n(test/unit/data/xnu-oracle.csv.gz).";
+  "The kernel's own source, run in user space and not on a Mac, answers the same in all 13,824 pairs that it was asked for\n(test/unit/data/xnu-oracle.csv.gz): all but those of `::ffff:0.0.0.0`, which are read in it (tcp6_usr_bind, in_pcbbind).";
 
 /** @param {System} system */
 function sectionOf(system) {
@@ -154,6 +157,14 @@ function sectionOf(system) {
     'The second on 0.0.0.0 beside a first on ::, dual-stack:',
     '',
     ...sharingTable(system, SERVING, '::', '0.0.0.0'),
+    ...(cells.some(({ first }) => first.address === MAPPED)
+      ? ['0.0.0.0', '::'].flatMap((one) => [
+          '',
+          `The second on ${MAPPED} beside a first on ${one}:`,
+          '',
+          ...sharingTable(system, SERVING, /** @type {CellAddress} */ (one), MAPPED),
+        ])
+      : []),
     ...(hasUser
       ? [
           '',

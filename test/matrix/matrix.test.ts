@@ -69,8 +69,8 @@ describe('the bind matrix', () => {
     expect(first.cells.filter(({ predicted }) => Object.values(predicted).includes('unknown'))).toEqual([]);
     needs('IPv6', 'another user');
     expect(first.leftOut).toEqual({});
-    expect(first.cells).toHaveLength(13_824);
-    expect(new Set(first.cells.map(keyOf)).size).toBe(13_824);
+    expect(first.cells).toHaveLength(18_816);
+    expect(new Set(first.cells.map(keyOf)).size).toBe(18_816);
   });
 
   itWhere(!once)(
@@ -107,7 +107,7 @@ describe('the bind matrix', () => {
         ...(has('another user') ? [] : ['other-user']),
       ]);
       const owners = new Set(without.cells.map(({ second }) => second.owner)).size;
-      expect(without.cells).toHaveLength(2048 * owners);
+      expect(without.cells).toHaveLength(3200 * owners);
     },
     5 * MINUTE,
   );

@@ -18,22 +18,12 @@ const played = vi.hoisted(() => ({
 
 vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
 // Of a Mac, whose addresses are not this machine's.
-vi.mock('node:os', async (original) => ({
-  ...(await original<typeof import('node:os')>()),
-  networkInterfaces: () => ({
-    lo0: [
-      { address: '127.0.0.1', family: 'IPv4' },
-      { address: '::1', family: 'IPv6', scopeid: 0 },
-    ],
-  }),
-}));
+vi.mock('node:os', async (original) => {
+  const { osOfMac } = await import('../fixtures/played-addon.ts');
+  return osOfMac(await original<object>(), '127.0.0.1');
+});
 vi.mock('../../lib/addon.ts', async () => {
-  // Names of errors are this machine's.
-  const { EADDRINUSE, EAFNOSUPPORT } = (await import('node:os')).constants.errno;
-  const constants = {
-    ...{ AF_INET: 2, AF_INET6: 30, SOCK_STREAM: 1, SOCK_DGRAM: 2, SOL_SOCKET: 0xffff, SO_REUSEADDR: 4 },
-    ...{ IPPROTO_IPV6: 41, IPV6_V6ONLY: 27, EADDRINUSE, EAFNOSUPPORT },
-  };
+  const { DARWIN: constants, listOf, STATUS, STEPS } = await import('../fixtures/played-addon.ts');
   const { play } = await import('../fixtures/plan-player.ts');
   const status = new Int32Array(7);
   let handles = 100;
@@ -47,7 +37,7 @@ vi.mock('../../lib/addon.ts', async () => {
         bind(socket, address, asked) {
           const how = `${socket.options.has(constants.SO_REUSEADDR) ? 'reuse' : 'plain'} ${address}`;
           played.calls.push(`${socket.role} ${how}:${asked}`);
-          return played.refused.has(how) ? EADDRINUSE : 0;
+          return played.refused.has(how) ? constants.EADDRINUSE : 0;
         },
         listen({ address }) {
           const own = { address, family: 4, state: LISTEN, ipv6Only: false, isOpen: true };
@@ -64,17 +54,9 @@ vi.mock('../../lib/addon.ts', async () => {
       return 0;
     },
     localPort: () => 3000,
-    sockets: () => ({
-      error: played.listError,
-      ownersError: 0,
-      areOwnersWhole: true,
-      isWhole: true,
-      processes: [],
-      sockets: [...played.listed] as SocketRow[],
-    }),
+    sockets: () => listOf(played.listed, played.listError),
   };
-  const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
-  return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+  return { addon, STATUS, STEPS };
 });
 
 const { bind } = await import('../../lib/bind/socket.ts');

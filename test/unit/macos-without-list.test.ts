@@ -1,6 +1,6 @@
 // macOS 27 keeps its list of sockets back: throw-away binds in its place decide the same, on a kernel that follows the rule.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Addon, SocketRow } from '../../lib/addon.ts';
+import type { Addon } from '../../lib/addon.ts';
 import { checkBindOptions } from '../../lib/bind/request.ts';
 import type { Existing, Newcomer } from '../../lib/systems/system.ts';
 import { ADDRESSES, type CellAddress, type CellSharing, STATES } from '../../matrix/cells.ts';
@@ -19,24 +19,14 @@ const kernel = vi.hoisted(() => ({
 }));
 
 vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
-vi.mock('node:os', async (original) => ({
-  ...(await original<typeof import('node:os')>()),
-  networkInterfaces: () => ({
-    lo0: [
-      { address: '127.0.0.1', family: 'IPv4' },
-      { address: '127.0.0.2', family: 'IPv4' },
-      { address: '::1', family: 'IPv6', scopeid: 0 },
-    ],
-  }),
-}));
+vi.mock('node:os', async (original) => {
+  const { osOfMac } = await import('../fixtures/played-addon.ts');
+  return osOfMac(await original<object>(), '127.0.0.1', '127.0.0.2');
+});
 vi.mock('../../lib/addon.ts', async () => {
-  const { EADDRINUSE, EAFNOSUPPORT } = (await import('node:os')).constants.errno;
   const { darwin } = await import('../../lib/systems/darwin.ts');
   const { canonical } = await import('../../lib/address.ts');
-  const constants = {
-    ...{ AF_INET: 2, AF_INET6: 30, SOCK_STREAM: 1, SOCK_DGRAM: 2, SOL_SOCKET: 0xffff, SO_REUSEADDR: 4 },
-    ...{ IPPROTO_IPV6: 41, IPV6_V6ONLY: 27, EADDRINUSE, EAFNOSUPPORT },
-  };
+  const { DARWIN: constants, listOf, STATUS, STEPS } = await import('../fixtures/played-addon.ts');
   const { play } = await import('../fixtures/plan-player.ts');
   const status = new Int32Array(7);
   let handles = 100;
@@ -67,7 +57,7 @@ vi.mock('../../lib/addon.ts', async () => {
           const reuseAddress = socket.options.has(constants.SO_REUSEADDR);
           const ipv6Only = socket.options.has(constants.IPV6_V6ONLY);
           const newcomer = { ...canonical(at), ipv6Only, reuseAddress, reusePort: false, exclusive: false, uid: OWN };
-          if (answer({ ...newcomer, protocol: 'tcp' }) !== 'ok') return EADDRINUSE;
+          if (answer({ ...newcomer, protocol: 'tcp' }) !== 'ok') return constants.EADDRINUSE;
           const added: Existing = { ...newcomer, state: 'bound' };
           made.set(socket, added);
           kernel.sockets.push(added);
@@ -93,23 +83,17 @@ vi.mock('../../lib/addon.ts', async () => {
       return 0;
     },
     localPort: () => PORT,
-    sockets: () => ({
-      error: kernel.listError,
-      ownersError: 0,
-      areOwnersWhole: true,
-      isWhole: true,
-      processes: [],
-      sockets: (kernel.sockets as Existing[])
-        .filter(({ uid }) => kernel.listError === 0 || uid === OWN)
-        .map(({ address, family, ipv6Only, reuseAddress, reusePort, uid, state }) => ({
-          ...{ address, family, ipv6Only, reuseAddress, reusePort, uid, isOpen: true, count: 1, pids: [] },
-          state: { bound: 13, listening: 10, connected: 1, 'time-wait': 6 }[state],
-          ...(state === 'connected' || state === 'time-wait' ? { remoteAddress: address, remotePort: 50_000 } : {}),
-        })) as SocketRow[],
-    }),
+    sockets() {
+      const seen = (kernel.sockets as Existing[]).filter(({ uid }) => kernel.listError === 0 || uid === OWN);
+      const rows = seen.map(({ address, family, ipv6Only, reuseAddress, reusePort, uid, state }) => ({
+        ...{ address, family, ipv6Only, reuseAddress, reusePort, uid, isOpen: true, count: 1, pids: [] },
+        state: { bound: 13, listening: 10, connected: 1, 'time-wait': 6 }[state],
+        ...(state === 'connected' || state === 'time-wait' ? { remoteAddress: address, remotePort: 50_000 } : {}),
+      }));
+      return listOf(rows, kernel.listError);
+    },
   };
-  const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
-  return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+  return { addon, STATUS, STEPS };
 });
 
 const { bind } = await import('../../lib/bind/socket.ts');

@@ -1,6 +1,6 @@
 // How Windows' answers become verdicts, with an addon that plays what neither this machine nor Wine can be brought to do.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Addon, SocketRow } from '../../lib/addon.ts';
+import type { Addon } from '../../lib/addon.ts';
 import { checkBindOptions } from '../../lib/bind/request.ts';
 import type { PlayedSocket } from '../fixtures/plan-player.ts';
 import { policyNames, underEach } from '../fixtures/policy-names.ts';
@@ -27,18 +27,7 @@ const played = vi.hoisted(() => ({
 vi.mock('../../lib/platform.ts', () => ({ system: 'windows' }));
 vi.mock('../../lib/addon.ts', async () => {
   const { play } = await import('../fixtures/plan-player.ts');
-  const constants = {
-    ...{
-      AF_INET: 2,
-      AF_INET6: 23,
-      SOCK_STREAM: 1,
-      SOCK_DGRAM: 2,
-      SOL_SOCKET: 0xffff,
-      IPPROTO_IPV6: 41,
-      IPV6_V6ONLY: 27,
-    },
-    ...{ SO_EXCLUSIVEADDRUSE: -5, SO_REUSEADDR: 4, EADDRINUSE: 10048, EAFNOSUPPORT: 10047 },
-  };
+  const { listOf, STATUS, STEPS, WINDOWS: constants } = await import('../fixtures/played-addon.ts');
   const status = new Int32Array(7);
   let handles = 100;
   const addon: Partial<Addon> = {
@@ -74,21 +63,16 @@ vi.mock('../../lib/addon.ts', async () => {
       return 0;
     },
     localPort: () => 4000,
-    sockets: () => ({
-      error: played.listError,
-      ownersError: 0,
-      areOwnersWhole: true,
-      isWhole: true,
-      processes: [],
-      sockets: played.listeners
+    sockets() {
+      const rows = played.listeners
         .map((one) =>
           typeof one === 'string' ? { address: one, pids: [1] } : { address: one.address, pids: [one.pid] },
         )
-        .map((one) => ({ ...one, family: one.address.includes(':') ? 6 : 4 }) as SocketRow),
-    }),
+        .map((one) => ({ ...one, family: one.address.includes(':') ? 6 : 4 }));
+      return listOf(rows, played.listError);
+    },
   };
-  const STATUS = { error: 0, step: 1, attempt: 2, level: 3, option: 4, guard: 5, slot: 6 };
-  return { addon, STATUS, STEPS: ['', 'socket', 'setsockopt', 'bind', 'listen'] };
+  return { addon, STATUS, STEPS };
 });
 
 const { bind } = await import('../../lib/bind/socket.ts');
