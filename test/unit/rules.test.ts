@@ -351,6 +351,7 @@ describe('who receives', () => {
     expect(found(linux.rule, sockets(mapped, { ...BOTH, ...ANY4 }, mapped), '127.0.0.1')).toEqual([1]);
     // To the tail of the chain, as ::, and in no group with that.
     expect(found(linux.rule, sockets(mapped, { ...BOTH, ...ANY6 }), '127.0.0.1')).toEqual([0]);
+    expect(found(linux.rule, sockets({ ...BOTH, ...ANY6 }, mapped), '127.0.0.1')).toEqual([0]);
     expect(found(linux.rule, sockets({ ...ADDR, ...MAPPED4 }, { ...ADDR, ...ANY6 }), '127.0.0.1')).toEqual([1]);
     expect(found(linux.rule, sockets(mapped, mapped, { ...BOTH, ...ANY6 }), '127.0.0.1')).toEqual([0, 1]);
     expect(found(darwin.rule, sockets(mapped, { ...BOTH, ...ANY4 }), '127.0.0.1')).toEqual([1]);
