@@ -3,6 +3,7 @@ import * as load from './load/load.mjs';
 import * as inspect from './micro/inspect.mjs';
 import * as micro from './micro/micro.mjs';
 import * as options from './micro/options.mjs';
+import * as recipes from './micro/recipes.mjs';
 import * as syscalls from './micro/syscalls.mjs';
 import * as peers from './peers/peers.mjs';
 import * as adoption from './restart/adoption.mjs';
@@ -15,7 +16,7 @@ import * as spread from './spread/spread.mjs';
 
 /** @type {Record<string, Family[]>} */
 const MODULES = {
-  micro: [micro, options, inspect, syscalls],
+  micro: [micro, recipes, options, inspect, syscalls],
   peers: [peers],
   spread: [spread],
   restart: [wake, restart, adoption],

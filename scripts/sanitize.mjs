@@ -1,5 +1,5 @@
-// Runs the native tests and random calls against an addon built with AddressSanitizer and UndefinedBehaviorSanitizer, and
-// looks for leaks.
+// Runs the native tests and random calls against an addon built with AddressSanitizer and UndefinedBehaviorSanitizer, looks
+// for leaks, and for races of worker threads with ThreadSanitizer; `--fuzz` the calls alone, `--threads` the races alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { checkThreads } from './sanitize-threads.mjs';
 import { taggedFiles } from './tagged-files.mjs';
 import { readReport, reportTo, summarize } from './test-results.mjs';
 
@@ -186,8 +187,13 @@ function runTests(preload) {
 /** `npm run test:fuzz`: nothing but the random calls, and more of them. */
 const FUZZ = '--fuzz';
 
+/** Nothing but the races of worker threads. */
+const THREADS = '--threads';
+
 const wanted = process.argv[2];
-if (wanted !== undefined && wanted !== FUZZ) {
+if (wanted === THREADS) {
+  summarize(checkThreads(root));
+} else if (wanted !== undefined && wanted !== FUZZ) {
   await PROBES[wanted]();
 } else {
   const preload = process.platform === 'linux' ? runtimeLibraries() : undefined;
@@ -199,6 +205,13 @@ if (wanted !== undefined && wanted !== FUZZ) {
     mkdirSync(reports, { recursive: true });
     build();
     if (wanted === FUZZ) summarize([checkLoaded(preload), fuzz(preload, 1_000_000)]);
-    else summarize([checkLoaded(preload), checkLeaks(preload), fuzz(preload, 50_000), ...runTests(preload)]);
+    else
+      summarize([
+        checkLoaded(preload),
+        checkLeaks(preload),
+        fuzz(preload, 50_000),
+        ...runTests(preload),
+        ...checkThreads(root),
+      ]);
   }
 }

@@ -23,6 +23,8 @@ const { values } = parseArgs({
 
 const KEPT = fileURLToPath(new URL('../bench/results/soak-linux-x64.json', import.meta.url));
 const root = fileURLToPath(new URL('..', import.meta.url));
+// The space for what is young grows for as long as there is much to do: small, it is full size within a minute.
+const FLAGS = ['--expose-gc', '--max-semi-space-size=1'];
 const LANES = 6;
 // Below the ephemeral range; so many that what is left of connections is gone before a port has its turn again.
 const [FIRST, BAND, STEP] = [10_000, 3_600, 3];
@@ -108,7 +110,7 @@ if (process.platform !== 'linux') {
 } else if (values.inside) {
   const seconds = Number(values.seconds);
   const result = await soak(seconds);
-  const verdict = judge(result.samples, seconds / 10);
+  const verdict = judge(result.samples, seconds / 3);
   for (const { measure, from, to, bound, most, isFlat } of verdict) {
     const [was, is, may, peak] = [from, to, bound, most].map((value) => shown(value, measure));
     console.log(
@@ -127,7 +129,7 @@ if (process.platform !== 'linux') {
 } else {
   const node = values.node === undefined ? process.execPath : nodeBinary(values.node).path;
   const script = fileURLToPath(import.meta.url);
-  const [file, ...args] = inOwnNetwork([node, '--expose-gc', script, ...process.argv.slice(2), '--inside']);
+  const [file, ...args] = inOwnNetwork([node, ...FLAGS, script, ...process.argv.slice(2), '--inside']);
   try {
     execFileSync(file, args, { stdio: 'inherit' });
   } catch {

@@ -21,6 +21,9 @@ const SWEEPS = {
   prebuild: { run: [['scripts/prebuild.mjs'], ['scripts/prebuild-verify.mjs'], ['scripts/prebuild-compare.mjs']] },
   // Of the binaries that the sweep before it has built.
   package: { run: [['scripts/test-package.mjs']] },
+  faults: { run: [test('--project', 'hijack', 'test/hijack/faults.test.ts')], env: { EXACTBIND_ALL_FAULTS: '1' } },
+  threads: { run: [['scripts/sanitize.mjs', '--threads']], env: { EXACTBIND_WORKERS: '100' } },
+  soak: { run: [['scripts/soak.mjs', '--seconds', '3600']] },
   sanitize: { run: [['scripts/sanitize.mjs'], ['scripts/sanitize.mjs', '--fuzz']] },
 };
 

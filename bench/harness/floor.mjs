@@ -39,10 +39,10 @@ export function floor(name) {
 /**
  * Starts one that answers lines of a word and a count.
  * @param {string} program
- * @param {{ threads?: boolean }} [how]
+ * @param {{ threads?: boolean, args?: string[] }} [how] args: after the number of threads
  */
-export function startFloor(program, { threads = false } = {}) {
-  const child = spawn(program, threads ? [String(NODE_THREADS)] : [], { stdio: ['pipe', 'pipe', 'inherit'] });
+export function startFloor(program, { threads = false, args = [] } = {}) {
+  const child = spawn(program, threads ? [String(NODE_THREADS), ...args] : [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   /**
    * Does something so many times; the numbers of the answer, of which the last one is nanoseconds.

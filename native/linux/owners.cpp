@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "../os.h"
+#include "retried.h"
 
 namespace exactbind::os {
 
@@ -21,7 +22,8 @@ constexpr size_t kMostProcesses = 100;
 // A folder of /proc whose entries are numbers, read without what opendir(3) allocates.
 class Folder {
  public:
-  Folder(int parent, const char* path) : descriptor_(::openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  Folder(int parent, const char* path)
+      : descriptor_(retried([&] { return ::openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); })) {
     error_ = descriptor_ < 0 ? errno : 0;
   }
   ~Folder() {
@@ -49,7 +51,7 @@ class Folder {
   bool fill() {
     // A folder of /proc that has left room for another entry has none.
     if (error_ != 0 || (end_ > 0 && sizeof bytes_ - end_ > sizeof(dirent64))) return false;
-    long length = ::syscall(SYS_getdents64, descriptor_, bytes_, sizeof bytes_);
+    long length = retried([&] { return ::syscall(SYS_getdents64, descriptor_, bytes_, sizeof bytes_); });
     // A process that has ended meanwhile.
     if (length < 0 && errno != ENOENT) error_ = errno;
     at_ = 0;
@@ -187,7 +189,7 @@ class Search {
            wanted_->isUser(status.st_uid);
   }
 
-  // EMFILE or ENFILE, with which nobody can be looked into; who has ended and who is another user's is passed over.
+  // EMFILE or ENFILE, with which nobody can be looked into; who has ended and who cannot be looked into is passed over.
   int look(long pid) {
     if (pid <= 0 || std::find(looked_.begin(), looked_.end(), pid) != looked_.end()) return 0;
     if (limit_.isOver()) return ETIMEDOUT;
@@ -202,6 +204,7 @@ class Search {
       if (++count % kBetweenClocks == 0 && limit_.isOver()) return ETIMEDOUT;
       char target[64];
       ssize_t length = ::readlinkat(descriptors.descriptor(), name, target, sizeof target - 1);
+      if (length < 0) failed(errno);
       if (length <= static_cast<ssize_t>(kPrefixLength) || memcmp(target, kPrefix, kPrefixLength) != 0) continue;
       target[length] = '\0';
       if (!wanted_->found(strtoull(target + kPrefixLength, nullptr, 10), pid)) continue;
@@ -213,8 +216,19 @@ class Search {
 
   int failed(int error) {
     if (error == EMFILE || error == ENFILE) return error;
-    if (error == EACCES || error == EPERM) isAnyHidden_ = true;
+    // Gone is whoever has ended, and a descriptor that was closed. Whatever else it is, a socket may have been missed.
+    if (error != 0 && error != ENOENT && error != ESRCH) isAnyHidden_ = true;
     return 0;
+  }
+
+  // The first bytes of a file of /proc, as a string.
+  bool readBegin(const char* path, char* text, size_t size) {
+    int file = retried([&] { return ::openat(proc_.descriptor(), path, O_RDONLY | O_CLOEXEC); });
+    if (file < 0) return false;
+    ssize_t length = retried([&] { return ::read(file, text, size - 1); });
+    ::close(file);
+    text[std::max<ssize_t>(length, 0)] = '\0';
+    return length > 0;
   }
 
   // Of its first thread, which is Node's main one.
@@ -222,12 +236,8 @@ class Search {
     char path[64];
     std::vector<long> children;
     if (snprintf(path, sizeof path, "%ld/task/%ld/children", pid, pid) < 0) return children;
-    int file = ::openat(proc_.descriptor(), path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return children;
     char text[4096];
-    ssize_t length = ::read(file, text, sizeof text - 1);
-    ::close(file);
-    text[std::max<ssize_t>(length, 0)] = '\0';
+    if (!readBegin(path, text, sizeof text)) return children;
     for (char* at = text; *at != '\0' && children.size() < kMostChildren;) {
       char* end = nullptr;
       long child = strtol(at, &end, 10);
@@ -242,12 +252,8 @@ class Search {
   long parentOf(long pid) {
     char path[32];
     if (snprintf(path, sizeof path, "%ld/stat", pid) < 0) return 0;
-    int file = ::openat(proc_.descriptor(), path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
     char text[512];
-    ssize_t length = ::read(file, text, sizeof text - 1);
-    ::close(file);
-    text[std::max<ssize_t>(length, 0)] = '\0';
+    if (!readBegin(path, text, sizeof text)) return 0;
     const char* end = strrchr(text, ')');
     return end != nullptr && strlen(end) > 4 ? strtol(end + 4, nullptr, 10) : 0;
   }

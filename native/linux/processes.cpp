@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "../os.h"
+#include "retried.h"
 
 namespace exactbind::os {
 
@@ -24,13 +25,13 @@ constexpr size_t kLongestFile = 64 * 1024;
 constexpr size_t kMostArguments = 256;
 
 int readWhole(const std::string& path, std::string* text) {
-  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int file = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
   if (file < 0) return errno;
   int error = 0;
   text->clear();
   while (text->size() < kLongestFile) {
     char bytes[4096];
-    ssize_t length = ::read(file, bytes, sizeof bytes);
+    ssize_t length = retried([&] { return ::read(file, bytes, sizeof bytes); });
     if (length < 0) error = errno;
     if (length <= 0) break;
     text->append(bytes, static_cast<size_t>(length));

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "../os.h"
+#include "retried.h"
 
 namespace exactbind::os {
 
@@ -103,8 +104,7 @@ void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* li
 int readAnswer(int netlink, std::vector<Socket>* list) {
   alignas(nlmsghdr) char buffer[32 * 1024];
   while (true) {
-    ssize_t received = ::recv(netlink, buffer, sizeof buffer, 0);
-    if (received < 0 && errno == EINTR) continue;
+    ssize_t received = retried([&] { return ::recv(netlink, buffer, sizeof buffer, 0); });
     if (received < 0) return errno;
     // Signed, because NLMSG_NEXT() takes the padding of the last message off too.
     auto left = static_cast<int>(received);
@@ -125,7 +125,7 @@ int readAnswer(int netlink, std::vector<Socket>* list) {
 
 template <typename Body>
 int ask(int netlink, const Request<Body>& request, std::vector<Socket>* list) {
-  if (::send(netlink, &request, sizeof request, 0) < 0) return errno;
+  if (retried([&] { return ::send(netlink, &request, sizeof request, 0); }) < 0) return errno;
   return readAnswer(netlink, list);
 }
 

@@ -7,7 +7,9 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 
@@ -21,6 +23,8 @@ struct Watch {
   Wake wake = nullptr;
   void* data = nullptr;
   Thread* thread = nullptr;
+  // Told beside `stop`, for a thread whose poll() fails.
+  std::atomic<bool> isStopped{false};
 };
 
 namespace {
@@ -30,6 +34,9 @@ constexpr long kPidfdOpen = 434;
 
 // A port can lose thousands of connections in a second; whoever waits for it looks no more often than that.
 constexpr int kRestMs = 1;
+
+// Where the kernel has no memory to tell anything, whoever waits looks so often.
+constexpr long kLookMs = 25;
 
 constexpr uint32_t kPortOffset = NLMSG_HDRLEN + offsetof(inet_diag_msg, id) + offsetof(inet_diag_sockid, idiag_sport);
 
@@ -61,25 +68,34 @@ int join(int netlink, int type) {
   return ::bind(netlink, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
 
-// Empties the queue. ENOBUFS means that it was too short for all there was, and is news too. False if nothing will
-// follow.
-bool drain(int events) {
+// Empties the queue, and returns what ended that. ENOBUFS means that it was too short for all there was, and is news.
+int drain(int events) {
   char byte;
   while (::recv(events, &byte, sizeof byte, MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR) continue;
-  return errno == EAGAIN;
+  return errno;
+}
+
+void rest() {
+  timespec time{0, kLookMs * 1000000};
+  ::nanosleep(&time, nullptr);
 }
 
 void run(void* self) {
   const Watch& watch = *static_cast<const Watch*>(self);
   pollfd descriptors[] = {{watch.stop, POLLIN, 0}, {watch.events, POLLIN, 0}};
-  bool goesOn = true;
-  while (goesOn) {
-    if (::poll(descriptors, 2, -1) < 0) continue;
-    if (descriptors[0].revents != 0) break;
-    // A pidfd is no socket: there is nothing to read, and the process ends but once.
-    goesOn = drain(watch.events);
+  while (!watch.isStopped) {
+    bool isTold = ::poll(descriptors, 2, -1) >= 0;
+    if (!isTold && errno == EINTR) continue;
+    if (isTold && descriptors[0].revents != 0) break;
+    int ended = isTold ? drain(watch.events) : errno;
     watch.wake(watch.data);
-    if (goesOn && ::poll(descriptors, 1, kRestMs) > 0) break;
+    // A pidfd is no socket: there is nothing to read, and the process ends but once.
+    if (ended == ENOTSOCK) break;
+    if (ended != EAGAIN) {
+      rest();
+    } else if (::poll(descriptors, 1, kRestMs) > 0) {
+      break;
+    }
   }
 }
 
@@ -87,7 +103,11 @@ void run(void* self) {
 int start(int events, Wake wake, void* data, Watch** watch) {
   int stop = ::eventfd(0, EFD_CLOEXEC);
   if (stop < 0) return closing(events, errno);
-  auto* made = new Watch{events, stop, wake, data};
+  auto* made = new Watch;
+  made->events = events;
+  made->stop = stop;
+  made->wake = wake;
+  made->data = data;
   int error = startThread(run, made, &made->thread);
   if (error != 0) {
     ::close(stop);
@@ -116,6 +136,7 @@ int watchProcess(int64_t pid, Wake wake, void* data, Watch** watch) {
 }
 
 int stopWatch(Watch* watch) {
+  watch->isStopped = true;
   ::eventfd_write(watch->stop, 1);
   endThread(watch->thread, UINT32_MAX);
   ::close(watch->stop);

@@ -1,4 +1,5 @@
 // What a user is called: /etc/passwd, and nothing that may ask a directory service.
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +10,7 @@ namespace exactbind::os {
 
 bool userName(int64_t uid, std::string* name) {
   FILE* file = ::fopen("/etc/passwd", "re");
+  while (file == nullptr && errno == EINTR) file = ::fopen("/etc/passwd", "re");
   if (file == nullptr) return false;
   char line[4096];
   bool found = false;
