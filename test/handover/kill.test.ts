@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Instance, ownPath } from '../fixtures/handover/instance.ts';
+import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
 /** `npm run sweep handover` does each 20 times. */
@@ -29,11 +30,8 @@ interface Pair {
 async function pair(): Promise<Pair> {
   const path = ownPath();
   const [before, after] = [new Instance(), new Instance()];
-  const { port } = await before.tell<AddressInfo>({
-    do: 'listen',
-    kind: 'net',
-    options: { port: 0, host: '127.0.0.1' },
-  });
+  const port = ownPort();
+  await before.tell({ do: 'listen', kind: 'net', options: { port, host: '127.0.0.1' } });
   await before.tell({ do: 'offer', path, readyTimeout: READY_TIMEOUT });
   // So that it is loaded, and a signal meets it where it is meant to.
   await after.tell({ do: 'delay', milliseconds: 0 });

@@ -8,6 +8,7 @@ import { BoundSocket } from 'exactbind';
 import { listenOrTake, takeSockets } from 'exactbind/handover';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { Instance, ownPath } from '../fixtures/handover/instance.ts';
+import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
 const { RUNTIME_DIRECTORY, XDG_RUNTIME_DIR } = process.env;
@@ -52,7 +53,8 @@ describeOn('linux', 'darwin')('listenOrTake()', () => {
   it('starts again after a crash', async () => {
     const handover = ownPath();
     const one = new Instance();
-    const { port } = await start(one, { port: 0, host: '127.0.0.1', handover });
+    const port = ownPort();
+    await start(one, { port, host: '127.0.0.1', handover });
     await one.end('SIGKILL');
     const other = new Instance();
     await start(other, { port, host: '127.0.0.1', handover });
@@ -81,9 +83,7 @@ describeOn('linux', 'darwin')('listenOrTake()', () => {
     const handover = ownPath();
     const [one, other] = [new Instance(), new Instance()];
     const before = await start(one, { port: 0, host: '127.0.0.1', handover });
-    const free = new BoundSocket({ port: 0, host: '127.0.0.1' });
-    const { port } = free.address();
-    free.close();
+    const port = ownPort();
     expect(await start(other, { port, host: '127.0.0.1', handover })).toMatchObject({ port });
     await one.heard('closed');
     expect(await pidAt(port)).toBe(other.pid);
