@@ -31,6 +31,11 @@ function refusalAt(path: string): string | undefined {
   }
 }
 
+/** Whether somebody listens there, whoever that is. */
+export function isAnswered(path: string): boolean {
+  return socketAt(path) !== undefined && refusalAt(path) === undefined;
+}
+
 function check(error: number, syscall: string, path: string): void {
   if (error !== 0) throw systemError({ code: codeOf(error), syscall }, { address: path, port: 0 });
 }
@@ -114,6 +119,8 @@ export class Control {
   /** @throws Error `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, `ERR_EXACTBIND_HANDOVER_FORBIDDEN`, `ETIMEDOUT` */
   static async open(path: string, onConnection: (peer: Socket) => void, timeout: number): Promise<Control> {
     checkFolder(path);
+    // What came with a take replaces nothing.
+    if (kept.has(path)) return Control.openLocked(path, onConnection);
     return locked(path, performance.now() + timeout, undefined, async () => Control.openLocked(path, onConnection));
   }
 

@@ -9,7 +9,7 @@ import { aborted, systemError, wrongType } from '../errors.ts';
 import { listen } from '../listen.ts';
 import { hasName, readAll, readOnce } from '../options-once.ts';
 import { bare } from '../own.ts';
-import { isOffered } from './control.ts';
+import { isAnswered, isOffered } from './control.ts';
 import { checkFolder, locked, pathOf, requireHandover } from './folder.ts';
 import { checkOffer, Offer } from './offer.ts';
 import { type Succession, take } from './take.ts';
@@ -75,6 +75,10 @@ function offer(server: Server, asked: Asked, isLocked: boolean): Promise<Offer> 
   return new Offer(checkOffer({ path: asked.path, sockets, ...asked.offer })).open(isLocked);
 }
 
+function rest(signal: AbortSignal | undefined): Promise<void> {
+  return pause(PAUSE, undefined, bare(signal === undefined ? {} : { signal }));
+}
+
 const GONE = new Set(['ENOENT', 'ECONNREFUSED']);
 
 /** Undefined where nobody offers. */
@@ -88,7 +92,7 @@ async function takeFrom(asked: Asked, deadline: number): Promise<Succession | un
       if (code !== 'ERR_EXACTBIND_HANDOVER_BUSY' || performance.now() >= deadline) throw error;
     }
     // Another successor is at it, and becomes the one to take from.
-    await pause(PAUSE, undefined, bare(asked.signal === undefined ? {} : { signal: asked.signal }));
+    await rest(asked.signal);
   }
 }
 
@@ -146,12 +150,18 @@ export async function listenOrTake(server: Server, options: ListenOrTakeOptions)
   }
   checkFolder(path);
   const deadline = performance.now() + PATIENCE;
-  const running = await takeFrom(asked, deadline);
-  if (running !== undefined) return succeed(server, running, asked);
-  // Under the lock, somebody who was quicker has offered by now.
-  const found = await locked(path, deadline, signal, async () => {
-    const other = await takeFrom(asked, deadline);
-    return other ?? listenAndOffer(server, asked);
-  });
-  return 'sockets' in found ? succeed(server, found, asked) : found;
+  for (;;) {
+    const running = await takeFrom(asked, deadline);
+    if (running !== undefined) return succeed(server, running, asked);
+    // Under the lock it is certain that nobody offers; nothing there may wait for somebody who needs it.
+    const address = await locked(path, deadline, signal, async () =>
+      isAnswered(path) ? undefined : listenAndOffer(server, asked),
+    );
+    if (address !== undefined) return address;
+    if (performance.now() >= deadline) {
+      const remark = 'an instance is there, and hands nothing over';
+      throw systemError({ code: 'ETIMEDOUT', syscall: 'connect', remark }, { address: path, port: 0 });
+    }
+    await rest(signal);
+  }
 }

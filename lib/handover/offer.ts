@@ -47,6 +47,8 @@ export interface OfferEvents {
   drained: [{ closed: number }];
 }
 
+type Listener = (...args: unknown[]) => void;
+
 interface Checked {
   readonly path: string;
   readonly members: readonly Member[];
@@ -80,7 +82,7 @@ export function checkOffer(options: OfferOptions): Checked {
 }
 
 /** Sockets that the next instance can take. */
-export class Offer extends EventEmitter<OfferEvents> {
+export class Offer extends EventEmitter {
   /** Of its Unix socket, absolute. */
   readonly path: string;
 
@@ -90,6 +92,15 @@ export class Offer extends EventEmitter<OfferEvents> {
   readonly #checked: Checked;
   #control: Control | undefined;
   #state: 'offered' | 'taken' | 'ready' | 'draining' | 'gone' = 'offered';
+
+  // Not EventEmitter<OfferEvents>, which the types of Node before 20.11 do not know.
+  override on<Name extends keyof OfferEvents>(event: Name, listener: (...args: OfferEvents[Name]) => void): this {
+    return super.on(event, listener as Listener);
+  }
+
+  override once<Name extends keyof OfferEvents>(event: Name, listener: (...args: OfferEvents[Name]) => void): this {
+    return super.once(event, listener as Listener);
+  }
 
   /** @internal */
   constructor(checked: Checked) {

@@ -94,8 +94,17 @@ interface Received {
 }
 
 /** Reads one message and not a byte more: what follows is Node's to read. */
-async function receive(socket: Handle, deadline: Deadline): Promise<Received> {
+async function receive(socket: Handle, path: string, deadline: Deadline): Promise<Received> {
   const handles: Handle[] = [];
+  let isBegun = false;
+  // Whoever ends before it has said a word has died, or is about to.
+  const ended = () =>
+    isBegun
+      ? malformed('a message that ends early')
+      : systemError(
+          { code: 'ECONNREFUSED', syscall: 'recvmsg', remark: 'the instance that offers has ended' },
+          { address: path, port: 0 },
+        );
   const read = async (length: number): Promise<Buffer> => {
     const parts: Uint8Array[] = [];
     for (let left = length; left > 0; ) {
@@ -104,13 +113,14 @@ async function receive(socket: Handle, deadline: Deadline): Promise<Received> {
         const code = codeOf(found);
         if (code === 'EMSGSIZE')
           throw malformed('not all descriptors arrived: too many, or more than this process may have');
-        if (code === 'ECONNRESET') throw malformed('the connection was reset');
+        if (code === 'ECONNRESET') throw ended();
         if (code !== 'EAGAIN' && code !== 'EINTR') throw systemError({ code, syscall: 'recvmsg' });
         await deadline.rest();
         continue;
       }
       handles.push(...found.handles);
-      if (found.bytes.length === 0) throw malformed('the connection ended');
+      if (found.bytes.length === 0) throw ended();
+      isBegun = true;
       parts.push(found.bytes);
       left -= found.bytes.length;
     }
@@ -264,7 +274,7 @@ export async function take(path: string, timeout: number, signal: AbortSignal | 
     const hello = encode({ type: 'hello', version: VERSION });
     const sent = addon.sendHandles(socket, hello, []);
     if (sent !== hello.length) throw systemError({ code: sent < 0 ? codeOf(-sent) : 'EAGAIN', syscall: 'sendmsg' });
-    const { message, handles } = await receive(socket, deadline);
+    const { message, handles } = await receive(socket, path, deadline);
     taken = reviveAll(message, handles, path);
   } catch (error) {
     addon.close(socket);

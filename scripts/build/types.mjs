@@ -11,9 +11,10 @@ const tsc = createRequire(import.meta.url)
   .replace('package.json', 'bin/tsc');
 
 // TypeScript before 5.2 knows no such symbol, and the libraries of many projects are older than that.
-const DISPOSE = `declare global {
+/** @param {string} name */
+const symbol = (name) => `declare global {
   interface SymbolConstructor {
-    readonly dispose: unique symbol;
+    readonly ${name}: unique symbol;
   }
 }`;
 
@@ -31,8 +32,9 @@ export async function rollUp({ root, into, entries }) {
   mkdirSync(into, { recursive: true });
   for (const entry of ['index', ...entries]) {
     const declarations = await rolledUp(folder, entry);
-    const more = entry === 'index' ? `\n${DISPOSE}` : '';
-    writeFileSync(join(into, `${entry}.d.cts`), `${polished(declarations)}${more}\n`);
+    const symbols = ['dispose', 'asyncDispose'].filter((name) => declarations.includes(`[Symbol.${name}]`));
+    const lines = [polished(declarations), ...symbols.map(symbol)];
+    writeFileSync(join(into, `${entry}.d.cts`), `${lines.join('\n')}\n`);
   }
   rmSync(folder, { recursive: true, force: true });
 }

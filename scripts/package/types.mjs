@@ -14,10 +14,13 @@ const VERSIONS = {
   7: ['typescript@7.0.2', '@types/node@24.10.9'],
 };
 
-const IMPORTS = "import { BoundSocket, inspectPort, listen, type SystemError, type Verdict } from 'exactbind';\n";
+const IMPORTS =
+  "import { BoundSocket, inspectPort, listen, type SystemError, type Verdict } from 'exactbind';\nimport { offerSockets, type Succession, takeSockets } from 'exactbind/handover';\n";
 const NAMESPACE = "import * as net from 'node:net';\nimport 'exactbind/register';\n";
 const REQUIRED =
   "import exactbind = require('exactbind');\nimport net = require('node:net');\nimport type { SystemError, Verdict } from 'exactbind';\n" +
+  "import handover = require('exactbind/handover');\nimport type { Succession } from 'exactbind/handover';\n" +
+  'const { offerSockets, takeSockets } = handover;\n' +
   'const { BoundSocket, inspectPort, listen } = exactbind;\n';
 
 /** @type {Record<string, Record<string, [file: string, module: string]>>} */

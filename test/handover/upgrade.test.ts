@@ -6,7 +6,7 @@ import { Instance, ownPath } from '../fixtures/handover/instance.ts';
 import { type LoadOptions, startLoad } from '../fixtures/handover/load.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
-const UPGRADES = Number(process.env['EXACTBIND_UPGRADES'] ?? 4);
+const UPGRADES = Number(process.env['EXACTBIND_UPGRADES'] ?? 3);
 
 const LOADS: [what: string, load: Omit<LoadOptions, 'port'>][] = [
   ['http, keep-alive, without a pause', { kind: 'http' }],
@@ -18,7 +18,7 @@ const LOADS: [what: string, load: Omit<LoadOptions, 'port'>][] = [
 
 describeOn('linux', 'darwin')('upgrades by listenOrTake()', () => {
   describe.each(LOADS)('%s', (_, load) => {
-    it(`lose no request in ${UPGRADES} upgrades`, async () => {
+    it(`lose no request in ${UPGRADES} upgrades`, { timeout: 60_000 + UPGRADES * 20_000 }, async () => {
       const handover = ownPath();
       const start = async (port: number) => {
         const instance = new Instance();
