@@ -10,6 +10,7 @@ import { listenReserved } from './bind/reservation.ts';
 import { type Bound, bind } from './bind/socket.ts';
 import { forgetOwner, isFresh, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
+import { framesBelow, withFrames } from './frames.ts';
 import { refusedError } from './inspect/refusal.ts';
 import { bare, has } from './own.ts';
 import { system } from './platform.ts';
@@ -44,6 +45,12 @@ function open(request: BindRequest): Opened | Refused {
 function openAt(request: BindRequest): Opened | Refused {
   const bound = bind(request);
   return has(bound, 'refusal') ? bound : { request, bound };
+}
+
+function openOrThrow(options: BindOptions): Opened {
+  const opened = open(checkBindOptions(options));
+  if (has(opened, 'refusal')) throw withFrames(refusedError(opened), framesBelow(BoundSocket));
+  return opened;
 }
 
 /**
@@ -107,8 +114,7 @@ export class BoundSocket {
   constructor(options?: BindOptions);
   /** @internal */
   constructor(options: BindOptions | undefined, opened: Opened);
-  constructor(options: BindOptions = {}, opened: Opened | Refused = open(checkBindOptions(options))) {
-    if (has(opened, 'refusal')) throw refusedError(opened);
+  constructor(options: BindOptions = {}, opened: Opened = openOrThrow(options)) {
     const { request, bound } = opened;
     this.#request = request;
     this.#bound = bound;

@@ -262,6 +262,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", constants(env));
   registerInspection(env, exports);
   registerWatch(env, exports);
+  registerProcesses(env, exports);
   return exports;
 }
 

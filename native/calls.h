@@ -24,4 +24,7 @@ void registerInspection(Napi::Env env, Napi::Object exports);
 // Adds what calls-watch.cpp has.
 void registerWatch(Napi::Env env, Napi::Object exports);
 
+// Adds what calls-processes.cpp has.
+void registerProcesses(Napi::Env env, Napi::Object exports);
+
 }  // namespace exactbind
