@@ -82,7 +82,8 @@ export function withAddress(command: Command): Command {
     .option('--udp', 'UDP instead of TCP');
 }
 
-const EXIT_CODES = '\nExit codes: 0 free, 1 taken or refused, 2 usage error, 3 unknown. Of several, the highest.';
+const EXIT_CODES =
+  '\nExit codes: 0 free, 1 taken or refused, 2 usage error, 3 unknown.\nOf several ports, the highest.';
 
 /** Adds the ports, the options that go with them and the meaning of the exit code. */
 export function aboutPorts(command: Command, exitCodes = EXIT_CODES): Command {
