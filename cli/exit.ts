@@ -15,6 +15,9 @@ const OF_VERDICT = {
   unknown: EXIT.unknown,
 } satisfies Record<Verdict, number>;
 
+/** Of several answers: what is unknown weighs more than what is taken, and that more than what is free. */
+export const highest = (codes: readonly number[]): number => Math.max(EXIT.yes, ...codes);
+
 /** Whether nothing but connections is there, and exactbind binds over them. */
 export function isOverLeftovers({ verdict, bindable }: Pick<PortReport, 'verdict' | 'bindable'>): boolean {
   return (verdict === 'leftovers' || verdict === 'outgoing') && bindable.exclusive === true;

@@ -1,8 +1,8 @@
 // exactbind inspect: the report on a port as text or as JSON.
 import { Command } from 'commander';
 import type { Bindable, Holder, HolderProcess, PortReport, Verdict } from '../lib/door.ts';
-import { exitCodeOf, isOverLeftovers } from './exit.ts';
-import { aboutPort, ask, type PortOptions } from './port.ts';
+import { exitCodeOf, highest, isOverLeftovers } from './exit.ts';
+import { aboutPorts, askEach, askedIn, type PortOptions } from './ports.ts';
 import { type Column, styled, tableLines } from './terminal.ts';
 
 type Door = typeof import('../lib/door.ts');
@@ -101,13 +101,26 @@ interface Options extends PortOptions {
   readonly json?: true;
 }
 
-export const inspect = aboutPort(new Command('inspect'))
+/** Of many ports, one that is free has one line. */
+function blockOf(report: PortReport, door: Door, isOneOfMany: boolean): string {
+  const isPlain = isOneOfMany && report.verdict === 'free' && report.holders.length === 0;
+  return isPlain ? verdictLine(report, door) : textOf(report, door);
+}
+
+export const inspect = aboutPorts(new Command('inspect'))
   .summary('show who has a port, who could bind it, and until when')
   .description('Shows who has a port, who could bind it, and until when. Nothing is ended, and no connection is made.')
-  .option('--json', 'the report of inspectPort() as JSON')
-  .action(async (port: number, options: Options) => {
-    const report = await ask(port, options);
-    const text = options.json ? JSON.stringify(report, undefined, 2) : textOf(report, await import('../lib/door.ts'));
-    process.stdout.write(`${text}\n`);
-    process.exitCode = exitCodeOf(report);
+  .option('--json', 'the report of inspectPort() as JSON; of several ports, a list of them')
+  .action(async (words: string[], options: Options, command: Command) => {
+    const asked = askedIn(command, words, options);
+    const reports: PortReport[] = [];
+    const codes: number[] = [];
+    for await (const report of askEach(asked)) {
+      codes.push(exitCodeOf(report));
+      if (options.json) reports.push(report);
+      else process.stdout.write(`${blockOf(report, await import('../lib/door.ts'), asked.length > 1)}\n`);
+    }
+    if (options.json)
+      process.stdout.write(`${JSON.stringify(asked.length === 1 ? reports[0] : reports, undefined, 2)}\n`);
+    process.exitCode = highest(codes);
   });

@@ -4,10 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { build } from './build.ts';
+import { completionOf } from './completion.ts';
 import { doctor } from './doctor.ts';
 import { EXIT } from './exit.ts';
 import { inspect } from './inspect.ts';
+import { killCommand } from './kill.ts';
 import { matrix, matrixParty } from './matrix.ts';
+import { next } from './next.ts';
+import { wait } from './wait.ts';
 import { who } from './who.ts';
 
 // An unset NO_COLOR and an empty one are the same (no-color.org); Node 20 and 22 tell them apart.
@@ -19,7 +23,9 @@ const program = new Command('exactbind')
   .description('Shows who holds a port, why, and until when.')
   .version(version, '-v, --version');
 
-for (const command of [inspect, who, doctor, matrix, build]) program.addCommand(command);
+const completion = completionOf(new Command('completion'));
+const commands = [inspect, who, killCommand, wait, next, doctor, matrix, build, completion];
+for (const command of commands) program.addCommand(command);
 program.addCommand(matrixParty, { hidden: true });
 for (const command of [program, ...program.commands]) {
   const name = command === program ? 'exactbind' : `exactbind ${command.name()}`;

@@ -9,7 +9,8 @@ export function styled(format: Format, text: string): string {
   return styleText(format, text, { stream: process.stdout });
 }
 
-function fitted(line: string): string {
+/** A line that is cut where the terminal ends. */
+export function fitted(line: string): string {
   const characters = [...line];
   // A terminal that has not been told its size says 0.
   const width = process.stdout.columns || Number.POSITIVE_INFINITY;

@@ -148,6 +148,13 @@ export interface Addon {
   watchPorts(type: number, first: number, last: number, wake: () => void): (() => void) | number;
   /** The same of a process that has ended. */
   watchProcess(pid: number, wake: () => void): (() => void) | number;
+  /** What is known of a process; undefined if none has that number. */
+  process(pid: number): ProcessRow | undefined;
+  /** A pidfd or a HANDLE, which stays that process's; the error, negative, where there is none. */
+  openProcess(pid: number): number;
+  /** Sends a signal, or asks with 0 whether it could be sent; Windows ends the process, whatever the signal. */
+  signalProcess(process: number, signal: number): number;
+  closeProcess(process: number): number;
   /** The 32-bit number at an offset of an option's value; 0 if there is none. */
   numberIn(handle: Handle, level: number, option: number, offset: number): number;
   /** Closes a socket that this environment opened and still owns; another is left alone. */
@@ -262,6 +269,11 @@ function isInPackage(): boolean {
   return existsSync(command);
 }
 
+/** The command of this copy of the package; undefined in a bundle, which has none. */
+export function commandFile(): string | undefined {
+  return isInPackage() ? command : undefined;
+}
+
 // The path of this very copy: npx would fetch and compile another one where the package is no direct dependency.
 function advice(): string {
   if (isInPackage()) return `Compile one: node ${/\s/.test(command) ? `"${command}"` : command} build`;
@@ -270,7 +282,7 @@ function advice(): string {
 
 function missing(causes: readonly Error[], looked: readonly string[]): Error {
   const { platform, arch } = process;
-  const found = causes.slice(0, -1).map(({ message }) => message.split('\n')[0] ?? '');
+  const found = causes.slice(0, -1).map(({ message }) => message.split(/\r?\n/)[0] ?? '');
   const why = found.filter(
     (message) => !/cannot open shared object file|no such file|could not be found/i.test(message),
   );

@@ -19,6 +19,7 @@ import { listenReserved } from './bind/reservation.ts';
 import { type Bound, bind } from './bind/socket.ts';
 import { forgetOwner, isFresh, watchOwner } from './collected.ts';
 import { alreadyAdopted, codeOf, notSupported, systemError, wrongValue } from './errors.ts';
+import { framesBelow, withFrames } from './frames.ts';
 import { refusedError } from './inspect/refusal.ts';
 import { bare, has } from './own.ts';
 import { system } from './platform.ts';
@@ -63,6 +64,14 @@ function open(request: BindRequest | PathRequest, patience?: number): Result {
 function openAt(request: BindRequest): Opened | Refused {
   const bound = bind(request);
   return has(bound, 'refusal') ? bound : { request, bound };
+}
+
+function openOrThrow(options: AnyBindOptions): Opened | BoundPath {
+  const opened = open(checkAnyOptions(options));
+  if (!has(opened, 'refusal')) return opened as Opened | BoundPath;
+  const refused = opened as Refused | PathRefused;
+  const error = has(refused, 'path') ? pathError(refused as PathRefused) : refusedError(refused as Refused);
+  throw withFrames(error, framesBelow(BoundSocket));
 }
 
 /**
@@ -139,8 +148,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   constructor(options: PathBindOptions & { path: A });
   /** @internal */
   constructor(options: undefined, opened: Opened | BoundPath);
-  constructor(options: AnyBindOptions = {}, opened: Result = open(checkAnyOptions(options))) {
-    if (has(opened, 'refusal')) throw has(opened, 'path') ? pathError(opened) : refusedError(opened);
+  constructor(options: AnyBindOptions = {}, opened: Opened | BoundPath = openOrThrow(options)) {
     const path = has(opened, 'path') ? opened : undefined;
     const bound = path ?? (opened as Opened).bound;
     this.#request = path === undefined ? (opened as Opened).request : undefined;

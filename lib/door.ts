@@ -3,9 +3,12 @@ export { addon, type Handle } from './addon.ts';
 export { canonical, endpoint, isAny, isMappedAny, type Local, overlap } from './address.ts';
 export type { UdpHandle } from './adopt/handle-classes.ts';
 export { OutgoingSocket } from './adopt/outgoing-socket.ts';
+export { resolveHost } from './adopt/resolve-host.ts';
 export { adoptTcp } from './adopt/tcp.ts';
 export { bindInHandle } from './adopt/udp.ts';
+export { BoundSocket } from './bound-socket.ts';
 export { codeOf } from './errors.ts';
+export { ancestryOf } from './inspect/ancestry.ts';
 export { inspectPort } from './inspect/index.ts';
 export { PRIVILEGE } from './inspect/reasons.ts';
 export type { Bindable, Holder, HolderProcess, PortReport, Verdict } from './inspect/report.ts';
@@ -14,6 +17,7 @@ export { machineFacts } from './machine/index.ts';
 export type { Facts, ModePromise, Ports } from './machine/machine.ts';
 export { familyNumber, typeNumber } from './numbers.ts';
 export { type System, system } from './platform.ts';
+export { portRange } from './port-range.ts';
 export { printable } from './printable.ts';
 export { listSockets, STATE } from './socket-list.ts';
 export { settingsWords } from './socket-options/lookup.ts';
@@ -27,3 +31,4 @@ export {
   type SharingOptions,
   strictest,
 } from './systems/system.ts';
+export { waitForPort } from './wait.ts';

@@ -25,6 +25,7 @@ import {
   wrongType,
   wrongValue,
 } from './errors.ts';
+import { framesBelow, withFrames } from './frames.ts';
 import { refusedErrorLater } from './inspect/refusal.ts';
 import { bare, has, own } from './own.ts';
 import { bindPathWithin } from './path-wait.ts';
@@ -139,22 +140,25 @@ function open(server: Server, asked: Asked): Bound | Promise<Bound> {
 
 function openNow(server: Server, bind: ReadBindOptions): Bound | Promise<never> {
   const opened = openOrThrow(server, bind);
-  return opened instanceof BoundSocket ? opened : refuse(server, opened);
+  // Only now is the caller still there to be seen.
+  return opened instanceof BoundSocket ? opened : refuse(server, opened, framesBelow(listen));
 }
 
 function openOrThrow(server: Server, bind: ReadBindOptions): Bound | Refused | PathRefused {
   try {
     return BoundSocket.open(bind);
   } catch (error) {
-    throw announced(server, error);
+    throw announced(server, error, framesBelow(listen));
   }
 }
 
-async function refuse(server: Server, refused: Refused | PathRefused): Promise<never> {
-  throw announced(server, await (has(refused, 'path') ? pathErrorLater(refused) : refusedErrorLater(refused)));
+async function refuse(server: Server, refused: Refused | PathRefused, frames: string | undefined): Promise<never> {
+  const error = await (has(refused, 'path') ? pathErrorLater(refused) : refusedErrorLater(refused));
+  throw announced(server, error, frames);
 }
 
 async function openLater(server: Server, { bind, signal, limit }: Asked): Promise<Bound> {
+  const frames = framesBelow(listen);
   const closing = new AbortController();
   const onClose = () => closing.abort();
   server.once('close', onClose);
@@ -165,16 +169,18 @@ async function openLater(server: Server, { bind, signal, limit }: Asked): Promis
     const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
     return await bindWithin({ ...bind, host }, until);
   } catch (error) {
-    throw closing.signal.aborted ? notRunning() : announced(server, error);
+    throw closing.signal.aborted ? notRunning() : announced(server, error, frames);
   } finally {
     server.off('close', onClose);
   }
 }
 
 // Start files test `syscall` for 'listen' before they explain a conflict, so the system's refusals say so.
-function announced(server: Server, error: unknown): unknown {
+function announced(server: Server, error: unknown, frames: string | undefined): unknown {
   if (typeof own(error as SystemError, 'errno') !== 'number') return error;
-  const refusal = (error as SystemError).syscall === 'getaddrinfo' ? error : asListenError(error as SystemError);
+  const isName = (error as SystemError).syscall === 'getaddrinfo';
+  // What the cause adds is the call that failed: its frames are the same.
+  const refusal = isName ? error : withFrames(asListenError(withFrames(error as SystemError, '')), frames);
   if (server.listenerCount('error') > 0) server.emit('error', refusal);
   return refusal;
 }

@@ -24,6 +24,24 @@ void setUnlessEmpty(Napi::Object object, const char* name, const std::string& te
   if (!text.empty()) object.Set(name, Napi::String::New(object.Env(), text));
 }
 
+Napi::Object processValue(Napi::Env env, int64_t pid, const os::Process& found, const std::string& user) {
+  auto process = Napi::Object::New(env);
+  process.Set("pid", Napi::Number::New(env, static_cast<double>(pid)));
+  setUnlessEmpty(process, "name", found.name);
+  setUnlessEmpty(process, "executable", found.executable);
+  setUnlessEmpty(process, "directory", found.directory);
+  setUnlessUnknown(process, "uid", found.uid);
+  setUnlessUnknown(process, "parent", found.parent > 0 ? found.parent : -1);
+  setUnlessUnknown(process, "startedAt", found.startedAt);
+  setUnlessEmpty(process, "user", user);
+  if (found.arguments.empty()) return process;
+  auto list = Napi::Array::New(env, found.arguments.size());
+  uint32_t index = 0;
+  for (const std::string& argument : found.arguments) list.Set(index++, Napi::String::New(env, argument));
+  process.Set("arguments", list);
+  return process;
+}
+
 // What a look has found, as an object of JavaScript's.
 class Answer {
  public:
@@ -95,21 +113,8 @@ class Answer {
   }
 
   Napi::Object process(int64_t pid, const os::Process& found) const {
-    auto process = Napi::Object::New(env_);
-    process.Set("pid", Napi::Number::New(env_, static_cast<double>(pid)));
-    setUnlessEmpty(process, "name", found.name);
-    setUnlessEmpty(process, "executable", found.executable);
-    setUnlessEmpty(process, "directory", found.directory);
-    setUnlessUnknown(process, "uid", found.uid);
-    setUnlessUnknown(process, "parent", found.parent > 0 ? found.parent : -1);
-    setUnlessUnknown(process, "startedAt", found.startedAt);
-    setUser(process, found.uid);
-    if (found.arguments.empty()) return process;
-    auto list = Napi::Array::New(env_, found.arguments.size());
-    uint32_t index = 0;
-    for (const std::string& argument : found.arguments) list.Set(index++, Napi::String::New(env_, argument));
-    process.Set("arguments", list);
-    return process;
+    auto user = look_.users.find(found.uid);
+    return processValue(env_, pid, found, user == look_.users.end() ? std::string() : user->second);
   }
 
   Napi::Env env_;
@@ -260,10 +265,22 @@ Napi::Value pathSocketsAsync(const Napi::CallbackInfo& info) {
   return promise == nullptr ? info.Env().Undefined() : Napi::Value(info.Env(), promise);
 }
 
+// process(pid): what is known of a process; undefined if none has that number
+Napi::Value process(const Napi::CallbackInfo& info) {
+  int32_t pid = int32At(info, 0);
+  os::Process found;
+  int error = os::process(pid, true, &found);
+  if (error != 0 && found.name.empty()) return info.Env().Undefined();
+  std::string user;
+  if (found.uid < 0 || !os::userName(found.uid, &user)) user.clear();
+  return processValue(info.Env(), pid, found, user);
+}
+
 }  // namespace
 
 void registerInspection(Napi::Env env, Napi::Object exports) {
   exports.Set("sockets", Napi::Function::New<sockets>(env, "sockets"));
+  exports.Set("process", Napi::Function::New<process>(env, "process"));
   exports.Set("socketsAsync", Napi::Function::New<socketsAsync>(env, "socketsAsync"));
   exports.Set("pathSockets", Napi::Function::New<pathSockets>(env, "pathSockets"));
   exports.Set("pathSocketsAsync", Napi::Function::New<pathSocketsAsync>(env, "pathSocketsAsync"));

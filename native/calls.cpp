@@ -266,6 +266,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   registerPaths(env, exports);
   registerWatch(env, exports);
   registerHandover(env, exports);
+  registerProcesses(env, exports);
   return exports;
 }
 

@@ -33,4 +33,7 @@ void registerWatch(Napi::Env env, Napi::Object exports);
 // Adds what calls-handover.cpp has.
 void registerHandover(Napi::Env env, Napi::Object exports);
 
+// Adds what calls-processes.cpp has.
+void registerProcesses(Napi::Env env, Napi::Object exports);
+
 }  // namespace exactbind

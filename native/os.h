@@ -159,6 +159,14 @@ struct Process {
 // Unless `mayBlock`, what another user could make this wait for is left out.
 int process(int64_t pid, bool mayBlock, Process* process);
 
+// A process that is kept hold of: a pidfd, a HANDLE; it stays that process's, also once it has ended. macOS has none.
+int openProcess(int64_t pid, int64_t* process);
+
+// Sends a signal, or asks with 0 whether it could be sent. On Windows it ends the process, whatever the signal.
+int signalProcess(int64_t process, int signal);
+
+int closeProcess(int64_t process);
+
 // The name of a user in the system's own file; false if it has none there. Never asks the network.
 bool userName(int64_t uid, std::string* name);
 

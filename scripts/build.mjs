@@ -195,6 +195,14 @@ write(
     .join(`\n${'-'.repeat(80)}\n\n`)
     .trimEnd(),
 );
+// Node shows the line that threw before the error: here that is the whole file, unless this is on it (node_errors.cc).
+for (const name of ['index', ...Object.keys(CHUNKS)]) {
+  const file = join(next, `${name}.cjs`);
+  const code = readFileSync(file, 'utf8').trimEnd();
+  // The table of options has many lines, and throws what its caller has done wrong.
+  if (name !== 'options' && code.includes('\n')) throw new Error(`${name}.cjs has more than one line`);
+  writeFileSync(file, `${code} // node-do-not-add-exception-line\n`);
+}
 chmodSync(join(next, 'cli.cjs'), 0o755);
 
 rmSync(dist, { recursive: true, force: true });

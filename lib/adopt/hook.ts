@@ -150,6 +150,13 @@ function emitExplained(refused: Refused, error: Error, server: object, emit: () 
   last = Promise.all([reportOnLater(refused), last]).then(([report]) => release(report));
 }
 
+/** Leaves the stack to Node and to the program. */
+function hideOurs(error: Error): void {
+  const { stack } = error;
+  if (typeof stack !== 'string') return;
+  error.stack = stack.replace(/\n {4}at [^\n]*\b_listen2 \((?!node:)[^\n]*/, '');
+}
+
 /**
  * Has the error that Node makes of a refusal explained; returns what ends that. Node hands the error to process.nextTick()
  * before listen() returns: there it can be met without a listener for 'error', whose absence ends the program, and without
@@ -163,6 +170,7 @@ function meetError(refused: Refused, server: ListeningServer, scope: AsyncResour
     const [, error] = args;
     // By its code: where a runner has contexts of its own, it is no instance of this Error.
     if (args[0] !== server || error?.code !== refused.refusal.code) return nextTick(callback, ...args);
+    hideOurs(error);
     // The error's listener sees the storage of its listen(), and the server's handle as its cause, as with Node.
     emitExplained(refused, error, server, () => scope.runInAsyncScope(nextTick, process, callback, ...args));
   };

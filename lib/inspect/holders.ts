@@ -77,7 +77,8 @@ function processesOf({ processes }: SocketList): ReadonlyMap<number, ProcessRow>
 const isOlder = (one: ProcessRow, other: ProcessRow) =>
   (one.startedAt ?? 0) - (other.startedAt ?? 0) || one.pid - other.pid;
 
-function processOf(row: ProcessRow, known: ReadonlyMap<number, ProcessRow>): HolderProcess {
+/** A process in the words of a report; its parent's command is in `known`. */
+export function processOf(row: ProcessRow, known: ReadonlyMap<number, ProcessRow>): HolderProcess {
   const parent = parentOf(row, known);
   return {
     pid: row.pid,

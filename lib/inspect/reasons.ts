@@ -1,9 +1,10 @@
 // What a verdict alone does not say: the reason of a refusal, and what to do about it.
-import { isAny } from '../address.ts';
+import { endpoint, isAny } from '../address.ts';
 import type { Place, Refusal } from '../bind/places.ts';
 import { codeOf } from '../errors.ts';
 import { bareInside } from '../own.ts';
 import { system } from '../platform.ts';
+import { ownCommand } from './command.ts';
 import { confinements, isWsl } from './confinement.ts';
 import { firstUnprivilegedPort } from './limits.ts';
 import type { Holder, HolderProcess, PortReport, Verdict } from './report.ts';
@@ -72,20 +73,35 @@ function isFamily({ pid, parent }: HolderProcess): boolean {
   return pid === process.ppid || parent?.pid === process.pid || isSibling;
 }
 
-function whichToEnd(holders: readonly Holder[]): string | undefined {
+// Whoever is one of these would start it again.
+const SUPERVISORS = /\bpm2\b|\bnodemon\b|\bsupervisord\b|\bforever\b|\bcli\.cjs run\b|\bexactbind run\b| --watch\b/i;
+
+const isSupervised = ({ parent }: HolderProcess) => SUPERVISORS.test(parent?.command ?? '');
+
+/** What ends the holders of an address, in the words of the command or, without one, of the system. */
+function endingOf({ place, protocol }: Outcome, { pid, port }: Holder): string {
+  const command = ownCommand();
+  if (command === undefined) return system === 'windows' ? `taskkill /pid ${pid}` : `kill ${pid}`;
+  const where = isAny(place.address) ? String(port) : endpoint(place.host, port);
+  return `${command} kill ${where}${protocol === 'udp' ? ' --udp' : ''}${system === 'windows' ? ' --force' : ''}`;
+}
+
+function whichToEnd(outcome: Outcome): string | undefined {
+  const holders = bareInside(outcome.holders);
   const all = holders.flatMap(({ processes = [] }) => processes);
   const areOurs = holders.every((one) => one.sameProgram === true && !one.self && !isManaged(one));
-  if (holders.length === 0 || all.length === 0 || !areOurs || all.some(isFamily)) return undefined;
-  const pids = [...new Set(all.map(({ pid }) => pid))];
-  const first = pids[0] as number;
+  const [holder] = holders;
+  if (holder === undefined || all.length === 0 || !areOurs || all.some(isFamily) || all.some(isSupervised))
+    return undefined;
+  const first = all[0]?.pid;
   const parents = all.every(({ pid, parent }) => pid === first || parent?.pid === first);
-  return parents ? `end the other instance (kill ${first}), or choose another port` : undefined;
+  return parents ? `end the other instance (${endingOf(outcome, holder)}), or choose another port` : undefined;
 }
 
 /** What to do now; undefined where nothing can honestly be advised. */
 export function remedyOf(outcome: Outcome): string | undefined {
-  const { verdict, place, protocol, refusal, holders } = outcome;
-  if (verdict === 'listening' || verdict === 'bound') return whichToEnd(bareInside(holders));
+  const { verdict, place, protocol, refusal } = outcome;
+  if (verdict === 'listening' || verdict === 'bound') return whichToEnd(outcome);
   if (verdict === 'privileged') return PRIVILEGE[system];
   if (verdict === 'excluded') {
     return `choose another port, or compare "netsh int ipv4 show excludedportrange protocol=${protocol}"`;

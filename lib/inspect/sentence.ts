@@ -27,8 +27,11 @@ function withOthers([first, ...others]: readonly HolderProcess[]): string {
   return ` and ${children === 1 ? 'its child' : `${children} of its children`}${isOurs}`;
 }
 
-/** `node (pid 4711, user ada)`, or what else is known of whoever has the socket. */
-export function whoHolds(given: Holder | PathHolder): string {
+/**
+ * `node (pid 4711, user ada)`, or what else is known of whoever has the socket.
+ * @param more what else there is to say of the process, made fit for a terminal
+ */
+export function whoHolds(given: Holder | PathHolder, more?: string): string {
   const holder = bareInside(given);
   const { pid, name = 'a process', uid, container, sameProgram, hidden, processes = [] } = holder;
   const others = withOthers(processes);
@@ -45,6 +48,7 @@ export function whoHolds(given: Holder | PathHolder): string {
   if (user !== undefined) about.push(user);
   if (container !== undefined) about.push(containerName(container));
   if (sameProgram && !holder.self) about.push('another instance of this program');
+  if (more !== undefined) about.push(more);
   return `${quotedName(name)} (${about.join(', ')})${others}`;
 }
 

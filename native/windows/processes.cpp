@@ -41,15 +41,16 @@ DWORD executableOf(DWORD pid, Process* found) {
   return error;
 }
 
-bool nameOf(DWORD pid, std::string* name) {
+// Its parent may have ended, and its number be another's.
+bool lookUpEntry(DWORD pid, PROCESSENTRY32W* entry) {
   HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
   if (all == INVALID_HANDLE_VALUE) return false;
-  PROCESSENTRY32W entry;
-  entry.dwSize = sizeof entry;
+  entry->dwSize = sizeof *entry;
   bool found = false;
-  for (BOOL more = Process32FirstW(all, &entry); more != 0 && !found; more = Process32NextW(all, &entry)) {
-    found = entry.th32ProcessID == pid;
-    if (found) *name = toUtf8(entry.szExeFile, static_cast<int>(wcslen(entry.szExeFile)));
+  BOOL more = Process32FirstW(all, entry);
+  while (more != 0 && !found) {
+    found = entry->th32ProcessID == pid;
+    if (!found) more = Process32NextW(all, entry);
   }
   CloseHandle(all);
   return found;
@@ -65,14 +66,17 @@ int owners(std::vector<Socket>*, const Limit&, bool* isWhole) {
 }
 
 // Win32 has no call that tells the arguments or the working directory of another process.
-int process(int64_t pid, bool, Process* process) {
+int process(int64_t pid, bool mayBlock, Process* process) {
   auto number = static_cast<DWORD>(pid);
   DWORD error = executableOf(number, process);
-  if (error == NO_ERROR) return 0;
+  // The list of all processes takes milliseconds.
+  if (error == NO_ERROR && !mayBlock) return 0;
+  PROCESSENTRY32W entry;
+  if (!lookUpEntry(number, &entry)) return static_cast<int>(error);
+  process->name = toUtf8(entry.szExeFile, static_cast<int>(wcslen(entry.szExeFile)));
+  process->parent = static_cast<int64_t>(entry.th32ParentProcessID);
   // A service's, and the kernel's ("System"), which has the ports of http.sys.
-  std::string name;
-  if (!nameOf(number, &name)) return static_cast<int>(error);
-  process->arguments.push_back(name);
+  if (error != NO_ERROR) process->arguments.push_back(process->name);
   return 0;
 }
 

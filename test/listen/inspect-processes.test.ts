@@ -86,11 +86,11 @@ describeOn('linux')('sameProgram', () => {
 
   it('is true of another instance, which may be ended', async () => {
     const port = ownPort();
-    const { pid, end } = await holdAsLooker({ port, host: LOCAL });
+    const { end } = await holdAsLooker({ port, host: LOCAL });
     endings.push(end);
     const { later, refusal } = await look({ port, host: LOCAL });
     expect(later.holders).toMatchObject([{ sameProgram: true }]);
-    expect(later.remedy ?? `kill ${pid}`).toContain(`kill ${pid}`);
+    expect(later.remedy).toContain(`kill ${LOCAL}:${port})`);
     expect(refusal?.remedy).toBe(later.remedy);
   });
 

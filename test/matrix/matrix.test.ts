@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Cell, KEYS } from '../../matrix/cells.ts';
 import type { Matrix } from '../../matrix/index.ts';
 import { isLinux, isWine } from '../fixtures/facts.ts';
+import { schemaOf, wrongIn as wrongInJson } from '../fixtures/json-schema.ts';
 import { AS_NOBODY, has, IN_ANOTHER_NETWORK, needs } from '../fixtures/needs.ts';
 import { readableNode, readablePackage } from '../fixtures/readable.ts';
 import { runCommand } from '../fixtures/register/run.ts';
@@ -30,6 +31,7 @@ async function measured(before: readonly string[] = []): Promise<Matrix> {
   expect(stderr).toMatch(/^([\d,]+ of [\d,]+ cells\n)+$/);
   const matrix: Matrix = JSON.parse(stdout);
   expect(code).toBe(wrongIn(matrix).length > 0 ? 1 : 0);
+  expect(wrongInJson(matrix, schemaOf('matrix'))).toEqual([]);
   return matrix;
 }
 

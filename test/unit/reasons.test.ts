@@ -90,8 +90,10 @@ describe('whom a remedy ends', () => {
     });
 
   it('is another instance of this program, at its head', async () => {
-    expect(await remedy(holder())).toBe('end the other instance (kill 100), or choose another port');
-    expect(await remedy(holder({ container: 'session-3.scope' }))).toContain('kill 100');
+    expect(await remedy(holder())).toBe(
+      'end the other instance (node dist/cli.cjs kill 127.0.0.1:3000), or choose another port',
+    );
+    expect(await remedy(holder({ container: 'session-3.scope' }))).toContain('kill 127.0.0.1:3000');
   });
 
   it.each<[who: string, changes: Partial<Holder>]>([
