@@ -1,7 +1,7 @@
 // A system call that a signal has interrupted is made again: a program may have handlers without SA_RESTART.
 #pragma once
 
-#include <cerrno>
+#include "../os.h"
 
 namespace exactbind::os {
 
