@@ -19,11 +19,13 @@ export { listSockets, STATE } from './socket-list.ts';
 export { settingsWords } from './socket-options/lookup.ts';
 export { SYSTEMS } from './systems/running.ts';
 export {
-  type Answer,
+  answersBy,
+  bestFitting,
+  type Decision,
+  decisive,
   type Existing,
   type Newcomer,
   type Protocol,
   type Rule,
   type SharingOptions,
-  strictest,
 } from './systems/system.ts';
