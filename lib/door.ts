@@ -1,6 +1,6 @@
 // What the command and the matrix use of the library, which they enter here: no public name, but for what index.ts has.
 export { addon, type Handle } from './addon.ts';
-export { canonical, endpoint, isAny, isMappedAny, type Local, overlap } from './address.ts';
+export { type Canonical, canonical, endpoint, isAny, isMappedAny, type Local, overlap } from './address.ts';
 export type { UdpHandle } from './adopt/handle-classes.ts';
 export { OutgoingSocket } from './adopt/outgoing-socket.ts';
 export { adoptTcp } from './adopt/tcp.ts';
@@ -17,6 +17,8 @@ export { type System, system } from './platform.ts';
 export { printable } from './printable.ts';
 export { listSockets, STATE } from './socket-list.ts';
 export { settingsWords } from './socket-options/lookup.ts';
+export type { DarwinCase } from './systems/darwin.ts';
+export type { LinuxCase } from './systems/linux.ts';
 export { SYSTEMS } from './systems/running.ts';
 export {
   answersBy,
@@ -29,3 +31,4 @@ export {
   type Rule,
   type SharingOptions,
 } from './systems/system.ts';
+export type { WindowsCase } from './systems/windows.ts';
