@@ -34,6 +34,7 @@ async function bundle({ input, code, plugins, ...output }) {
     resolveId: (id) => (id === ENTRY ? entry : null),
     load: (id) => (id === entry ? code : null),
   };
+  // With the ends of lines that a browser counts: a policy has the hash of what it sees.
   /** @type {Plugin} */
   const text = {
     name: 'text',
@@ -41,7 +42,7 @@ async function bundle({ input, code, plugins, ...output }) {
       source.endsWith('?raw') && importer !== undefined ? join(dirname(importer), source) : null,
     load: (id) =>
       id.endsWith('?raw')
-        ? `export default ${JSON.stringify(readFileSync(id.slice(0, -'?raw'.length), 'utf8'))};`
+        ? `export default ${JSON.stringify(readFileSync(id.slice(0, -'?raw'.length), 'utf8').replaceAll('\r\n', '\n'))};`
         : null,
   };
   const external = [/^node:/, 'node-gyp-build'];

@@ -3,10 +3,14 @@ import { createHash } from 'node:crypto';
 import colours from './colours.css?raw';
 import type { PageData } from './data.ts';
 import layout from './page.css?raw';
-import script from './page.js?raw';
-import squares from './squares.css?raw';
+import main from './page.mjs?raw';
+import squaresLook from './squares.css?raw';
+import squares from './squares.mjs?raw';
 
-const style = [colours, layout, squares].join('');
+const style = [colours, layout, squaresLook].join('');
+// One script of both modules, which see each other as they do in their files.
+const modules = [squares, main].map((text) => text.replace(/^import .*\n/gm, '').replace(/^export /gm, ''));
+const script = `(() => {\n${modules.join('\n')}})();\n`;
 
 // No more than these two can run, or style anything, whatever is in the data.
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -1,4 +1,5 @@
 // A file that is written whole or not at all: never through a link, and what was there stays where it cannot be.
+import type * as fs from 'node:fs';
 import {
   chmodSync,
   linkSync,
@@ -20,6 +21,16 @@ import { isWindows } from '../fixtures/facts.ts';
 import { run } from '../fixtures/register/run.ts';
 import { itOn } from '../fixtures/systems.ts';
 
+const played = vi.hoisted(() => ({ fails: false }));
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof fs>();
+  const renameSync: typeof fs.renameSync = (from, to) => {
+    if (played.fails) throw Object.assign(new Error('EPERM: operation not permitted, rename'), { code: 'EPERM' });
+    real.renameSync(from, to);
+  };
+  return { ...real, renameSync };
+});
+
 const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 
 let folder = '';
@@ -29,7 +40,7 @@ beforeEach(() => {
   path = join(folder, 'page.html');
 });
 afterEach(() => {
-  vi.restoreAllMocks();
+  played.fails = false;
   rmSync(folder, { recursive: true });
 });
 
@@ -53,6 +64,14 @@ describe('a file', () => {
     for (const write of [() => checkWritable(path), () => writeWhole(path, 'text')])
       expect(write).toThrow(expect.objectContaining({ code }));
     expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('is what it was, and alone, where the last step fails', () => {
+    writeWhole(path, 'one');
+    played.fails = true;
+    expect(() => writeWhole(path, 'two')).toThrow(/page\.html cannot be written: .* \(EPERM\)/);
+    expect(readFileSync(path, 'utf8')).toBe('one');
+    expect(readdirSync(folder)).toEqual(['page.html']);
   });
 
   itOn('linux', 'darwin')('is not written through a symbolic link, even one that leads nowhere', () => {
