@@ -21,6 +21,7 @@ const SWEEPS = {
   prebuild: { run: [['scripts/prebuild.mjs'], ['scripts/prebuild-verify.mjs'], ['scripts/prebuild-compare.mjs']] },
   // Of the binaries that the sweep before it has built.
   package: { run: [['scripts/test-package.mjs']] },
+  frameworks: { run: [['scripts/frameworks.mjs', '--newer']] },
   sanitize: { run: [['scripts/sanitize.mjs'], ['scripts/sanitize.mjs', '--fuzz']] },
 };
 
