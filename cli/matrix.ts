@@ -50,8 +50,17 @@ function wrongLines(wrong: readonly Cell[]): string[] {
   return wrong.length > MOST_SHOWN ? [...lines, `and ${wrong.length - MOST_SHOWN} more`] : lines;
 }
 
-function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number, words: InWords): string {
-  const { os, kernel, arch, node, uid, leftOut, cells } = matrix;
+function headOf(matrix: Matrix, wrong: readonly Cell[], seconds: number): string[] {
+  const { os, kernel, arch, node, uid, leftOut } = matrix;
+  return [
+    `${os === 'wine' ? 'Wine' : kernel} ${arch}, Node ${node}${uid === null ? '' : `, uid ${uid}`}`,
+    summary(matrix, wrong, seconds),
+    ...wrongLines(wrong),
+    ...Object.entries(leftOut).map(([what, why]) => styled('yellow', `left out: ${what}: ${why}`)),
+  ];
+}
+
+function textOf({ cells }: Matrix, head: readonly string[], words: InWords): string {
   const beside = (one: string, other: string) =>
     cells.filter(
       ({ first, second }) => first.address === one && second.address === other && second.owner === 'other-process',
@@ -59,10 +68,7 @@ function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number, words: 
   const listening = (one: string, other: string) =>
     beside(one, other).filter(({ first }) => first.state === 'listening');
   return [
-    `${os === 'wine' ? 'Wine' : kernel} ${arch}, Node ${node}${uid === null ? '' : `, uid ${uid}`}`,
-    summary(matrix, wrong, seconds),
-    ...wrongLines(wrong),
-    ...Object.entries(leftOut).map(([what, why]) => styled('yellow', `left out: ${what}: ${why}`)),
+    ...head,
     '',
     'A second socket, of another process, on the same address (127.0.0.1): bind(), listen(), who receives',
     ...tableOf(beside('127.0.0.1', '127.0.0.1'), words),
@@ -73,12 +79,13 @@ function textOf(matrix: Matrix, wrong: readonly Cell[], seconds: number, words: 
     'The second on every address (0.0.0.0), the first on 127.0.0.1',
     ...tableOf(listening('127.0.0.1', '0.0.0.0'), words),
     '',
-    '--json prints every cell.',
+    '--json prints every cell, --html FILE makes a page of them.',
   ].join('\n');
 }
 
 interface Options {
   readonly json?: true;
+  readonly html?: string;
 }
 
 // A terminal has the same line over and over; what is no terminal has ten.
@@ -110,10 +117,16 @@ export const matrix = new Command('matrix')
       'is tried too.',
   )
   .option('--json', 'every cell, measured and predicted')
+  .option('--html <file>', 'a page to choose among them, and among what is predicted of other systems')
+  .addHelpText(
+    'after',
+    '\nThe page is one file and loads nothing. FILE is replaced once all is measured, and never through a symbolic link.',
+  )
   .addHelpText('after', '\nExit codes: 0 as predicted, 1 not as predicted, 2 usage error, 3 not measured.')
-  .action(async ({ json }: Options) => {
+  .action(async ({ json, html }: Options, command: Command) => {
+    if (html !== undefined) await checkFile(html, command);
     // Not earlier: without a binary the import fails, and --help still helps.
-    const { agrees, inWords, measureMatrix } = await import('../matrix/index.ts');
+    const { agrees, htmlOf, inWords, measureMatrix, pageData } = await import('../matrix/index.ts');
     const shown = progress();
     const started = performance.now();
     let measured: Matrix;
@@ -124,9 +137,27 @@ export const matrix = new Command('matrix')
     }
     const wrong = measured.cells.filter((cell) => !agrees(cell));
     const seconds = (performance.now() - started) / 1000;
-    process.stdout.write(`${json ? JSON.stringify(measured) : textOf(measured, wrong, seconds, inWords)}\n`);
+    const page = html === undefined ? undefined : htmlOf(pageData(measured));
+    const { printable } = await import('../lib/door.ts');
+    const { writeWhole } = await import('./whole-file.ts');
+    if (html !== undefined && page !== undefined) writeWhole(html, page);
+    const head = headOf(measured, wrong, seconds);
+    if (json) process.stdout.write(`${JSON.stringify(measured)}\n`);
+    else if (html === undefined) process.stdout.write(`${textOf(measured, head, inWords)}\n`);
+    else process.stdout.write(`${[...head, `written: ${printable(html)}`].join('\n')}\n`);
     process.exitCode = wrong.length === 0 ? EXIT.yes : EXIT.no;
   });
+
+/** A file that cannot be written is a mistake of the caller's, and known before anything is measured. */
+async function checkFile(path: string, command: Command): Promise<void> {
+  const { checkWritable, NotWritten } = await import('./whole-file.ts');
+  try {
+    checkWritable(path);
+  } catch (error) {
+    if (!(error instanceof NotWritten)) throw error;
+    command.error(`error: ${error.message}`, { code: error.code, exitCode: EXIT.usage });
+  }
+}
 
 const PARTY = 'matrix-party';
 

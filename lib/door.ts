@@ -1,6 +1,6 @@
 // What the command and the matrix use of the library, which they enter here: no public name, but for what index.ts has.
 export { addon, type Handle } from './addon.ts';
-export { canonical, endpoint, isAny, isMappedAny, type Local, overlap } from './address.ts';
+export { type Canonical, canonical, endpoint, isAny, isMappedAny, type Local, overlap } from './address.ts';
 export type { UdpHandle } from './adopt/handle-classes.ts';
 export { OutgoingSocket } from './adopt/outgoing-socket.ts';
 export { resolveHost } from './adopt/resolve-host.ts';
@@ -21,14 +21,19 @@ export { portRange } from './port-range.ts';
 export { printable } from './printable.ts';
 export { listSockets, STATE } from './socket-list.ts';
 export { settingsWords } from './socket-options/lookup.ts';
+export type { DarwinCase } from './systems/darwin.ts';
+export type { LinuxCase } from './systems/linux.ts';
 export { SYSTEMS } from './systems/running.ts';
 export {
-  type Answer,
+  answersBy,
+  bestFitting,
+  type Decision,
+  decisive,
   type Existing,
   type Newcomer,
   type Protocol,
   type Rule,
   type SharingOptions,
-  strictest,
 } from './systems/system.ts';
+export type { WindowsCase } from './systems/windows.ts';
 export { waitForPort } from './wait.ts';

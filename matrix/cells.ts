@@ -166,6 +166,17 @@ export function inWords({ measured: { bind, listen, receives } }: Pick<Cell, 'me
   return receives === null ? 'ok' : `ok, ${receives}`;
 }
 
+/** What became of the second socket, as one of a few outcomes. */
+export type Outcome = 'refused' | 'cannot listen' | 'beside' | 'first' | 'either' | 'second' | 'unknown';
+
+export function outcomeOf({ bind, listen, receives }: Results): Outcome {
+  if ([bind, listen, receives].includes('unknown')) return 'unknown';
+  if (bind !== 'ok') return 'refused';
+  if (listen !== 'ok' && listen !== null) return 'cannot listen';
+  if (receives === null) return 'beside';
+  return receives === 'none' ? 'unknown' : (receives as Outcome);
+}
+
 /** What there is to know of a cell. */
 export const KEYS = ['bind', 'listen', 'firstListen', 'receives'] as const;
 

@@ -14,11 +14,14 @@ export {
   firstSockets,
   inWords,
   KEYS,
+  outcomeOf,
   PROTOCOLS,
   SHARINGS,
   STATES,
   secondSockets,
 } from './cells.ts';
+export { machineOf, pageData } from './html/data.ts';
+export { htmlOf } from './html/page.ts';
 export { predict } from './predict.ts';
 export { MATRIX_RULES } from './systems.ts';
 

@@ -1,5 +1,13 @@
 // What the rule of a system says of a cell of the matrix; the rule is the one that inspectPort() asks.
-import type { Existing, Newcomer, Protocol, Rule, SharingOptions } from '../lib/door.ts';
+import {
+  bestFitting,
+  type Canonical,
+  type Existing,
+  type Newcomer,
+  type Protocol,
+  type Rule,
+  type SharingOptions,
+} from '../lib/door.ts';
 import {
   answering,
   type CellAddress,
@@ -63,14 +71,41 @@ export function existingIn(protocol: Protocol, first: FirstSocket, machine: Mach
   return existingAt(socketWith(protocol, first.sharing, first.address, machine.own), first, machine);
 }
 
-/** What happens to a pair of sockets by the rule. */
-export function predict(
+/** Which case of the rule gives a result, and of which family the sockets are that it decides about. */
+export interface Because {
+  readonly by: string;
+  readonly family: 4 | 6;
+}
+
+/** What a rule foretells, and why; null where it was not asked. */
+export interface Foretold {
+  readonly results: Results;
+  because(): Readonly<Record<keyof Results, Because | null>>;
+}
+
+/** Why somebody receives: the words for it are each system's. */
+export type ReceivingCase = 'alone' | 'best-fit' | 'group' | 'older' | 'younger' | 'untold';
+
+function receivingCase(
+  inOrder: readonly Newcomer[],
+  found: readonly Newcomer[] | undefined,
+  target: Canonical,
+): ReceivingCase {
+  if (found === undefined) return 'untold';
+  if (inOrder.length === 1) return 'alone';
+  if (found.length > 1) return 'group';
+  if (bestFitting(inOrder, target).length === 1) return 'best-fit';
+  return found[0] === inOrder[0] ? 'older' : 'younger';
+}
+
+/** What happens to a pair of sockets by the rule, and why. */
+export function foretell(
   rule: Rule,
   protocol: Protocol,
   first: FirstSocket,
   second: SecondSocket,
   machine: Machine,
-): Results {
+): Foretold {
   const isTcp = protocol === 'tcp';
   const uid = second.owner === 'other-user' ? machine.other : machine.own;
   const one = socketWith(protocol, first.sharing, first.address, machine.own);
@@ -83,25 +118,40 @@ export function predict(
     return bind === 'ok' && isTcp ? answer(ask()) : null;
   };
   const listen = asked(() => rule.listen(existing, two));
-  const firstListen =
-    first.state === 'bound'
-      ? asked(() => rule.listen([{ ...two, state: listen === 'ok' ? 'listening' : 'bound' }], one))
-      : null;
-  const receives = () => {
-    if ([bind, listen, firstListen].includes('unknown')) return 'unknown';
-    const found = answering(protocol, first, second, { bind, listen, firstListen }, machine.addresses);
-    if (found === undefined) return null;
-    const { target, isFirst, isSecond } = found;
-    // A first that listens only later is the younger listener, but not the younger socket.
-    const isLater = firstListen === 'ok';
-    if (isLater && isFirst && isSecond && rule.age === undefined) return 'unknown';
-    const isYounger = isLater && rule.age === 'listen';
-    const inOrder = isYounger ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
-    const receivers = inOrder.filter((socket) => socket !== false);
-    return nameOf(rule.receives(receivers, localOf(target)), one);
-  };
-  return { bind, listen, firstListen, receives: receives() };
+  const beside: Existing[] = [{ ...two, state: listen === 'ok' ? 'listening' : 'bound' }];
+  const firstListen = first.state === 'bound' ? asked(() => rule.listen(beside, one)) : null;
+
+  const why = (result: string | null, newcomer: Newcomer, ask: () => string) =>
+    result === null || bind === 'unknown' ? null : { by: ask(), family: newcomer.family };
+  const because = (receives: Because | null) => ({
+    bind: { by: rule.because.bind(existing, two), family: two.family },
+    listen: why(listen, two, () => rule.because.listen(existing, two)),
+    firstListen: why(firstListen, one, () => rule.because.listen(beside, one)),
+    receives,
+  });
+  const ended = (receives: Results['receives'], by: Because | null): Foretold => ({
+    results: { bind, listen, firstListen, receives },
+    because: () => because(by),
+  });
+
+  if ([bind, listen, firstListen].includes('unknown')) return ended('unknown', null);
+  const found = answering(protocol, first, second, { bind, listen, firstListen }, machine.addresses);
+  if (found === undefined) return ended(null, null);
+  const { isFirst, isSecond } = found;
+  const target = localOf(found.target);
+  // A first that listens only later is the younger listener, but not the younger socket.
+  const isLater = firstListen === 'ok';
+  const { family } = target;
+  if (isLater && isFirst && isSecond && rule.age === undefined) return ended('unknown', { by: 'untold', family });
+  const isYounger = isLater && rule.age === 'listen';
+  const inOrder = isYounger ? [isSecond && two, isFirst && one] : [isFirst && one, isSecond && two];
+  const serving = inOrder.filter((socket) => socket !== false);
+  const receivers = rule.receives(serving, target);
+  return ended(nameOf(receivers, one), { by: receivingCase(serving, receivers, target), family });
 }
+
+/** What happens to a pair of sockets by the rule. */
+export const predict = (...asked: Parameters<typeof foretell>): Results => foretell(...asked).results;
 
 function nameOf(receivers: readonly Newcomer[] | undefined, one: Newcomer): Receives | 'unknown' {
   if (receivers === undefined) return 'unknown';

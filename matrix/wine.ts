@@ -1,6 +1,8 @@
 // Who may share an address under Wine 10: a table of its own for TCP (server/sock.c), and then the rule of the Linux below.
 import {
-  type Answer,
+  answersBy,
+  type Decision,
+  decisive,
   type Existing,
   isAny,
   isMappedAny,
@@ -8,7 +10,6 @@ import {
   type Newcomer,
   type Rule,
   SYSTEMS,
-  strictest,
 } from '../lib/door.ts';
 
 const { rule: linuxRule } = SYSTEMS.linux;
@@ -28,43 +29,62 @@ function entriesOf({ address, family, ipv6Only }: Local, exclusive: boolean): En
   return isDual ? [own, { address: '0.0.0.0', family: 4, isEvery }] : [own];
 }
 
-function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
+/** The cases of the rule; those of Linux come after. */
+export type WineCase =
+  | 'untold'
+  | 'apart'
+  | 'both-reuse-address'
+  | 'exclusive-wildcard'
+  | 'no-common-option'
+  | 'reuse-address-alone';
+
+const NOTHING: Decision<WineCase> = { answer: 'ok', by: 'apart' };
+
+function decideBeside(existing: Existing, newcomer: Newcomer): Decision<WineCase> {
   // What was accepted has not been bound, and a socket that has connected is still known by what it was bound to.
   const bound = existing.state === 'bound' || existing.state === 'listening' ? existing : existing.boundTo;
-  if (bound === undefined || (existing.reuseAddress && newcomer.reuseAddress)) return 'ok';
-  const answers = entriesOf(bound, existing.exclusive === true).flatMap((one) =>
-    entriesOf(newcomer, newcomer.exclusive).map((other): Answer => {
+  if (bound === undefined) return NOTHING;
+  if (existing.reuseAddress && newcomer.reuseAddress) return { answer: 'ok', by: 'both-reuse-address' };
+  const decisions = entriesOf(bound, existing.exclusive === true).flatMap((one) =>
+    entriesOf(newcomer, newcomer.exclusive).map((other): Decision<WineCase> => {
       const isSame = one.address === other.address || one.isEvery || other.isEvery;
-      if (one.family !== other.family || !isSame) return 'ok';
-      return newcomer.reuseAddress || one.isEvery ? 'EACCES' : 'EADDRINUSE';
+      if (one.family !== other.family || !isSame) return NOTHING;
+      if (one.isEvery) return { answer: 'EACCES', by: 'exclusive-wildcard' };
+      return newcomer.reuseAddress
+        ? { answer: 'EACCES', by: 'reuse-address-alone' }
+        : { answer: 'EADDRINUSE', by: 'no-common-option' };
     }),
   );
-  return strictest(answers);
+  return decisive(decisions, 'apart');
 }
 
 // Every TCP socket of Wine has Linux's SO_REUSEADDR, a UDP socket only if the program sets it.
 const below = <Socket extends Existing | Newcomer>(socket: Socket, isTcp: boolean): Socket =>
   isTcp ? { ...socket, reuseAddress: true } : socket;
 
-function answerBelow(ask: Rule['bind'], existing: readonly Existing[], newcomer: Newcomer): Answer {
+function decideBelow(call: 'bind' | 'listen', existing: readonly Existing[], newcomer: Newcomer): Decision {
   const isTcp = newcomer.protocol === 'tcp';
-  const sockets = existing.map((one) => below(one, isTcp));
-  return ask(sockets, below(newcomer, isTcp));
+  const asked = [existing.map((one) => below(one, isTcp)), below(newcomer, isTcp)] as const;
+  return { answer: linuxRule[call](...asked), by: `linux ${linuxRule.because[call](...asked)}` };
+}
+
+function decide(existing: readonly Existing[], newcomer: Newcomer): Decision {
+  // Not measured, and its table is not made for it.
+  if ([...existing, newcomer].some(({ address }) => isMappedAny(address))) return { answer: undefined, by: 'untold' };
+  if (newcomer.protocol === 'tcp') {
+    const decision = decisive(
+      existing.map((one) => decideBeside(one, newcomer)),
+      'apart',
+    );
+    if (decision.answer !== 'ok') return decision;
+  }
+  const { answer, by } = decideBelow('bind', existing, newcomer);
+  return { answer: answer === 'EADDRINUSE' && newcomer.reuseAddress ? 'EACCES' : answer, by };
 }
 
 export const wineRule: Rule = {
   age: linuxRule.age,
   overlaps: linuxRule.overlaps,
-  bind(existing, newcomer) {
-    // Not measured, and its table is not made for it.
-    if ([...existing, newcomer].some(({ address }) => isMappedAny(address))) return undefined;
-    if (newcomer.protocol === 'tcp') {
-      const answer = strictest(existing.map((one) => answerBeside(one, newcomer)));
-      if (answer !== 'ok') return answer;
-    }
-    const answer = answerBelow(linuxRule.bind, existing, newcomer);
-    return answer === 'EADDRINUSE' && newcomer.reuseAddress ? 'EACCES' : answer;
-  },
-  listen: (existing, newcomer) => answerBelow(linuxRule.listen, existing, newcomer),
+  ...answersBy(decide, (existing, newcomer) => decideBelow('listen', existing, newcomer)),
   receives: linuxRule.receives,
 };

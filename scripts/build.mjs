@@ -1,6 +1,6 @@
 // Makes dist/ of lib/: CommonJS in few files, of which only the core is loaded at once, thin ES modules over it, and types.
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { CHUNKS, ENTRIES, PROGRAMS, SHARED } from './build/chunks.mjs';
@@ -34,8 +34,19 @@ async function bundle({ input, code, plugins, ...output }) {
     resolveId: (id) => (id === ENTRY ? entry : null),
     load: (id) => (id === entry ? code : null),
   };
+  // With the ends of lines that a browser counts: a policy has the hash of what it sees.
+  /** @type {Plugin} */
+  const text = {
+    name: 'text',
+    resolveId: (source, importer) =>
+      source.endsWith('?raw') && importer !== undefined ? join(dirname(importer), source) : null,
+    load: (id) =>
+      id.endsWith('?raw')
+        ? `export default ${JSON.stringify(readFileSync(id.slice(0, -'?raw'.length), 'utf8').replaceAll('\r\n', '\n'))};`
+        : null,
+  };
   const external = [/^node:/, 'node-gyp-build'];
-  const build = await rolldown({ cwd: root, platform: 'node', external, input, plugins: [virtual, ...plugins] });
+  const build = await rolldown({ cwd: root, platform: 'node', external, input, plugins: [virtual, text, ...plugins] });
   /** @type {OutputOptions} */
   const options = {
     format: 'cjs',

@@ -28,6 +28,7 @@ const SWEEPS = {
   faults: { run: [test('--project', 'hijack', 'test/hijack/faults.test.ts')], env: { EXACTBIND_ALL_FAULTS: '1' } },
   threads: { run: [['scripts/sanitize.mjs', '--threads']], env: { EXACTBIND_WORKERS: '100' } },
   soak: { run: [['scripts/soak.mjs', '--seconds', '3600']] },
+  frameworks: { run: [['scripts/frameworks.mjs', '--newer']] },
   sanitize: { run: [['scripts/sanitize.mjs'], ['scripts/sanitize.mjs', '--fuzz']] },
 };
 

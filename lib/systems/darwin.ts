@@ -1,11 +1,13 @@
 // macOS: who may bind over whom, and how we bind there (in_pcbbind and in6_pcbbind, XNU bsd/netinet); not run on a Mac yet.
 import { isAny, isMappedAny, type Local, overlap } from '../address.ts';
 import {
-  type Answer,
   type Attempt,
+  answersBy,
   BIND,
   bestFitting,
   both,
+  type Decision,
+  decisive,
   type Existing,
   type Known,
   LISTEN,
@@ -21,7 +23,6 @@ import {
   type Setting,
   type Step,
   set,
-  strictest,
   type Unsupported,
 } from './system.ts';
 
@@ -56,12 +57,29 @@ function bestFit(existing: readonly Existing[], sought: Sought): readonly Existi
   return isFound ? existing.filter((_, index) => distances[index] === least) : [];
 }
 
-function unanimous(answers: readonly Answer[]): Answer {
-  return answers.every((answer) => answer === answers[0]) ? (answers.length === 0 ? 'ok' : answers[0]) : undefined;
+/** The cases of the rule. */
+export type DarwinCase =
+  | 'apart'
+  | 'untold'
+  | 'let-be'
+  | 'both-reuse-port'
+  | 'not-both-reuse-port'
+  | 'another-user'
+  | 'another-users-group'
+  | 'not-exact'
+  | 'unchecked';
+
+type Case = Decision<DarwinCase>;
+const NOBODY: Case = { answer: 'ok', by: 'apart' };
+
+function unanimous(decisions: readonly Case[]): Case {
+  const [first = NOBODY] = decisions;
+  return decisions.every(({ answer }) => answer === first.answer) ? first : { answer: undefined, by: 'untold' };
 }
 
-function refusedUnless(excused: Known): Answer {
-  return excused === undefined ? undefined : excused ? 'ok' : 'EADDRINUSE';
+function refusedUnless(excused: Known, by: Readonly<Record<'ok' | 'refused', DarwinCase>>): Case {
+  if (excused === undefined) return { answer: undefined, by: 'untold' };
+  return excused ? { answer: 'ok', by: by.ok } : { answer: 'EADDRINUSE', by: by.refused };
 }
 
 const isOfIpv6 = ({ family, address }: Local) => family === 6 || isMappedAny(address);
@@ -73,36 +91,51 @@ function isLetBe(found: Existing, newcomer: Newcomer): boolean {
   return isAny(found.address) && isAny(newcomer.address) && isOfIpv6(found) && isOfIpv6(newcomer);
 }
 
-function answerOfUser(found: Existing, newcomer: Newcomer): Answer {
+const OF_USER = { ok: 'apart', refused: 'another-user' } as const;
+
+function decideByUser(found: Existing, newcomer: Newcomer): Case {
   const isOthers = newcomer.uid !== 0 && found.uid !== undefined && found.uid !== newcomer.uid;
-  if (!isOthers || isLetBe(found, newcomer)) return 'ok';
-  if (newcomer.family === 6 && found.family === 4) return refusedUnless(found.reusePort);
+  if (!isOthers || isLetBe(found, newcomer)) return NOBODY;
+  if (newcomer.family === 6 && found.family === 4) return refusedUnless(found.reusePort, OF_USER);
   const bothAny = isAny(found.address) && isAny(newcomer.address);
-  return refusedUnless(both(both(found.reusePort, newcomer.reusePort), bothAny));
+  const bothPort = both(found.reusePort, newcomer.reusePort);
+  return refusedUnless(both(bothPort, bothAny), {
+    ...OF_USER,
+    refused: bothPort ? 'another-users-group' : 'another-user',
+  });
 }
 
-function answerOfConflict(found: Existing, newcomer: Newcomer): Answer {
-  return isLetBe(found, newcomer) ? 'ok' : refusedUnless(both(found.reusePort, newcomer.reusePort));
+function decideByConflict(found: Existing, newcomer: Newcomer): Case {
+  if (isLetBe(found, newcomer)) return { answer: 'ok', by: 'let-be' };
+  return refusedUnless(both(found.reusePort, newcomer.reusePort), {
+    ok: 'both-reuse-port',
+    refused: 'not-both-reuse-port',
+  });
 }
 
-function answer(existing: readonly Existing[], newcomer: Newcomer): Answer {
+function decide(existing: readonly Existing[], newcomer: Newcomer): Case {
   const { address, family, reuseAddress, reusePort } = newcomer;
   const places = [{ address, family }, ...(isDual(newcomer) ? [{ address: '0.0.0.0', family: 4 } as const] : [])];
   // With either option, only an unconnected socket on exactly the same address conflicts.
   const isExact = reuseAddress || reusePort;
-  const answers = places.flatMap((place) => [
-    unanimous(bestFit(existing, { ...place, isExact: false }).map((found) => answerOfUser(found, newcomer))),
-    unanimous(bestFit(existing, { ...place, isExact }).map((found) => answerOfConflict(found, newcomer))),
-  ]);
-  return strictest(answers);
+  const decisions = places.flatMap((place) => {
+    const near = bestFit(existing, { ...place, isExact: false });
+    const found = bestFit(existing, { ...place, isExact });
+    const byConflict = unanimous(found.map((one) => decideByConflict(one, newcomer)));
+    const isPassedOver = near.length > 0 && found.length === 0;
+    return [
+      unanimous(near.map((one) => decideByUser(one, newcomer))),
+      isPassedOver ? ({ answer: 'ok', by: 'not-exact' } as const) : byConflict,
+    ];
+  });
+  return decisive(decisions, 'apart');
 }
 
 /** Only bind() asks: listen() checks nothing, and does not make a socket younger. */
 const rule: Rule = {
   age: 'bind',
   overlaps: overlap,
-  bind: answer,
-  listen: () => 'ok',
+  ...answersBy(decide, () => ({ answer: 'ok', by: 'unchecked' })),
   // The chain has the youngest first; the search ends at an exact address, and keeps the last wildcard it has passed
   // (in_pcblookup_hash, in6_pcblookup_hash).
   receives(sockets, target) {

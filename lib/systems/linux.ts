@@ -2,11 +2,13 @@
 // how we bind there (inet_csk_get_port).
 import { isAny, isMappedAny, type Local, overlap } from '../address.ts';
 import {
-  type Answer,
   type Attempt,
+  answersBy,
   BIND,
   bestFitting,
   both,
+  type Decision,
+  decisive,
   type Existing,
   either,
   type Known,
@@ -22,7 +24,6 @@ import {
   type Setting,
   type Step,
   set,
-  strictest,
   type Unsupported,
 } from './system.ts';
 
@@ -39,17 +40,32 @@ function overlaps(existing: Existing, newcomer: Local): boolean {
 const isUncertain = (existing: Existing, newcomer: Local) =>
   existing.family === 6 && existing.ipv6Only === undefined && newcomer.family === 4;
 
-function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
-  if (!overlaps(existing, newcomer)) return 'ok';
-  const sharesAddress = both(existing.reuseAddress, newcomer.reuseAddress && existing.state !== 'listening');
+/** The cases of the rule. */
+export type LinuxCase =
+  | 'apart'
+  | 'untold'
+  | 'both-reuse-address'
+  | 'both-reuse-port'
+  | 'listening'
+  | 'another-user'
+  | 'no-common-option'
+  | 'quick-check';
+
+function decideBeside(existing: Existing, newcomer: Newcomer): Decision<LinuxCase> {
+  if (!overlaps(existing, newcomer)) return { answer: 'ok', by: 'apart' };
+  const bothAddress = both(existing.reuseAddress, newcomer.reuseAddress);
+  const sharesAddress = both(bothAddress, existing.state !== 'listening');
   // The group belongs to the user who began it, root or not; what is in TIME_WAIT belongs to nobody.
   const isSameUser =
     existing.state === 'time-wait' ||
     (existing.uid === undefined || newcomer.uid === undefined ? undefined : existing.uid === newcomer.uid);
-  const sharesPort = both(both(existing.reusePort, newcomer.reusePort), isSameUser);
+  const bothPort = both(existing.reusePort, newcomer.reusePort);
+  const sharesPort = both(bothPort, isSameUser);
   const conflicts = not(either(sharesAddress, sharesPort));
-  if (conflicts && isUncertain(existing, newcomer)) return undefined;
-  return conflicts === undefined ? undefined : conflicts ? 'EADDRINUSE' : 'ok';
+  if (conflicts === undefined || (conflicts && isUncertain(existing, newcomer)))
+    return { answer: undefined, by: 'untold' };
+  if (!conflicts) return { answer: 'ok', by: sharesAddress ? 'both-reuse-address' : 'both-reuse-port' };
+  return { answer: 'EADDRINUSE', by: bothPort ? 'another-user' : bothAddress ? 'listening' : 'no-common-option' };
 }
 
 // A port remembers the last socket that was bound to it if that had SO_REUSEPORT, and lets a later one of the same user in
@@ -66,10 +82,14 @@ function quickCheck(existing: readonly Existing[], newcomer: Newcomer): Known {
 
 const isSamePlace = (one: Local, other: Local) => one.address === other.address && one.ipv6Only === other.ipv6Only;
 
-function answer(existing: readonly Existing[], newcomer: Newcomer): Answer {
-  const full = strictest(existing.map((one) => answerBeside(one, newcomer)));
-  const quick = full === 'ok' ? false : quickCheck(existing, newcomer);
-  return quick === false ? full : quick === undefined ? undefined : 'ok';
+function decide(existing: readonly Existing[], newcomer: Newcomer): Decision<LinuxCase> {
+  const full = decisive(
+    existing.map((one) => decideBeside(one, newcomer)),
+    'apart',
+  );
+  const quick = full.answer === 'ok' ? false : quickCheck(existing, newcomer);
+  if (quick === false) return full;
+  return quick === undefined ? { answer: undefined, by: 'untold' } : { answer: 'ok', by: 'quick-check' };
 }
 
 // A group is made of sockets that differ in nothing (inet_reuseport_add_sock, udp_reuseport_add_sock).
@@ -86,8 +106,7 @@ function groupOf(socket: Newcomer, sockets: readonly Newcomer[]): readonly Newco
 const rule: Rule = {
   age: 'listen',
   overlaps,
-  bind: answer,
-  listen: answer,
+  ...answersBy(decide, decide),
   // The first of the best fitting in the kernel's chain, and its group. A socket goes to the head of the chain, but one of
   // IPv6 with SO_REUSEPORT to its tail (__inet_hash in net/ipv4/inet_hashtables.c, udp_lib_get_port).
   receives(sockets, target) {

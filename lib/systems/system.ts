@@ -169,6 +169,14 @@ export interface Newcomer extends Local {
 /** Why the system refuses, `'ok'`, or `undefined` if what is known of the existing sockets does not decide it. */
 export type Answer = 'ok' | 'EADDRINUSE' | 'EACCES' | undefined;
 
+/** An answer, and the name of the case of the rule that gives it. */
+export interface Decision<Case extends string = string> {
+  readonly answer: Answer;
+  readonly by: Case;
+}
+
+export type Decide = (existing: readonly Existing[], newcomer: Newcomer) => Decision;
+
 export interface Rule {
   /** Which call makes a socket older than another, for whoever receives; undefined if no source says. */
   readonly age: 'bind' | 'listen' | undefined;
@@ -181,6 +189,8 @@ export interface Rule {
   bind(existing: readonly Existing[], newcomer: Newcomer): Answer;
   /** What listen() answers once it is bound. */
   listen(existing: readonly Existing[], newcomer: Newcomer): Answer;
+  /** Which case of the rule gives these answers. */
+  readonly because: Readonly<Record<'bind' | 'listen', (...asked: Parameters<Decide>) => string>>;
   /**
    * Who of several sockets gets a connection (TCP, all of them listening) or a datagram that is sent to an address: one,
    * or those among whom the system spreads what comes; `undefined` if no source says.
@@ -220,4 +230,23 @@ export function not(one: Known): Known {
 export function strictest(answers: readonly Answer[]): Answer {
   const refusal = answers.find((answer) => answer !== undefined && answer !== 'ok');
   return refusal ?? (answers.includes(undefined) ? undefined : 'ok');
+}
+
+/** The answers of a rule, and their cases, from what decides them. */
+export function answersBy(bind: Decide, listen: Decide): Pick<Rule, 'bind' | 'listen' | 'because'> {
+  return {
+    bind: (existing, newcomer) => bind(existing, newcomer).answer,
+    listen: (existing, newcomer) => listen(existing, newcomer).answer,
+    because: {
+      bind: (existing, newcomer) => bind(existing, newcomer).by,
+      listen: (existing, newcomer) => listen(existing, newcomer).by,
+    },
+  };
+}
+
+/** Of several decisions the one that counts; `nothing` where there is none. */
+export function decisive<Case extends string>(decisions: readonly Decision<Case>[], nothing: Case): Decision<Case> {
+  const answer = strictest(decisions.map((one) => one.answer));
+  const found = decisions.filter((one) => one.answer === answer);
+  return found.find(({ by }) => by !== nothing) ?? { answer, by: nothing };
 }

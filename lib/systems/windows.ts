@@ -1,11 +1,13 @@
 // Windows: who may bind over whom, and how we bind there ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", Microsoft Learn); not run by us.
 import { isAny, isMappedAny, type Local, overlap } from '../address.ts';
 import {
-  type Answer,
   type Attempt,
+  answersBy,
   BIND,
   BIND_OR_ALONE,
   bestFitting,
+  type Decision,
+  decisive,
   type Existing,
   either,
   LISTEN,
@@ -17,61 +19,93 @@ import {
   rawPolicy,
   type Step,
   set,
-  strictest,
   type Unsupported,
 } from './system.ts';
 
 // Where the page and measurements of others differ, the measurements count (test/unit/data/measured-elsewhere.json).
 
+/** The cases of the rule. */
+export type WindowsCase =
+  | 'apart'
+  | 'untold'
+  | 'bound-client'
+  | 'both-exclusive'
+  | 'connection'
+  | 'exclusive-connection'
+  | 'exclusive-wildcard'
+  | 'two-wildcards'
+  | 'no-reuse-address'
+  | 'both-reuse-address'
+  | 'first-without-reuse-address'
+  | 'wildcard-above-exclusive'
+  | 'wildcard-above'
+  | 'exclusive'
+  | 'same-user'
+  | 'another-user'
+  | 'unchecked';
+
+type Case = Decision<WindowsCase>;
+const ok = (by: WindowsCase): Case => ({ answer: 'ok', by });
+const refused = (answer: 'EACCES' | 'EADDRINUSE', by: WindowsCase): Case => ({ answer, by });
+const UNTOLD: Case = { answer: undefined, by: 'untold' };
+
 // What an exclusive listener has accepted keeps others from its port while it is active, says the page, and not with which
 // error; but an exclusive listener came back over its own connections wherever that was tried (W34-W36). Of a client that was
 // bound itself nobody says anything.
-function answerBesideConnection(existing: Existing, newcomer: Newcomer): Answer {
-  if (existing.boundTo !== undefined) return undefined;
-  if (existing.exclusive && newcomer.exclusive) return 'ok';
-  return either(existing.exclusive, newcomer.exclusive) === false ? 'ok' : undefined;
+function decideBesideConnection(existing: Existing, newcomer: Newcomer): Case {
+  if (existing.boundTo !== undefined) return { answer: undefined, by: 'bound-client' };
+  if (existing.exclusive && newcomer.exclusive) return ok('both-exclusive');
+  const isExclusive = either(existing.exclusive, newcomer.exclusive);
+  return isExclusive === false ? ok('connection') : { answer: undefined, by: 'exclusive-connection' };
 }
 
 const isDual = ({ address, ipv6Only }: Local) => address === '::' && !ipv6Only;
 
 // A dual-stack :: and 0.0.0.0 are two wildcards: they share a port unless the first is exclusive (W17-W20, W26-W29).
-function answerBesideOtherWildcard({ exclusive }: Existing): Answer {
-  return exclusive === undefined ? undefined : exclusive ? 'EACCES' : 'ok';
+function decideBesideOtherWildcard({ exclusive }: Existing): Case {
+  if (exclusive === undefined) return UNTOLD;
+  return exclusive ? refused('EACCES', 'exclusive-wildcard') : ok('two-wildcards');
 }
 
-function answerBeside(existing: Existing, newcomer: Newcomer): Answer {
-  if (!overlap(existing, newcomer)) return 'ok';
+function decideBeside(existing: Existing, newcomer: Newcomer): Case {
+  if (!overlap(existing, newcomer)) return ok('apart');
   // No source tells what ::ffff:0.0.0.0 is beside other wildcards, or beside what these cover.
-  if (isMappedAny(existing.address) || isMappedAny(newcomer.address)) return undefined;
+  if (isMappedAny(existing.address) || isMappedAny(newcomer.address)) return UNTOLD;
   if (existing.state === 'connected' || existing.state === 'time-wait') {
-    return answerBesideConnection(existing, newcomer);
+    return decideBesideConnection(existing, newcomer);
   }
   if (existing.family !== newcomer.family && isAny(existing.address) && isAny(newcomer.address)) {
-    return answerBesideOtherWildcard(existing);
+    return decideBesideOtherWildcard(existing);
   }
   // No table tells whether a :: covers IPv4 too.
-  if (existing.family === 6 && newcomer.family === 4 && existing.ipv6Only === undefined) return undefined;
+  if (existing.family === 6 && newcomer.family === 4 && existing.ipv6Only === undefined) return UNTOLD;
   const wasAny = isAny(existing.address);
   const isNowAny = isAny(newcomer.address);
   if (wasAny === isNowAny) {
-    if (!newcomer.reuseAddress) return 'EADDRINUSE';
-    if (existing.reuseAddress === undefined) return undefined;
-    return existing.reuseAddress ? 'ok' : 'EACCES';
+    if (!newcomer.reuseAddress) return refused('EADDRINUSE', 'no-reuse-address');
+    if (existing.reuseAddress === undefined) return UNTOLD;
+    return existing.reuseAddress ? ok('both-reuse-address') : refused('EACCES', 'first-without-reuse-address');
   }
-  if (isNowAny) return newcomer.exclusive ? 'EADDRINUSE' : 'ok';
-  if (existing.exclusive !== false) return existing.exclusive ? 'EACCES' : undefined;
+  if (isNowAny) return newcomer.exclusive ? refused('EADDRINUSE', 'wildcard-above-exclusive') : ok('wildcard-above');
+  if (existing.exclusive !== false) return existing.exclusive ? refused('EACCES', 'exclusive') : UNTOLD;
   const isSameUser = existing.uid === undefined ? undefined : existing.uid === newcomer.uid;
-  if (isSameUser) return 'ok';
-  if (newcomer.reuseAddress && existing.reuseAddress) return 'ok';
-  return isSameUser === undefined ? undefined : 'EACCES';
+  if (isSameUser) return ok('same-user');
+  if (newcomer.reuseAddress && existing.reuseAddress) return ok('both-reuse-address');
+  return isSameUser === undefined ? UNTOLD : refused('EACCES', 'another-user');
 }
 
 /** Only bind() asks: listen() checks nothing. */
 const rule: Rule = {
   age: undefined,
   overlaps: overlap,
-  bind: (existing, newcomer) => strictest(existing.map((one) => answerBeside(one, newcomer))),
-  listen: () => 'ok',
+  ...answersBy(
+    (existing, newcomer) =>
+      decisive(
+        existing.map((one) => decideBeside(one, newcomer)),
+        'apart',
+      ),
+    () => ok('unchecked'),
+  ),
   // The more specific address wins. Among equals "the behavior is indeterminate", says the same page; of TCP the first got
   // every connection until it closed (W02, W03, W33). Beside a :: that was first, nobody has looked who gets what is for IPv4.
   receives(sockets, target) {

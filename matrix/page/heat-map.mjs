@@ -1,7 +1,8 @@
 // A matrix as a picture: a panel for each state of the first socket, a square for each pair of sockets.
 import { init } from 'echarts';
 import { rendered } from '../../bench/report/svg.mjs';
-import { OUTCOMES, outcomeOf } from './words.mjs';
+import { outcomeOf } from './built.mjs';
+import { OUTCOMES } from './words.mjs';
 
 /**
  * @import { CustomSeriesRenderItemAPI as Api } from 'echarts'
@@ -31,7 +32,7 @@ function panelOf(cells, sides) {
   /** @type {Outcome[][]} */
   const grid = sides.map(() => []);
   for (const cell of cells)
-    grid[sides.indexOf(sideOf(cell.first))][sides.indexOf(sideOf(cell.second))] = outcomeOf(cell);
+    grid[sides.indexOf(sideOf(cell.first))][sides.indexOf(sideOf(cell.second))] = outcomeOf(cell.measured);
   return grid;
 }
 

@@ -1,6 +1,15 @@
 // What is known of the matrix of each system: measured, where there are results of it, else predicted by its rule.
 import { readdirSync, readFileSync } from 'node:fs';
-import { ADDRESSES, firstSockets, MATRIX_RULES, PROTOCOLS, predict, SHARINGS, secondSockets } from './built.mjs';
+import {
+  ADDRESSES,
+  firstSockets,
+  MATRIX_RULES,
+  machineOf,
+  PROTOCOLS,
+  predict,
+  SHARINGS,
+  secondSockets,
+} from './built.mjs';
 import { unfold } from './fold.mjs';
 
 /**
@@ -11,6 +20,8 @@ import { unfold } from './fold.mjs';
  * @typedef {Host & { file: string, runs: Record<string, Run> }} Known what one file has
  * @typedef {{ os: MatrixSystem, title: string, measured: Known | undefined, sharings: readonly CellSharing[], cells: Cell[] }} System
  */
+
+export { machineOf };
 
 const folder = new URL('../../bench/results/', import.meta.url);
 /** @type {(a: string, b: string) => number} */
@@ -27,16 +38,6 @@ const OWNERS = {
 };
 // Of an ordinary user, whom the rules of macOS keep from more than root.
 const ANY_MACHINE = { addresses: ADDRESSES, own: 501, other: 502 };
-
-/**
- * The machine of a run as a rule sees it.
- * @param {Pick<Run, 'uid' | 'leftOut'>} run
- */
-export const machineOf = ({ uid, leftOut }) => ({
-  addresses: ADDRESSES.filter((address) => !(address in leftOut)),
-  own: uid ?? 0,
-  other: uid === null ? 0 : -1,
-});
 
 /**
  * @param {MatrixSystem} os

@@ -11,16 +11,3 @@ export const OUTCOMES = {
   second: { text: 'the second receives', color: '#d1603d' },
   unknown: { text: 'nobody receives, or not known', color: '#b8b8b8' },
 };
-
-/**
- * Of the second socket.
- * @param {{ measured: import('../cells.ts').Results }} cell
- * @returns {Outcome}
- */
-export function outcomeOf({ measured: { bind, listen, receives } }) {
-  if ([bind, listen, receives].includes('unknown')) return 'unknown';
-  if (bind !== 'ok') return 'refused';
-  if (listen !== 'ok' && listen !== null) return 'cannot listen';
-  if (receives === null) return 'beside';
-  return receives === 'none' ? 'unknown' : receives;
-}

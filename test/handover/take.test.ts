@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
-import { BoundSocket } from 'exactbind';
+import { type BindOptions, BoundSocket } from 'exactbind';
 import { offerSockets, takeSockets } from 'exactbind/handover';
 import { expect, it, onTestFinished } from 'vitest';
 import { addon } from '../../lib/addon.ts';
@@ -27,7 +27,7 @@ import { describeOn } from '../fixtures/systems.ts';
 
 const descriptors = () => readdirSync('/dev/fd').length;
 
-function bound(options: ConstructorParameters<typeof BoundSocket>[0] = {}): BoundSocket {
+function bound(options: BindOptions = {}): BoundSocket {
   const made = new BoundSocket({ port: 0, host: '127.0.0.1', ...options });
   onTestFinished(() => made.close());
   return made;

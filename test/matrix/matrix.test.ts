@@ -1,9 +1,12 @@
 // The bind matrix of this machine: measured twice, and as others, it is what the rule of the system predicts in every pair.
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cell, KEYS } from '../../matrix/cells.ts';
+import type { PageData } from '../../matrix/html/data.ts';
 import type { Matrix } from '../../matrix/index.ts';
 import { isLinux, isWine } from '../fixtures/facts.ts';
 import { schemaOf, wrongIn as wrongInJson } from '../fixtures/json-schema.ts';
@@ -17,6 +20,8 @@ const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const OWN_NETWORK = isLinux && has('another network') ? IN_ANOTHER_NETWORK : [];
 const WITHOUT_IPV6 = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"', 'sh'];
 const MINUTE = 60_000;
+const folder = mkdtempSync(join(tmpdir(), 'exactbind-matrix-'));
+const page = join(folder, 'matrix.html');
 
 // What does not depend on Node is measured on one; and once under Wine, which is slower.
 const once = isWine || process.env['EXACTBIND_TEST_NODE'] !== undefined;
@@ -25,7 +30,8 @@ async function measured(before: readonly string[] = []): Promise<Matrix> {
   // Another user may not be able to read the clone.
   const program =
     before === AS_NOBODY ? [readableNode(), join(readablePackage(), 'dist/cli.cjs')] : [process.execPath, command];
-  const [file = '', ...args] = [...OWN_NETWORK, ...before, ...program, 'matrix', '--json'];
+  const written = before.length === 0 ? ['--html', page] : [];
+  const [file = '', ...args] = [...OWN_NETWORK, ...before, ...program, 'matrix', '--json', ...written];
   const { code, stdout, stderr } = await runCommand(file, args, {});
   // Where there is no terminal: how far it is.
   expect(stderr).toMatch(/^([\d,]+ of [\d,]+ cells\n)+$/);
@@ -53,10 +59,33 @@ function differences(one: Matrix, other: Matrix): { common: number; different: s
   return { common: common.length, different: different.map(keyOf) };
 }
 
+afterAll(() => rmSync(folder, { recursive: true }));
+
 let first: Matrix;
 beforeAll(async () => {
   first = await measured();
 }, 5 * MINUTE);
+
+describe('the page of it', () => {
+  it('has every cell as it was measured, and says on what', () => {
+    const text = readFileSync(page, 'utf8');
+    expect(Buffer.byteLength(text)).toBeLessThan(300_000);
+    const [, json = ''] = /id="data">(.*?)<\/script>/s.exec(text) ?? [];
+    const { alphabet, systems } = JSON.parse(json) as PageData;
+    const [own] = systems;
+    const { rows, seconds, legend } = own as PageData['systems'][number];
+    const differing = first.cells.filter(({ protocol, first: one, second: two, measured: found }) => {
+      const row = rows[[protocol, one.state, one.sharing, one.address].join(' ')] as string;
+      const character = row[seconds.indexOf([two.owner, two.sharing, two.address].join(' '))] as string;
+      const values = legend[alphabet.indexOf(character)]?.values;
+      return JSON.stringify(values) !== JSON.stringify(KEYS.map((key) => found[key]));
+    });
+    expect(differing).toEqual([]);
+    expect(own).toMatchObject({ os: first.os, isMeasured: true });
+    expect(own?.origin).toContain(`Measured on ${isWine ? 'Wine' : first.kernel} ${first.arch}, Node ${first.node}`);
+    expect(systems.slice(1).map(({ isMeasured }) => isMeasured)).toEqual(systems.slice(1).map(() => false));
+  });
+});
 
 describe('the bind matrix', () => {
   it('is predicted in every pair', () => {
