@@ -96,7 +96,7 @@ describe('linux', () => {
       linux.rule.bind(existing, { ...plain, ...ANY6, ...PORT, ...newcomer });
     expect(bind([stranger, seed])).toBe('ok');
     expect(linux.rule.listen([stranger, seed], { ...plain, ...ANY6, ...PORT })).toBe('ok');
-    // Whoever was bound last counts, by what it had set then, on its address or on every one of a wildcard.
+    // The socket bound last counts, by the options it had then, on its address or on every one of a wildcard.
     expect(bind([seed, stranger])).toBe(NO);
     expect(bind([stranger, { ...seed, reusePortAtBind: false }])).toBe(NO);
     expect(bind([stranger, { ...seed, reusePort: false, reusePortAtBind: true }])).toBe('ok');
