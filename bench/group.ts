@@ -1,10 +1,10 @@
-// What a group of the benchmarks is: what measures it, what it answers, and how that is told.
+// What a group of the benchmarks is: what measures it, what it answers, and how the page shows that.
 
 /** One variant against another of the same rounds, by their names among the samples. */
 export interface Comparison {
   name: string;
   baseline: string;
-  /** What is told is ours minus theirs, not ours by theirs. */
+  /** The page shows ours minus theirs, not ours by theirs. */
   difference?: boolean;
   higherIsBetter?: boolean;
   /** A matter of the machine's size or timers: not compared with another machine's. */
@@ -67,7 +67,7 @@ export interface Plot {
   series: Series[];
 }
 
-/** How a group is told. Without `lines` it has the tables of its samples and comparisons. */
+/** How the page shows a group. Without `lines` it holds the tables of its samples and comparisons. */
 export interface Report<Result = Figures> {
   title: string;
   note: string;
@@ -77,7 +77,7 @@ export interface Report<Result = Figures> {
   plots?(result: Result): Plot[];
 }
 
-/** What a module of a family exports: its groups, and how each is told. */
+/** What a module of a family exports: its groups, and how the page shows each. */
 export interface Family {
   groups: Record<string, Group>;
   reports: Record<string, Report>;

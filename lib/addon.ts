@@ -40,7 +40,7 @@ export interface SocketRow {
   uid?: number | undefined;
   user?: string | undefined;
   inode?: number | undefined;
-  /** Of the processes that have it open, as far as they were looked up and are seen. */
+  /** The processes that have it open, as far as they were looked up and are seen. */
   pids: number[];
   /** The interface that it is bound to. */
   device?: string | undefined;
@@ -222,7 +222,7 @@ export interface Loaded {
 /** Loads nothing from outside the package, which the permission model would refuse. */
 function load(): Loaded & { readonly addon: Addon } {
   const local = join(FOLDERS[0] as string, 'build', 'Release', 'exactbind.node');
-  // Whoever has compiled one wants it. This variable too is node-gyp-build's.
+  // A user who compiled one wants it. This variable too is node-gyp-build's.
   const files = process.env['PREBUILDS_ONLY'] === undefined && existsSync(local) ? [local] : candidates(FOLDERS);
   const refusals: ErrorWithCode[] = [];
   const saying = () => refusals.map(({ message }) => message);

@@ -1,14 +1,14 @@
-// What ends the sleep of whoever waits for a port: the kernel where it tells, a clock, an AbortSignal.
+// What ends the sleep of a waiter for a port: the kernel where it reports, a clock, an AbortSignal.
 import { onAbort } from './abort.ts';
 import { addon } from './addon.ts';
 import { typeNumber } from './numbers.ts';
 import type { Protocol } from './systems/system.ts';
 
-// Milliseconds between looks where the kernel tells nothing; the last one repeats.
+// Milliseconds between looks where the kernel reports nothing; the last one repeats.
 const PAUSES = [1, 2, 5, 10, 25] as const;
 
-// The kernel does not tell of an address that is given up before its socket goes (connect() to AF_UNSPEC), nor of a
-// TIME_WAIT that is cut short.
+// The kernel does not report an address that is given up before its socket goes (connect() to AF_UNSPEC), nor a TIME_WAIT
+// that is cut short.
 const LONGEST_SLEEP = 5000;
 
 type Ring = () => void;
@@ -52,7 +52,7 @@ function watchPorts({ protocol, first, last }: WatchedPorts, ring: Ring): (() =>
 
 /** Armed from construction until `disarm()`; what rings before `sleep()` shortens the next one. */
 export class Alarm {
-  /** Whether the kernel tells of the ports that are watched. */
+  /** Whether the kernel reports the ports that are watched. */
   readonly isTold: boolean = false;
   readonly #stops: (() => void)[] = [];
   #pauses = 0;

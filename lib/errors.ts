@@ -18,13 +18,13 @@ export interface SystemError extends Error {
   option?: string;
   /** Who holds the address, or why nobody can have it: `node (pid 4711, user ada) listening on *:3000`. */
   heldBy?: string;
-  /** What to do now; absent where nothing can honestly be advised. */
+  /** What to do now; absent where there is no honest advice. */
   remedy?: string;
-  /** Who holds it in full, a port or a path; not enumerable. */
+  /** The whole report on the address, a port or a path; not enumerable. */
   report?: PortReport | PathReport;
-  /** Of a list of ports that all failed, the report on each: at most 100; not enumerable. */
+  /** The report on each port of a list that failed: at most 100; not enumerable. */
   reports?: readonly PortReport[];
-  /** How many more ports failed than `reports` has; not enumerable. */
+  /** How many more ports failed than `reports` holds; not enumerable. */
   omitted?: number;
 }
 

@@ -38,12 +38,12 @@ export function getOption<Name extends GettableName>(socket: AnySocket, name: Na
 }
 
 /**
- * Sets a socket option by the kernel's name (setsockopt). What is set on a listener is inherited by the connections it
- * accepts, with the exceptions in docs/options.md.
+ * Sets a socket option by the kernel's name (setsockopt). Connections inherit it from their listener, with the exceptions in
+ * docs/options.md.
  *
  * A value that the kernel would change without a word is out of range. `setNoDelay()`, `setKeepAlive()` and
- * `setTypeOfService()` of Node skip the call where they believe that nothing changes; they are told what was set on this
- * very object.
+ * `setTypeOfService()` of Node skip the call where they believe that nothing changes; this function keeps them informed of
+ * this very object.
  * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name, or one that can only be read; `ERR_INVALID_ARG_TYPE`;
  * RangeError `ERR_OUT_OF_RANGE`
  * @throws Error `ENOTSUP` for an option of other systems; `ENOPROTOOPT`, `EPERM`, `EINVAL`, … as the system answers;

@@ -148,7 +148,7 @@ async function unlessItHangs(look: Promise<SocketList>, instead: () => SocketLis
   }
 }
 
-/** A look that runs, and the one after it, which whoever asks meanwhile shares. */
+/** A look that runs, and the one after it, which all who ask meanwhile share. */
 interface Looks {
   readonly running: Promise<SocketList>;
   next: Promise<SocketList> | undefined;
@@ -156,7 +156,7 @@ interface Looks {
 
 const looks = new Map<string, Looks>();
 
-/** The same on a thread of its own. Whoever asks the same while one looks shares the look that follows. */
+/** The same on a thread of its own. All who ask the same while it looks share the look that follows. */
 export function listSocketsLater(port: ListedPort, states: number, names: Names): Promise<SocketList> {
   const key = `${port.protocol} ${port.port} ${states} ${names}`;
   const start = (): Promise<SocketList> => {
@@ -207,7 +207,7 @@ export function isConnection({ remotePort }: SocketRow): boolean {
 
 function stateOf(row: SocketRow): Existing['state'] {
   if (row.state === STATE.LISTEN) return 'listening';
-  // What Linux tells an end of is kept as a TIME_WAIT, FIN_WAIT2 that nobody has too (tcp_rcv_state_process).
+  // Linux keeps what has an end as a TIME_WAIT, a FIN_WAIT2 without an owner too (tcp_rcv_state_process).
   if (row.state === STATE.TIME_WAIT || row.timeLeft !== undefined) return 'time-wait';
   return isConnection(row) ? 'connected' : 'bound';
 }

@@ -99,7 +99,7 @@ function endOf(sockets: readonly SocketRow[]): number {
   return sockets.reduce((soonest, { timeLeft = soonest }) => Math.min(soonest, timeLeft), PENDING.endsIn);
 }
 
-/** Somebody else's process that has a socket on the port, for where the kernel tells of processes alone. */
+/** Somebody else's process that has a socket on the port, for where the kernel reports processes alone. */
 async function pidOn(port: ListedPort): Promise<number | undefined> {
   const { sockets } = await listSocketsLater(port, EVERY_STATE, NAMES.inTime);
   return sockets.flatMap(({ pids }) => pids).find((pid) => pid !== process.pid);
@@ -170,7 +170,7 @@ export async function bindWithin(options: ReadBindOptions, { timeout, signal }: 
     return { endsIn: endOf(listSocketsOnce(one, EVERY_STATE).sockets) };
   };
   const look = (isLast: boolean) =>
-    // At the end as at the beginning: then the error tells of all of them.
+    // At the end as at the beginning: then the error reports all of them.
     request.ports === undefined || isLast
       ? lookAt(request, isLast)
       : lookAtPorts(request, signal, (one) => lookAt(one, false));
@@ -239,7 +239,7 @@ function lookForAnyListener(requests: readonly BindRequest[]): Reached | Pending
   return requests.some((request) => lookForListener(request) === REACHED) ? REACHED : PENDING;
 }
 
-/** What is asked about, address by address: whoever connects to a name tries all that it has, a server binds one. */
+/** What is asked about, address by address: a client tries every address of a name, a server binds one. */
 async function addressesOf(asked: ReadInspectOptions, isFree: boolean): Promise<ReadInspectOptions[]> {
   const { host } = asked;
   if (!isName(host)) return [asked];
@@ -281,16 +281,16 @@ function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
  * of sockets cannot decide whether a port is free.
  *
  * - Linux: `'free'` is woken by the kernel when a socket on the port goes (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), and
- *   by a timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most. The kernel does not tell who
- *   starts to listen: `'listening'` looks every 25 ms at most.
+ *   by a timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most. The kernel does not report a socket
+ *   that starts to listen: `'listening'` looks every 25 ms at most.
  * - macOS, Windows: it looks every 25 ms at most.
  *
  * @param port as `inspectPort()` takes it
  * @returns what `inspectPort()` says then
  * @throws what `inspectPort()` throws; TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError
  * `ERR_OUT_OF_RANGE`
- * @throws Error `ETIMEDOUT`, with `heldBy` and `report`; `AbortError`; for `'free'` at once what binding there would be
- * refused with whoever has the port: `EACCES`, `EADDRNOTAVAIL`
+ * @throws Error `ETIMEDOUT`, with `heldBy` and `report`; `AbortError`; for `'free'` at once a refusal that no
+ * holder causes: `EACCES`, `EADDRNOTAVAIL`
  */
 export async function waitForPort(
   port: number | string | InspectOptions,

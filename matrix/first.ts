@@ -38,7 +38,7 @@ function mustBeOk({ bind, listen }: Tried, { protocol, sharing, address, port }:
   throw new Error(`the first socket (${protocol} ${address}, ${sharing}) was refused port ${port}: ${refused}`);
 }
 
-/** A client of whoever serves a wish, once it has been accepted. */
+/** A client of the socket that serves a wish, once it has been accepted. */
 async function clientOf({ address, port }: Wish, here: readonly CellAddress[], allowHalfOpen = false): Promise<Socket> {
   const client = connect({ port, host: targetOf([address], here) as string, allowHalfOpen });
   client.setTimeout(PATIENCE, () => client.destroy(new Error(`nobody answered on port ${port} of ${address}`)));

@@ -1,4 +1,4 @@
-// One socket of the matrix: bound, listening and serving as it is told, by one system call after another and no policy.
+// One socket of the matrix: bound, listening and serving on command, by one system call after another and no policy.
 import type dgram from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -105,7 +105,7 @@ export class Party {
     return addon.localPort(this.#socket);
   }
 
-  /** Answers whoever connects, or sends a datagram, with a name. */
+  /** Answers every connection and datagram with a name. */
   serve(name: string): void {
     if (this.#udp !== undefined) {
       const socket = this.#adoptDatagrams(this.#udp);

@@ -15,7 +15,7 @@ export class Peers {
   async open(here: readonly CellAddress[]): Promise<void> {
     for (const host of HOSTS) {
       if (!here.includes(host)) continue;
-      // Whoever connects ends it with a reset.
+      // The connecting side ends it with a reset.
       const server = createServer((connection) => connection.on('error', () => {}).resume());
       this.#servers.set(host, server);
       server.listen({ port: 0, host, exclusive: true });

@@ -132,10 +132,10 @@ Look lookForPath(const Napi::CallbackInfo& info) {
   return {info[0].ToString().Utf8Value(), static_cast<Names>(int32At(info, 1))};
 }
 
-// Of a look that may end and one that hangs, the milliseconds until they are told apart: longer than an error may take.
+// Milliseconds after which a look counts as hanging: longer than an error may take.
 constexpr uint32_t kHangs = 1200;
 
-// What a thread that looks and whoever waits for it share; the last of the two frees it.
+// What a thread that looks shares with its waiter; the last of the two frees it.
 struct Task {
   explicit Task(Look look) : look(std::move(look)) {}
 
@@ -215,7 +215,7 @@ class Pending {
                                         &pending->task_->tell) != napi_ok) {
       return nullptr;
     }
-    // Whoever waits no longer than an error may take has a timer, and does not end later for a thread that hangs.
+    // A waiter that waits no longer than an error may take has a timer, and does not end later for a thread that hangs.
     if (isInTime) napi_unref_threadsafe_function(env, pending->task_->tell);
     if (startTask(pending->task_, &pending->thread_) != 0) {
       // Without a thread, on this one.

@@ -54,7 +54,7 @@ Call* callOf(napi_env env, napi_callback_info info) {
 napi_value getInt(napi_env env, napi_callback_info info) {
   Call& call = *callOf(env, info);
   call.value = 0;
-  // Of an option that counts in longer units none fits, and the answer is its length alone.
+  // No unit of an option that counts in longer ones fits here, and the answer is its length alone.
   size_t length = sizeof call.value / os::lengthUnit(call.level, call.option);
   return int32Value(env,
                     os::getOption(static_cast<Handle>(call.handle), call.level, call.option, &call.value, &length));

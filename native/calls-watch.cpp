@@ -13,7 +13,7 @@ namespace {
 // A watch and the way from its thread to JavaScript. It keeps the event loop alive until it is stopped.
 class Watcher {
  public:
-  // With room for one call, whatever happens before JavaScript has run is told by that one.
+  // Room for one call: it stands for everything that happens before JavaScript has run.
   Watcher(Napi::Env env, Napi::Function wake)
       : env_(env), wake_(Napi::ThreadSafeFunction::New(env, wake, "exactbind.watch", 1, 1)) {
     // Hooks run in reverse order: the thread has ended before the function that it calls goes.

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kStatusWords = 7;
 
-// One environment: the sockets it opened and nobody has taken over, and the words in which failures are told.
+// One environment: the sockets it opened and nobody has taken over, and the words that describe a failure.
 class Environment {
  public:
   Environment(Napi::Env env, Napi::Object exports) {
@@ -101,7 +101,7 @@ bool addressAt(const Napi::CallbackInfo& info, size_t host, size_t port, Address
 }
 
 // open(plan: Int32Array, host: string, port: number, given?: handle): handle, or -1 and `status` says why. A socket
-// that is given is bound in place of a new one, and stays with whoever has it.
+// that is given is bound in place of a new one, and stays its owner's.
 Napi::Value open(const Napi::CallbackInfo& info) {
   Words plan;
   Address address;

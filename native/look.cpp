@@ -1,4 +1,4 @@
-// One look at the sockets on a port, or of a path: the list, cut to what is told of it, and the names that go with it.
+// One look at the sockets on a port, or of a path: the list, cut to what is reported, and the names that go with it.
 #include "look.h"
 
 #include <algorithm>

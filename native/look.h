@@ -1,4 +1,4 @@
-// One look at the sockets on a port, or of a path: the list, cut to what is told of it, and the names that go with it.
+// One look at the sockets on a port, or of a path: the list, cut to what is reported, and the names that go with it.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@ enum Names : int32_t {
   kNoNames = 0,
   // For an error: 100 ms of the processor, and a second by the clock.
   kNamesInTime = 1,
-  // For whoever waits as long as it takes.
+  // For a caller that waits as long as it takes.
   kEveryName = 2,
 };
 

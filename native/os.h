@@ -177,10 +177,10 @@ bool cgroupPath(uint64_t cgroup, int64_t pid, const Limit& limit, std::string* p
 // Called on a thread of the watch's own.
 using Wake = void (*)(void* data);
 
-// A thread that blocks until there is something to tell.
+// A thread that blocks until there is something to report.
 struct Watch;
 
-// Calls `wake` whenever sockets of a type and a local port from `first` to `last` have gone, whoever had them: at once,
+// Calls `wake` whenever sockets of a type and a local port from `first` to `last` have gone, of any process: at once,
 // and at most once a millisecond. Nothing that goes after this returns is missed.
 int watchPorts(int type, uint16_t first, uint16_t last, Wake wake, void* data, Watch** watch);
 

@@ -256,7 +256,8 @@ bool runPlan(const int32_t* words, size_t count, const Address& address, Handle 
   for (int32_t left = header.rounds; left > 0; left--) {
     Round round(header, address, given);
     round.run(reader, outcome);
-    // Two sockets that share the address can call listen() in the same instant and both lose; whoever comes again wins.
+    // Two sockets that share the address can call listen() in the same instant and both lose; the one that tries again
+    // wins.
     if (outcome->error == 0 || !round.mayEndOtherwise(*outcome)) break;
   }
   return true;

@@ -5,13 +5,13 @@ import { parseSync } from 'rolldown/utils';
 
 const page = new URL('../docs/api.md', import.meta.url);
 
-/** The modules that have public names, and what is said of each. */
+/** The modules that have public names, and a sentence about each. */
 const MODULES = [
   { file: 'index', name: 'exactbind', about: '' },
   { file: 'handover', name: 'exactbind/handover', about: 'Hands sockets from one instance of a program to the next.' },
 ];
 
-/** In which order the names of `exactbind` are told; what is in none comes at the end. */
+/** The order of the names of `exactbind`; those in no group come at the end. */
 const ORDER = [
   ['Listen', ['listen', 'BoundSocket', 'bindUdp', 'BindOptions', 'ListenOptions', 'WaitOptions', 'portRange']],
   [

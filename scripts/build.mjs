@@ -86,7 +86,7 @@ async function makeCore(output) {
   const own = new Set();
   const plugin = splitting({ root, file: 'index', holderOf, own, wanted: new Map(), outside: new Map() });
   const more = `export * from '${join(root, 'lib/index.ts')}';`;
-  // Whoever lists the names of the package does not see what the other files take.
+  // A list of the package's names does not show what the other files take.
   const intro = 'let $modules;';
   const outro = `Object.defineProperty(exports, ${INTERNALS}, { value: $modules });`;
   const files = await bundle({

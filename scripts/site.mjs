@@ -33,6 +33,8 @@ cpSync(join(root, 'docs'), join(pages, 'docs'), {
   filter: (path) => !/decisions|map\.md$/.test(path),
 });
 for (const name of readdirSync(root)) if (name.endsWith('.md')) copyFileSync(join(root, name), join(pages, name));
+// Some pages link to the figures that they were made of.
+cpSync(join(root, 'bench/results'), join(pages, 'public/bench/results'), { recursive: true });
 
 const vitepress = join(folder, 'node_modules/vitepress/bin/vitepress.js');
 const [command = 'build'] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// Starts, restarts, inspects, waits and serves for as long as it is told, and fails if memory or descriptors grow.
+// Starts, restarts, inspects, waits and serves for a given time, and fails if memory or descriptors grow.
 //
 //   npm run soak -- --seconds 3600            --node 24; one process, in a network of its own
 //   npm run soak -- --seconds 3600 --keep     writes the figures into bench/results; --out FILE elsewhere

@@ -1,4 +1,4 @@
-// A minute of hostile bytes for what is told of sockets and processes; npm test takes a few seconds of it.
+// A minute of hostile bytes in the system's answers about sockets and processes; npm test takes a few seconds of it.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -36,7 +36,7 @@ export const hears = (children) => Promise.all(children.map(answerOf));
  */
 export async function ask(child, question) {
   const answer = answerOf(child);
-  // A child that is gone is told by its exit.
+  // The exit of a child says that it is gone.
   child.send(question, () => {});
   return answer;
 }

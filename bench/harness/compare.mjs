@@ -46,7 +46,7 @@ export function spread(list) {
  * @param {(ours: number, theirs: number) => number} [combine]
  */
 export function compare(list, baseline, combine = (ours, theirs) => ours / theirs) {
-  // Whoever takes long runs in fewer rounds, the first ones.
+  // A slow variant runs in fewer rounds, the first ones.
   const pairs = list.slice(0, baseline.length).map((ours, round) => combine(ours, baseline[round]));
   /** @param {number[]} numbers */
   const mean = (numbers) => sum(numbers) / numbers.length;

@@ -81,7 +81,7 @@ export function timed(ask, times = 1) {
 }
 
 /**
- * Gives each in turn: whoever remembers the last answer gains nothing.
+ * Gives each in turn: a package that remembers the last answer gains nothing.
  * @template T
  * @param {T[]} list
  */

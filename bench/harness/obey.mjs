@@ -10,6 +10,6 @@ export function obey(commands) {
     const answer = await commands[name](command);
     if (answer !== undefined) process.send?.(answer);
   });
-  // Whoever gave the commands is gone.
+  // The process that gave the commands is gone.
   process.on('disconnect', () => process.exit());
 }

@@ -1,4 +1,4 @@
-// A process that imports node:net, then what it is told to, perhaps listens, and says what that took and how large it is.
+// A process that imports node:net, then the modules it is given, perhaps listens, and says what that took and how large it is.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';

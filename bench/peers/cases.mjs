@@ -23,7 +23,7 @@ const HOLDER = fixture('inspect/holder.py');
 const LOCAL = '127.0.0.1';
 
 /**
- * Another process that binds, listens and connects as it is told.
+ * Another process that binds, listens and connects on command.
  * @param {string[]} [before]
  */
 export function startActor(before = []) {

@@ -1,4 +1,4 @@
-// Whether a port stays whoever's who was given it: another process listens on it in between, by Node's own server.listen().
+// Measures whether a process keeps the port that it was given: another one listens on it in between, by server.listen().
 //
 // node bench/peers/keeps.mjs [--keep]: prints it, and keeps it in bench/results/ for the README's table.
 import { fork, spawn } from 'node:child_process';
@@ -133,7 +133,7 @@ async function attempt(name, port) {
   return { taken: taken === 'listening', kept: kept === 'listening' };
 }
 
-// What kill-port does to who has a port, and to who has not.
+// How kill-port ends the holder of a port.
 async function killed() {
   const { default: killPort } = await import('kill-port');
   const holder = start('other', 'holder', '8000');

@@ -156,7 +156,7 @@ async function hold() {
 for (const [name, { rounds, ...size }] of Object.entries(SCENES)) {
   if (named.length > 0 && !named.includes(name)) continue;
   const end = await filled(size);
-  // Started last: whoever looks through /proc in its order comes to them at the end.
+  // Started last: a search through /proc in its order comes to them at the end.
   const holders = [await hold(), await hold()];
   const ports = holders.map(({ port }) => port);
   const length = { rounds: quick ? QUICK_ROUNDS : rounds, cycles: 1, warmUp: 1 };

@@ -9,7 +9,7 @@ export const TEXT = '#24292f';
 export const FONT = 12;
 const LETTER = 6.96;
 
-// Okabe and Ito's, without the yellow that white swallows, and two more: told apart by whoever does not see all colours.
+// Okabe and Ito's, without the yellow that white swallows, and two more: distinct also for readers who do not see all colours.
 const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#882255', '#8a8a8a'];
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond', 'emptyCircle', 'emptyRect', 'emptyTriangle', 'emptyDiamond'];
 const DASHES = ['solid', 'dashed', 'dotted'];

@@ -1,4 +1,4 @@
-// A process that holds a port and releases it, waits for one, or opens and closes sockets all the time, as it is told.
+// A process that holds a port and releases it, waits for one, or opens and closes sockets all the time, on command.
 import { createServer } from 'node:net';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -67,7 +67,7 @@ async function restart({ way, every, isKilled }, round) {
   await successor.ask({ do: 'start', way, port, every });
   const listening = successor.ask({ do: 'listening' });
   if (way === 'share') await listening;
-  // Whoever releases a port knows nothing of the attempts of others.
+  // The process that releases a port knows nothing of the attempts of others.
   await pause(shareOf(round) * (every ?? SHORT));
   const released = isKilled ? await old.kill() : (await old.ask({ do: 'release' })).at;
   const { at } = await listening;

@@ -1,4 +1,4 @@
-// A process that serves HTTP on a port, waits for a port that another process has, and lets go of it, as it is told.
+// A process that serves HTTP on a port, waits for a port that another process holds, and lets go of it, on command.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import process from 'node:process';

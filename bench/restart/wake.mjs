@@ -70,7 +70,7 @@ const VARIANTS = [
 ];
 
 /**
- * Whoever waits longer takes part in fewer rounds, the first ones.
+ * A variant that waits longer takes part in fewer rounds, the first ones.
  * @param {Waiter[]} variants
  * @param {number} share
  */

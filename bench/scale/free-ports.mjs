@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { BoundSocket } from 'exactbind';
 
-// Below the ephemeral ports of every system: whoever connects meanwhile takes none of them.
+// Below the ephemeral ports of every system: a client that connects meanwhile takes none of them.
 const [FIRST, LAST] = [10_000, 32_767];
 const HELD = ['EADDRINUSE', 'EACCES'];
 

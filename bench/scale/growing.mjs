@@ -82,7 +82,7 @@ function variants() {
 }
 
 /**
- * Whoever asks finds the right process, or nothing is timed.
+ * Each variant finds the right process, or nothing is timed.
  * @param {number} port
  * @param {number} pid
  */

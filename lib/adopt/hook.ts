@@ -136,7 +136,7 @@ const waiting = new Map<object, Waiting>();
 // Errors come in the order in which they were made.
 let last: Promise<unknown> = Promise.resolve();
 
-/** Emits an error in the place of its process.nextTick(), once it is explained; at once for whoever cannot wait. */
+/** Emits an error in the place of its process.nextTick(), once it is explained; at once where nobody can wait. */
 function emitExplained(refused: Refused, error: Error, server: object, emit: () => void): void {
   let isEmitted = false;
   const release = (report: PortReport | undefined) => {
@@ -217,7 +217,7 @@ function emitWith(report: PortReport, server: ListeningServer, emit: () => void)
 
 /** In a cluster worker, has explained what the primary was refused: it tells the worker a number. */
 function explainShared(): void {
-  // Who is no worker need not load it.
+  // A process that is no worker need not load it.
   const cluster = process.send && (process.getBuiltinModule('node:cluster') as unknown as ClusterWorker);
   const getServer = cluster?.isWorker ? cluster._getServer : undefined;
   if (cluster === undefined || typeof getServer !== 'function') return;

@@ -20,8 +20,8 @@ const { IPPROTO_TCP = 0, TCP_INFO = 0 } = addon.constants;
 const UNACKED = 24;
 
 /**
- * What the connections that wait may have missed: they were quicker than the settings that follow listen(). Of a port that the
- * system chose they can miss it: the next start has another one.
+ * What the connections that wait may have missed: they were quicker than the settings that follow listen(). On a port that
+ * the system chose that is harmless: the next start gets another one.
  */
 export function lateOf(socket: Handle, { afterListen, policy }: Compiled, port: number): Late | undefined {
   if (policy.afterListen.length === 0 || port === 0) return undefined;

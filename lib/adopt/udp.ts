@@ -20,7 +20,7 @@ function adopt(socket: Handle, family: 4 | 6): UdpHandle {
 
 /**
  * Puts a bound UDP socket of another process into a handle of Node's, and gives it back the options that uv_udp_open() takes
- * away. For a microsecond it could be joined, by whoever sets the same option.
+ * away. For a microsecond a socket that sets the same option could join it.
  */
 export function adoptBound(socket: Handle, family: 4 | 6): UdpHandle {
   const { SOL_SOCKET = 0, SO_REUSEADDR = 0, SO_REUSEPORT } = addon.constants;

@@ -28,6 +28,6 @@ export function lastRefusal({ protocol }: BindRequest, place: Place, port: numbe
     if (family !== place.addressFamily) return false;
     return address === place.address || isAny(address) || isAny(place.address);
   };
-  // A guard is refused by whoever is exclusive on its wildcard or on the other.
+  // An exclusive socket on the guard's wildcard or on the other refuses a guard.
   return sockets.some((row) => isGuard || isHolder(row)) ? { ...stated, code: 'EADDRINUSE' } : stated;
 }

@@ -27,7 +27,7 @@ export interface Bound {
   readonly how: Compiled;
   readonly outcome: BindOutcome | undefined;
   readonly promise: Promised;
-  /** Whoever was found to be able to take what is meant for us, in a sentence. */
+  /** A stranger who can take what is meant for us, in a sentence. */
   readonly stranger: string | undefined;
   /** Of a socket that another process had before. */
   readonly inheritance?: Inheritance;

@@ -36,7 +36,7 @@ function overlaps(existing: Existing, newcomer: Local): boolean {
   return overlap(existing, newcomer) || (mayBeUnmarked && newcomer.address === '0.0.0.0');
 }
 
-/** Whether only a mark that is not told decides that two overlap. */
+/** Whether two overlap only if a mark says so that no list shows. */
 const isUncertain = (existing: Existing, newcomer: Local) =>
   existing.family === 6 && existing.ipv6Only === undefined && newcomer.family === 4;
 
@@ -153,8 +153,8 @@ function elsewhere(family: 4 | 6): Step[] {
   ];
 }
 
-// Whoever has an address of the family with the same port is in the way of a plain wildcard, and nobody else comes in while
-// it is there: ours may, because both have SO_REUSEPORT and the same user.
+// A socket on any address of the family with the same port refuses a plain wildcard, and nobody else comes in while it is
+// there: ours may, because both have SO_REUSEPORT and the same user.
 function guardOn(family: 4 | 6, ...options: readonly Setting[]): Step[] {
   const dual: readonly Setting[] = family === 6 ? [['IPV6_V6ONLY', false]] : [];
   return [...heldOn(family, dual, options), set('guard', PORT_ON)];
@@ -251,7 +251,7 @@ function ownGroup({ anyPort, family, ipv6Only }: PolicyRequest, serve: readonly 
   return [{ steps: [...guard, ...ours, ...serve] }];
 }
 
-// Over leftovers a socket that is bound and does not listen shares the address, whoever has it.
+// Over leftovers a socket of any user that is bound and does not listen shares the address.
 const OVER_LEFTOVERS: Attempt = {
   outcome: 'over-leftovers',
   steps: [set('ours', PORT_OFF, ON), BIND, ...SERVE],

@@ -1,7 +1,7 @@
 // The words in which an operating system is asked: its rule (who may share an address) and its policy (how we bind).
 import { type Canonical, isAny, isMappedAny, type Local, overlap } from '../address.ts';
 
-/** All that can be said of an operating system without asking it. */
+/** What holds of an operating system without asking it. */
 export interface OperatingSystem {
   readonly rule: Rule;
   readonly policy: (request: PolicyRequest) => Policy | Unsupported;
@@ -102,11 +102,11 @@ export interface Policy extends Promised {
   readonly refusesHolders?: true;
   /** Addresses whose listed holders are conflicts although the system would let us bind. */
   readonly conflicting?: readonly string[];
-  /** Addresses whose listed holders may share ours, or not: no table tells, and beside one the outcome is not told. */
+  /** Addresses whose listed holders may share ours, or not: no table says which, and beside one the outcome is unknown. */
   readonly untold?: readonly string[];
   /**
-   * Whoever comes in between is not refused either: the list is read again once ours is bound. And no source says whether
-   * ours can be bound beside the guard: where it is refused, it is tried again without.
+   * The system refuses no socket that comes in between: the list is read again once ours is bound. And no source says
+   * whether ours can be bound beside the guard: where it is refused, it is tried again without.
    */
   readonly looksAgain?: boolean;
 }
@@ -151,7 +151,7 @@ export interface SharingOptions {
 export interface Existing extends Local, SharingOptions {
   readonly state: 'bound' | 'listening' | 'connected' | 'time-wait';
   readonly uid: number | undefined;
-  /** What a connected socket was bound to before; no list of sockets tells. */
+  /** What a connected socket was bound to before; no list of sockets shows it. */
   readonly boundTo?: Local | undefined;
   /** Whether it had SO_REUSEPORT when it was bound; absent where it has not changed since. */
   readonly reusePortAtBind?: Known;
@@ -178,7 +178,7 @@ export interface Decision<Case extends string = string> {
 export type Decide = (existing: readonly Existing[], newcomer: Newcomer) => Decision;
 
 export interface Rule {
-  /** Which call makes a socket older than another, for whoever receives; undefined if no source says. */
+  /** Which call makes a socket older, which decides who receives; undefined if no source says. */
   readonly age: 'bind' | 'listen' | undefined;
   /** Whether a socket can be in the way of one on an address at all. */
   overlaps(existing: Existing, newcomer: Local): boolean;

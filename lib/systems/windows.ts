@@ -49,9 +49,8 @@ const ok = (by: WindowsCase): Case => ({ answer: 'ok', by });
 const refused = (answer: 'EACCES' | 'EADDRINUSE', by: WindowsCase): Case => ({ answer, by });
 const UNTOLD: Case = { answer: undefined, by: 'untold' };
 
-// What an exclusive listener has accepted keeps others from its port while it is active, says the page, and not with which
-// error; but an exclusive listener came back over its own connections wherever that was tried (W34-W36). Of a client that was
-// bound itself nobody says anything.
+// The page says that an active connection of an exclusive listener keeps others from the port, and names no error. But an
+// exclusive listener came back over its own connections in every report (W34-W36). No source covers a client that was bound.
 function decideBesideConnection(existing: Existing, newcomer: Newcomer): Case {
   if (existing.boundTo !== undefined) return { answer: undefined, by: 'bound-client' };
   if (existing.exclusive && newcomer.exclusive) return ok('both-exclusive');
@@ -141,9 +140,9 @@ function policy(request: PolicyRequest): Policy | Unsupported {
   const serve = protocol === 'udp' || reserve ? [] : [LISTEN];
   const exclusive: Step[] = [EXCLUSIVE, BIND];
   if (address === 'specific') {
-    // An exclusive bind of a specific address succeeds silently over somebody's wildcard. The owner table lists whoever
-    // listens there, a dual-stack :: under IPv4 too, and whoever has bound a UDP port. It does not list a TCP socket that
-    // is merely bound: a socket without options must be able to hold the wildcard meanwhile.
+    // An exclusive bind of a specific address succeeds silently over somebody's wildcard. The owner table lists
+    // listeners, a dual-stack :: under IPv4 too, and bound UDP ports. It does not list a TCP socket that is merely bound:
+    // a socket without options must be able to hold the wildcard meanwhile.
     const wildcard = family === 6 ? '::' : '0.0.0.0';
     const steps = protocol === 'udp' ? exclusive : guarded(family, wildcard, exclusive);
     const attempts: Attempt[] = [{ outcome: 'clean', steps: [...steps, ...serve] }];

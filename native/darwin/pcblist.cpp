@@ -35,8 +35,8 @@ constexpr uint8_t kIpv6 = 0x2;           // INP_IPV6
 constexpr uint32_t kV6Only = 0x8000;     // IN6P_IPV6_V6ONLY
 constexpr size_t kTimeWaitTimer = 3;     // TCPT_2MSL_EXT, bsd/netinet/tcp_timer.h
 
-// Linux's numbers (tcp_states.h) of what bsd/netinet/tcp_fsm.h counts from 0, CLOSED to TIME_WAIT. Of the closed, only
-// the bound ones have a port.
+// Linux's numbers (tcp_states.h) of what bsd/netinet/tcp_fsm.h counts from 0, CLOSED to TIME_WAIT. A closed
+// socket has a port only if it is bound.
 constexpr int32_t kStates[] = {13, 10, 2, 3, 1, 8, 4, 11, 9, 5, 6};
 constexpr int32_t kEstablished = 1;
 constexpr int32_t kTimeWait = 6;

@@ -64,7 +64,7 @@ struct TcpcbRecord {  // xtcpcb_n
   int32_t t_state;
 };
 
-// A socket's records. Of a record that is missing, or shorter than the part above, every byte is 0.
+// A socket's records. Every byte is 0 in a record that is missing, or shorter than the part above.
 struct Pcb {
   InpcbRecord inp;
   SocketRecord so;
@@ -98,8 +98,8 @@ class PcbReader {
 // kernel's TCP timers (reckonTcpNow()), null if unknown.
 bool readSocket(const Pcb& pcb, int type, const uint32_t* tcpNow, Socket* socket);
 
-// The clock of the kernel's TCP timers, in milliseconds, from the uptime in microseconds and what the kernel tells of
-// when the clock began: net.inet.tcp.now_init and net.inet.tcp.microuptime_init. False if it cannot be reckoned.
+// The clock of the kernel's TCP timers, in milliseconds, from the uptime in microseconds and what the kernel says
+// about its beginning: net.inet.tcp.now_init and net.inet.tcp.microuptime_init. False if it cannot be reckoned.
 bool reckonTcpNow(uint32_t start, uint32_t startMicroseconds, uint64_t uptime, uint32_t* now);
 
 }  // namespace exactbind::os

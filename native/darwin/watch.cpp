@@ -1,4 +1,4 @@
-// macOS tells nobody when a socket of another process goes: whoever waits has to look.
+// macOS does not report that a socket of another process has gone: a waiter has to look.
 #include "../os.h"
 
 namespace exactbind::os {

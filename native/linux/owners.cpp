@@ -102,7 +102,7 @@ class Wanted {
   std::vector<Socket*> sockets_;
 };
 
-// Whoever asks again, because it was refused again, mostly asks about the same process.
+// A second question, after a second refusal, is mostly about the same process.
 std::atomic<long> lastFound{-1};
 
 // One search through /proc.
@@ -114,14 +114,14 @@ class Search {
     int error = proc_.error();
     if (error == 0) error = likely();
     if (error == 0) error = everybody();
-    // Whoever is missing then is hidden, as far as this user can tell.
+    // A process that is missing then is hidden, as far as this user can tell.
     bool isCut = error == ETIMEDOUT && wanted_->isFound();
     *isWhole = error == 0 && !isAnyHidden_ && isInitialNamespace();
     return isCut ? 0 : error;
   }
 
  private:
-  // Who nearly always has it: this process and its relatives, and whoever had what was asked for last.
+  // The usual holders: this process and its relatives, and the holder that was found last.
   int likely() {
     for (long pid : {static_cast<long>(::getpid()), lastFound.load(), static_cast<long>(::getppid())}) {
       if (int error = look(pid); error != 0) return error;
@@ -143,7 +143,7 @@ class Search {
     return 0;
   }
 
-  // Everybody else may have got it from somebody unrelated. Whoever waits for an error waits no longer for them.
+  // Everybody else may have got it from somebody unrelated. An error waits no longer for them.
   void limitRest() {
     if (isRestLimited_ || limit_.processorEnd == INT64_MAX) return;
     isRestLimited_ = true;

@@ -21,7 +21,7 @@ namespace {
 // A command line can be megabytes long, and nobody reads that.
 constexpr size_t kLongestFile = 64 * 1024;
 
-// Whoever starts a process chooses how many, and each becomes a string of JavaScript's.
+// The starter of a process chooses how many, and each becomes a string of JavaScript's.
 constexpr size_t kMostArguments = 256;
 
 int readWhole(const std::string& path, std::string* text) {
@@ -149,7 +149,7 @@ void readUser(const std::string& folder, Process* process) {
   constexpr char kLine[] = "\nUid:\t";
   std::string text;
   if (readWhole(folder + "/status", &text) != 0) return;
-  // Whoever names a process cannot begin a line of it: the kernel escapes newlines.
+  // The name of a process cannot begin a line here: the kernel escapes newlines.
   size_t line = text.find(kLine);
   if (line == std::string::npos) return;
   // The real one first, then the effective.
@@ -166,8 +166,8 @@ int process(int64_t pid, bool mayBlock, Process* process) {
   readUser(folder, process);
   process->executable = linkTarget(folder + "/exe");
   process->directory = linkTarget(folder + "/cwd");
-  // The command line is in the process's own memory: whoever keeps that locked (mmap_lock; a FUSE mapping of any user's
-  // does) stops the reader for as long as he likes. The rest is the kernel's.
+  // The command line is in the process's own memory: a lock on that (mmap_lock; a FUSE mapping of any user's takes it)
+  // stops the reader for as long as its owner likes. The rest is the kernel's.
   bool isOurs = process->uid == ::geteuid();
   if (!mayBlock && !isOurs) return 0;
   std::string text;

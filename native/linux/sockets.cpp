@@ -94,7 +94,7 @@ void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* li
   socket.device = message->id.idiag_if;
   socket.inode = message->idiag_inode;
   if (message->idiag_timer == kTimerTimeWait) socket.timeLeft = message->idiag_expires;
-  // It is told of those that listen or are bound alone.
+  // Only the rows of listeners and bound sockets hold it.
   if (message->idiag_family == AF_INET6) socket.ipv6Only = -1;
   readAttributes(message, length, &socket);
   list->push_back(socket);

@@ -32,7 +32,7 @@ namespace {
 // Older headers lack its name; the number is the same on every architecture that Node runs on.
 constexpr long kPidfdOpen = 434;
 
-// A port can lose thousands of connections in a second; whoever waits for it looks no more often than that.
+// A port can lose thousands of connections in a second; a waiter looks no more often than that.
 constexpr int kRestMs = 1;
 
 // Where the kernel has no memory to tell anything, whoever waits looks so often.
@@ -45,7 +45,7 @@ int closing(int descriptor, int error) {
   return error;
 }
 
-// The kernel itself drops what is told of other ports, before it wakes anybody.
+// The kernel itself drops the reports on other ports, before it wakes anybody.
 int keepPorts(int netlink, uint16_t first, uint16_t last) {
   sock_filter steps[] = {
       BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kPortOffset),

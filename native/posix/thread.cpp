@@ -15,7 +15,7 @@ constexpr size_t kStack = 512 * 1024;
 
 constexpr long kNanoseconds = 1000000000;
 
-// What a thread and whoever waits for it share; the last of the two frees it.
+// What a thread shares with its waiter; the last of the two frees it.
 struct Shared {
   Run run = nullptr;
   void* data = nullptr;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kTries = 5;
 
-// Linux's numbers (tcp_states.h) of what MIB_TCP_STATE counts from 1, CLOSED to DELETE_TCB. Of the closed, only a bound
-// one has a port.
+// Linux's numbers (tcp_states.h) of what MIB_TCP_STATE counts from 1, CLOSED to DELETE_TCB. A closed socket
+// has a port only if it is bound.
 constexpr int32_t kStates[] = {13, 10, 2, 3, 1, 4, 5, 8, 11, 9, 6, 7};
 constexpr int32_t kListen = 10;
 constexpr int32_t kBound = 13;
@@ -42,7 +42,7 @@ DWORD readTable(Read read, ULONG family, std::unique_ptr<char[]>* table) {
   return error == NO_ERROR && *table == nullptr ? ERROR_INVALID_DATA : error;
 }
 
-// Of a port's 32 bits the lower 16 count, in network order; the others may be anything.
+// The lower 16 of a port's 32 bits count, in network order; the others may be anything.
 void setAddress(DWORD bytes, DWORD port, sockaddr_storage* address) {
   auto* v4 = reinterpret_cast<sockaddr_in*>(address);
   v4->sin_family = AF_INET;

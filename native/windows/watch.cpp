@@ -1,4 +1,4 @@
-// Windows tells nobody when a socket of another process goes: whoever waits has to look.
+// Windows does not report that a socket of another process has gone: a waiter has to look.
 #include "../os.h"
 
 namespace exactbind::os {

@@ -128,7 +128,7 @@ export function splitting({ root, file, holderOf, own, wanted, outside }) {
       const module = relative(root, path).split(sep).join('/');
       if (holder === 'index') return taken(`require('./index.cjs')[${INTERNALS}]['${module}']`, found);
       const expression = `require('./${holder}.cjs').modules['${module}']`;
-      // A constant cannot wait: the core does without, and whoever else wants one loads the file that holds it.
+      // A constant cannot wait: the core does without, and every other user of one loads the file that holds it.
       return file === 'index' || found.others.length === 0 ? stub(expression, found) : taken(expression, found);
     },
   };

@@ -68,7 +68,7 @@ async function rolledUp(folder, entry) {
   return declarations.code;
 }
 
-// Default imports would need esModuleInterop of whoever compiles against this.
+// Default imports would need esModuleInterop in every program that compiles against this.
 /** @param {string} code */
 function polished(code) {
   return code

@@ -19,7 +19,7 @@ export const OTHER_UID = 65534;
 export function compileAttacker() {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-'));
   process.on('exit', () => asRoot(() => rmSync(folder, { recursive: true, force: true })));
-  // Whoever it runs as has to reach it.
+  // The user that it runs as has to reach it.
   chmodSync(folder, 0o755);
   const program = join(folder, 'attacker');
   const { status, stderr, error } = spawnSync(

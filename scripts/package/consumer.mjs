@@ -61,7 +61,7 @@ export function pack() {
 }
 
 /**
- * A PATH with Node, npm and a shell, and nothing that compiles; the shell writes to `log` what it is told.
+ * A PATH with Node, npm and a shell, and nothing that compiles; the shell writes its commands to `log`.
  * @param {string} name
  * @param {{ node?: string, log?: string }} [which]
  */

@@ -16,7 +16,7 @@ import { barePath, emptyProject, tool, WORK } from './consumer.mjs';
  * @property {(folder: string) => void} [prepare]
  * @property {(tarball: string) => string[]} args
  * @property {(line: string) => boolean} [isOwn] - whether a line is about the project that it installs into
- * @property {string[]} [words] - what Node is told to run then
+ * @property {string[]} [words] - what Node runs then
  */
 
 /** @type {(version: string, node: string, isSample?: boolean) => Manager} */

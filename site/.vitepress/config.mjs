@@ -13,6 +13,31 @@ const questions = [...readme.matchAll(/^\| (.+?) \| \[(docs\/[\w-]+)\.md\]\(/gm)
 /** @type {(text: string, name: string) => { text: string, link: string }} */
 const page = (text, name) => ({ text, link: `/docs/${name}` });
 
+/**
+ * The anchors of GitHub: those that the pages link to.
+ * @param {string} heading
+ */
+const slugify = (heading) =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, '')
+    .replace(/\s/g, '-');
+
+/**
+ * An empty head of a column is a cell: a header without a name is read aloud as one.
+ * @param {{ core: { ruler: { push: (name: string, rule: (state: { tokens: any[] }) => void) => void } } }} md
+ */
+function withoutEmptyHeaders(md) {
+  md.core.ruler.push('empty-headers', ({ tokens }) => {
+    for (const [index, { type }] of tokens.entries()) {
+      if (type !== 'th_open' || tokens[index + 1].content !== '') continue;
+      tokens[index].tag = 'td';
+      tokens[index + 2].tag = 'td';
+    }
+  });
+}
+
 /** @type {import('vitepress').UserConfig} */
 const config = {
   lang: 'en',
@@ -23,8 +48,11 @@ const config = {
   outDir: 'dist',
   cacheDir: 'cache',
   lastUpdated: false,
-  // Links to sources lead out of the site; test/docs looks after them.
-  ignoreDeadLinks: [/\/docs\/decisions\//],
+  markdown: {
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    anchor: { slugify },
+    config: withoutEmptyHeaders,
+  },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

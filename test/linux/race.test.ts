@@ -1,4 +1,4 @@
-// Processes race for one port: exactly one of them listens, every time, and the others are told so.
+// Processes race for one port: exactly one of them listens, every time, and the others get EADDRINUSE.
 import { availableParallelism } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ownPort } from '../fixtures/ports.ts';

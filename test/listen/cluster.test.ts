@@ -44,7 +44,7 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
     expect(await shared(REQUIRED)).toEqual(plain);
   });
 
-  it('a worker is told who has the port that its primary was refused', async () => {
+  it('a worker learns who holds the port that its primary was refused', async () => {
     const holder = new Actor();
     const port = ownPort();
     await holder.open({ host: '127.0.0.1', port, listen: true });

@@ -1,4 +1,4 @@
-// Hostile bytes: whatever the system tells of sockets and processes, no raw control reaches an error, a report or a terminal.
+// Hostile bytes: whatever the system answers about sockets and processes, no raw control reaches an error, a report or a terminal.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -47,7 +47,7 @@ describeOn('linux')('a socket that a master and its workers have', () => {
     }
   });
 
-  it('is told in a line each by the command', async () => {
+  it('is a line each of the command', async () => {
     const port = ownPort();
     const { pid, end } = await hold('shared', port);
     endings.push(end);
@@ -61,7 +61,7 @@ describeOn('linux')('a socket that a master and its workers have', () => {
 describeOn('linux')('a process that has become another user', () => {
   needs('another user');
 
-  it('is told as that one, and its socket as whose it was made', async () => {
+  it('shows as that user, and its socket as its creator’s', async () => {
     const port = ownPort();
     const { pid, end } = await hold('became', port);
     endings.push(end);

@@ -236,7 +236,7 @@ describe('an option', () => {
     expect(attempt).toThrow(refused('ENOTSUP', { option: foreign, syscall: 'setsockopt', message }));
   });
 
-  it('that a kernel refuses is told with its name', async () => {
+  it('that a kernel refuses is named', async () => {
     const { socket } = await open('udp4');
     const refusal = refused(expect.stringMatching(/^(ENOPROTOOPT|ENOTSUP|EINVAL)$/) as never, {
       option: 'TCP_NODELAY',

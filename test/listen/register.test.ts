@@ -209,7 +209,7 @@ describeOn('linux')('a hooked listen on Linux', () => {
 });
 
 describe('a library that makes an error of its own out of the message', () => {
-  it('keeps the message of Node, and NODE_DEBUG=exactbind tells who has the port', async () => {
+  it('keeps the message of Node, and NODE_DEBUG=exactbind names the holder', async () => {
     needs('python3');
     const port = ownPort();
     const other = new Actor();

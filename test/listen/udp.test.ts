@@ -148,7 +148,7 @@ describe('a listener of a dgram.Socket', () => {
 });
 
 describeOn('linux')("sharing: 'raw' for UDP", () => {
-  it('undoes what libuv has set', () => {
+  it('undoes the options of libuv', () => {
     using bound = new BoundSocket({ ...local, protocol: 'udp', sharing: 'raw' });
     expect(bound.getOption('SO_REUSEADDR')).toBe(false);
     using shared = new BoundSocket({

@@ -11,7 +11,7 @@ import { Rivals } from '../../matrix/rivals.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
-/** What the other process is told, and what it does when it is killed. */
+/** The commands of the other process, and what it does when it is killed. */
 const played = vi.hoisted(() => ({ become: {} as object, kill: async (_party: Party): Promise<void> => {} }));
 
 vi.mock('../../matrix/other.ts', () => ({

@@ -158,7 +158,7 @@ describe('the results of a machine', () => {
 });
 
 describe('the groups', () => {
-  it('are each of one family, and each is told in the docs', () => {
+  it('are each of one family, and each is in the docs', () => {
     const names = Object.values(families).flat();
     expect(names).toEqual(Object.keys(groups));
     expect(Object.keys(reports)).toEqual(names);

@@ -135,7 +135,7 @@ describe('a listener on macOS', () => {
     expect(played.calls.filter((call) => call.startsWith('close'))).toHaveLength(1);
   });
 
-  it('gives way to whoever came in the same moment', () => {
+  it('gives way to a socket that came in the same moment', () => {
     played.refused.add('plain 127.0.0.1');
     played.listed.push(timeWait);
     played.joining.push(row(LISTEN, { address: '0.0.0.0' }));
@@ -217,7 +217,7 @@ describe('the ports that macOS refuses although nobody has them', () => {
     expect(mayBeRefused(address, { protocol, port })).toBe(expected);
   });
 
-  it('are told apart, with what to do', () => {
+  it('are kept apart, with what to do', () => {
     for (const how of ['plain', 'reuse']) for (const any of ['::', '0.0.0.0']) played.refused.add(`${how} ${any}`);
     expect(inspectPortSync(55_555)).toMatchObject({
       verdict: 'denied',

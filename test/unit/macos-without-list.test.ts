@@ -179,7 +179,7 @@ describe('without the list of sockets', () => {
     expect({ tried, stricter }).toEqual({ tried: 14_280, stricter: 55 });
   });
 
-  it('gives way to whoever came in the same moment', () => {
+  it('gives way to a socket that came in the same moment', () => {
     const [leftover] = firsts(['none'], ['time-wait'], [OWN]).filter(({ address }) => address === '127.0.0.1');
     const holders: [CellAddress, CellAddress][] = [
       ['127.0.0.1', '0.0.0.0'],

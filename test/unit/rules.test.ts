@@ -96,7 +96,7 @@ describe('linux', () => {
       linux.rule.bind(existing, { ...plain, ...ANY6, ...PORT, ...newcomer });
     expect(bind([stranger, seed])).toBe('ok');
     expect(linux.rule.listen([stranger, seed], { ...plain, ...ANY6, ...PORT })).toBe('ok');
-    // Whoever was bound last counts, by what it had set then, on its address or on every one of a wildcard.
+    // The socket bound last counts, by the options it had then, on its address or on every one of a wildcard.
     expect(bind([seed, stranger])).toBe(NO);
     expect(bind([stranger, { ...seed, reusePortAtBind: false }])).toBe(NO);
     expect(bind([stranger, { ...seed, reusePort: false, reusePortAtBind: true }])).toBe('ok');
@@ -274,7 +274,7 @@ describe('windows', () => {
     }
   });
 
-  it('is not told of ::ffff:0.0.0.0 where that overlaps', () => {
+  it('is unknown beside ::ffff:0.0.0.0 where that overlaps', () => {
     for (const one of [ANY4, ANY6, MAPPED4, {}]) {
       expect(answers({ ...one, ...MAPPED4 })).toEqual(Array(SECOND.length).fill(undefined));
       expect(windows.rule.bind([{ ...bound, ...one }], { ...plain, ...MAPPED4 })).toBeUndefined();
@@ -282,7 +282,7 @@ describe('windows', () => {
     expect(windows.rule.bind([{ ...bound, ...LOOPBACK6 }], { ...plain, ...MAPPED4 })).toBe('ok');
   });
 
-  it('is not told of a client that was bound itself', () => {
+  it('is unknown beside a client that was bound itself', () => {
     expect(answers({ state: 'connected', boundTo: bound })).toEqual(Array(SECOND.length).fill(undefined));
   });
 });
@@ -299,7 +299,7 @@ describe('a row of the list', () => {
     remotePort: 9,
   } satisfies Partial<SocketRow>;
 
-  it('is a TIME_WAIT to the rule where an end of it is told, FIN_WAIT2 that nobody has too', () => {
+  it('is a TIME_WAIT to the rule where its end is known, a FIN_WAIT2 without an owner too', () => {
     const FIN_WAIT2 = 5;
     expect(existingOf({ ...row, state: FIN_WAIT2, timeLeft: 59_000 }).state).toBe('time-wait');
     expect(existingOf({ ...row, state: FIN_WAIT2 }).state).toBe('connected');

@@ -183,7 +183,7 @@ describe('linux', () => {
   it('says what SO_BINDTODEVICE leaves open for TCP, which no guard closes', () => {
     const open = { exclusivity: 'partial', caveat: expect.stringContaining('another device can bind beside') };
     expect(policy({ device: true })).toMatchObject(open);
-    // Whoever asks for one gets ENOTSUP: lib/bind/plan.ts.
+    // A request for one is ENOTSUP: lib/bind/plan.ts.
     expect(policy({ device: true, guard: true })).toMatchObject(open);
   });
 
