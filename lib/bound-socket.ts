@@ -1,7 +1,10 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
 import { addon, type Handle, type LocalAddress } from './addon.ts';
+import { isAny } from './address.ts';
+import { closeWith } from './adopt/close-with.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
 import { type Origin, remember } from './adopt/origin.ts';
+import type { Reservation } from './adopt/outgoing-socket.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import type { Refused } from './bind/places.ts';
@@ -276,6 +279,38 @@ export class BoundSocket {
   }
 
   /**
+   * Gives a reservation to a client, who adopts or closes it from now on.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE`; Error `EBADF`, `ENOTSOCK`, `ERR_SOCKET_HANDLE_ADOPTED`
+   * @internal
+   */
+  takeReservation(): Reservation {
+    this.#requireOwnership();
+    const { socket, udp, guard, place } = this.#bound;
+    if (udp !== undefined) throw wrongValue('options.from', 'a UDP socket', 'must be a TCP socket');
+    if (!this.#request.reserve)
+      throw wrongValue('options.from', 'a socket that listens', 'must be a reservation: { reserve: true }');
+    this.#requireBound();
+    this.#giveUp();
+    const isWildcard = isAny(place.address);
+    return {
+      socket,
+      family: isWildcard && place.family === 6 && !this.#request.ipv6Only ? undefined : place.addressFamily,
+      isMapped: place.family === 6,
+      adopt(handle) {
+        const error = handle.open(socket);
+        if (error !== 0) return error;
+        addon.release(socket);
+        if (guard !== undefined) closeWith(handle, guard);
+        return 0;
+      },
+      close() {
+        addon.close(socket);
+        if (guard !== undefined) addon.close(guard);
+      },
+    };
+  }
+
+  /**
    * The socket's own number, also where fd() has none to show.
    * @internal
    */
@@ -308,6 +343,15 @@ export class BoundSocket {
   // reservation starts to listen here.
   #prepareForAdoption(): void {
     if (isFresh(this) && !this.#request.reserve) return;
+    const port = this.#requireBound();
+    if (!this.#request.reserve) return;
+    const request = { ...this.#request, port };
+    const refusal = listenReserved(request, this.#bound, port);
+    if (refusal !== undefined) throw refusedError({ request, place: this.#bound.place, refusal });
+  }
+
+  /** The port that the socket is bound to. */
+  #requireBound(): number {
     const { place, socket, guard } = this.#bound;
     const expected = this.#address?.port ?? this.#request.port;
     const port = addon.localPort(socket);
@@ -320,10 +364,7 @@ export class BoundSocket {
       }
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
-    if (!this.#request.reserve) return;
-    const request = { ...this.#request, port };
-    const refusal = listenReserved(request, this.#bound, port);
-    if (refusal !== undefined) throw refusedError({ request, place, refusal });
+    return port;
   }
 }
 
