@@ -265,6 +265,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   registerInspection(env, exports);
   registerWatch(env, exports);
   registerHandover(env, exports);
+  registerNotices(env, exports);
   return exports;
 }
 

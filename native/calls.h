@@ -30,4 +30,7 @@ void registerWatch(Napi::Env env, Napi::Object exports);
 // Adds what calls-handover.cpp has.
 void registerHandover(Napi::Env env, Napi::Object exports);
 
+// Adds what calls-notify.cpp has.
+void registerNotices(Napi::Env env, Napi::Object exports);
+
 }  // namespace exactbind
