@@ -11,6 +11,7 @@ import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
 import { bare, has } from '../own.ts';
 import type { TcpHandle } from './handle-classes.ts';
+import { takeInheritedAt } from './inherited.ts';
 import { remember } from './origin.ts';
 import { hasNetPermission } from './permission.ts';
 import { checkPrimary } from './primary.ts';
@@ -69,7 +70,15 @@ function requestAt(host: string, port: number, backlog: number | undefined, flag
 }
 
 function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
-  return bind(requestAt(host, port, backlog, flags));
+  const request = requestAt(host, port, backlog, flags);
+  return (port === 0 ? undefined : inheritedAt(request)) ?? bind(request);
+}
+
+/** The socket that whoever started this process has opened for this address, and for no other. */
+function inheritedAt(request: BindRequest): Bound | undefined {
+  // Only then is the file loaded that knows more. A program that takes over its sockets itself has cleared it.
+  if (process.env['LISTEN_FDS'] === undefined) return undefined;
+  return takeInheritedAt(placeOf(request), request.port, request.ipv6Only)?.bound;
 }
 
 function exact(
@@ -91,8 +100,8 @@ function exact(
 function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   if (has(bound, 'refusal')) return errnoOf(bound.refusal.code);
   try {
-    const { socket, how, guard } = bound;
-    const handle = adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard });
+    const { socket, how, guard, inheritance } = bound;
+    const handle = adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard, inheritance });
     remember(handle, { request: DEFAULTS, bound });
     return handle;
   } catch (error) {

@@ -24,6 +24,7 @@ export const CHUNKS = {
     'lib/tcp-info.ts',
   ],
   connect: ['lib/connect.ts', 'lib/adopt/outgoing-socket.ts'],
+  inherited: ['lib/adopt/inherited.ts'],
   udp: ['lib/adopt/udp.ts', 'lib/udp.ts'],
 };
 
