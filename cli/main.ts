@@ -7,6 +7,7 @@ import { build } from './build.ts';
 import { EXIT } from './exit.ts';
 import { inspect } from './inspect.ts';
 import { matrix, matrixParty } from './matrix.ts';
+import { runCommand } from './run.ts';
 import { who } from './who.ts';
 
 // An unset NO_COLOR and an empty one are the same (no-color.org); Node 20 and 22 tell them apart.
@@ -18,7 +19,7 @@ const program = new Command('exactbind')
   .description('Shows who holds a port, why, and until when.')
   .version(version, '-v, --version');
 
-for (const command of [inspect, who, matrix, build]) program.addCommand(command);
+for (const command of [inspect, who, runCommand, matrix, build]) program.addCommand(command);
 program.addCommand(matrixParty, { hidden: true });
 for (const command of [program, ...program.commands]) {
   const name = command === program ? 'exactbind' : `exactbind ${command.name()}`;

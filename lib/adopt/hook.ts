@@ -235,6 +235,15 @@ function explainShared(): void {
   };
 }
 
+type OnListen = (server: Server) => void;
+
+let observe: OnListen | undefined;
+
+/** Has each server told that listens, before it emits 'listening'. */
+export function onListen(observer: OnListen): void {
+  observe = observer;
+}
+
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
 export function installHook(): void {
   checkPrimary();
@@ -252,6 +261,7 @@ export function installHook(): void {
     waiting.get(this)?.release();
     if (this._handle || !isExact(address, port, fd, flags)) {
       listen2.call(this, address, port, addressType, backlog, fd, flags);
+      if (this.listening) observe?.(this);
       return;
     }
     const bound = exact(address, port, backlog, flags);
@@ -264,6 +274,7 @@ export function installHook(): void {
     } finally {
       end?.();
     }
+    if (typeof handle !== 'number') observe?.(this);
   };
   prototype._listen2 = replacing(listenExactly, listen2);
 

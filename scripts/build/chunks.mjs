@@ -37,7 +37,7 @@ export const SHARED = ['lib/tcp-states.ts'];
  * @type {Record<string, Record<string, string>>}
  */
 export const PROGRAMS = {
-  handover: { handover: 'lib/handover.ts' },
+  handover: { handover: 'lib/handover.ts', supervised: 'lib/handover/supervised.ts' },
   cli: { cli: 'cli/main.ts' },
   matrix: { matrix: 'matrix/index.ts', 'matrix-process': 'matrix/process.ts' },
 };
