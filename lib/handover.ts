@@ -4,4 +4,5 @@ export { type ListenOrTakeOptions, listenOrTake } from './handover/listen-or-tak
 export type { OfferedSocket } from './handover/members.ts';
 export { notify, type ReadyOptions, type StoredSocket } from './handover/notify.ts';
 export { type Offer, type OfferEvents, type OfferOptions, offerSockets } from './handover/offer.ts';
+export { type RetireOptions, retire } from './handover/retire.ts';
 export { type Succession, type TakenSocket, type TakeOptions, takeSockets } from './handover/take.ts';
