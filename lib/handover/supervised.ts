@@ -3,7 +3,7 @@ import type { Server } from 'node:net';
 import net from 'node:net';
 import { addon } from '../addon.ts';
 import { onListen } from '../adopt/hook.ts';
-import { drain } from './drain.ts';
+import { drain, Sessions } from './drain.ts';
 import { notify } from './notify.ts';
 
 const FIRST = 3;
@@ -17,7 +17,7 @@ function portsOf(env: NodeJS.ProcessEnv): Set<number> {
 
 /** Servers that have been listening, and how to be told to let them go. */
 class Supervised {
-  readonly #servers = new Set<Server>();
+  readonly #servers = new Map<Server, Sessions>();
   readonly #ports: ReadonlySet<number>;
   readonly #path: string;
   #isReady = false;
@@ -31,7 +31,7 @@ class Supervised {
   add(server: Server): void {
     const address = server.address();
     if (address === null || typeof address === 'string') return;
-    this.#servers.add(server);
+    this.#servers.set(server, new Sessions(server));
     server.once('close', () => this.#servers.delete(server));
     if (this.#isReady || (this.#ports.size > 0 && !this.#ports.has(address.port))) return;
     this.#isReady = true;
@@ -55,7 +55,7 @@ class Supervised {
   }
 
   async #drain(timeout: number): Promise<number> {
-    const counts = await Promise.all([...this.#servers].map((server) => drain(server, timeout)));
+    const counts = await Promise.all([...this.#servers].map(([server, sessions]) => drain(server, sessions, timeout)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 }
