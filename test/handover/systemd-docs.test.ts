@@ -58,7 +58,7 @@ describeOn('linux')('docs/systemd.md', () => {
   it('has a plist', async () => {
     needs('python3');
     const [text = ''] = blocks('xml');
-    const script = 'import json, plistlib, sys; print(json.dumps(plistlib.load(sys.stdin.buffer)))';
+    const script = 'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
     const child = spawn('python3', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     child.stdin.end(text);
     let said = '';
