@@ -11,6 +11,7 @@ import { inspect } from './inspect.ts';
 import { killCommand } from './kill.ts';
 import { matrix, matrixParty } from './matrix.ts';
 import { next } from './next.ts';
+import { runCommand } from './run.ts';
 import { wait } from './wait.ts';
 import { who } from './who.ts';
 
@@ -24,7 +25,7 @@ const program = new Command('exactbind')
   .version(version, '-v, --version');
 
 const completion = completionOf(new Command('completion'));
-const commands = [inspect, who, killCommand, wait, next, doctor, matrix, build, completion];
+const commands = [inspect, who, killCommand, wait, next, runCommand, doctor, matrix, build, completion];
 for (const command of commands) program.addCommand(command);
 program.addCommand(matrixParty, { hidden: true });
 for (const command of [program, ...program.commands]) {

@@ -171,6 +171,12 @@ export interface Addon {
   receiveHandles(handle: Handle, length: number): { bytes: Uint8Array; handles: Handle[] } | number;
   /** Locks an open file against other processes until it is closed. */
   lockFile(descriptor: number): number;
+  /** Sends a datagram, and handles with it, to a Unix socket: a path, or an abstract name that begins with `\0`. */
+  sendNotice(name: string, text: string, handles: readonly Handle[]): number;
+  /** Receives datagrams at a path, and keeps the event loop alive until the function that it returns is called. */
+  openInbox(name: string, heard: (text: string) => void): (() => void) | number;
+  /** Makes an inherited descriptor one that this environment owns, no child inherits, and never blocks. */
+  inherit(handle: Handle): number;
   /** Of the last open, socket, set, bind, listen or duplicate: see `STATUS`. */
   readonly status: Int32Array;
   readonly constants: Readonly<Record<string, number>>;

@@ -1,8 +1,11 @@
 // BoundSocket: a socket that holds its address from construction on, for any server to adopt.
 import type { AddressInfo } from 'node:net';
 import { addon, type Handle, type LocalAddress } from './addon.ts';
+import { isAny } from './address.ts';
+import { closeWith } from './adopt/close-with.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
 import { type Origin, remember } from './adopt/origin.ts';
+import type { Reservation } from './adopt/outgoing-socket.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
 import { checkAnyOptions } from './bind/any-request.ts';
@@ -354,6 +357,39 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   /**
+   * Gives a reservation to a client, who adopts or closes it from now on.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE`; Error `EBADF`, `ENOTSOCK`, `ERR_SOCKET_HANDLE_ADOPTED`
+   * @internal
+   */
+  takeReservation(): Reservation {
+    if (this.#path !== undefined) throw wrongValue('options.from', 'a Unix socket', 'must be a TCP socket');
+    const { request, bound } = this.origin();
+    const { socket, udp, guard, place } = bound;
+    if (udp !== undefined) throw wrongValue('options.from', 'a UDP socket', 'must be a TCP socket');
+    if (!request.reserve)
+      throw wrongValue('options.from', 'a socket that listens', 'must be a reservation: { reserve: true }');
+    this.#requireBound(bound, request);
+    this.#giveUp();
+    const isWildcard = isAny(place.address);
+    return {
+      socket,
+      family: isWildcard && place.family === 6 && !request.ipv6Only ? undefined : place.addressFamily,
+      isMapped: place.family === 6,
+      adopt(handle) {
+        const error = handle.open(socket);
+        if (error !== 0) return error;
+        addon.release(socket);
+        if (guard !== undefined) closeWith(handle, guard);
+        return 0;
+      },
+      close() {
+        addon.close(socket);
+        if (guard !== undefined) addon.close(guard);
+      },
+    };
+  }
+
+  /**
    * The socket's own number, also where fd() has none to show.
    * @internal
    */
@@ -406,7 +442,14 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   #preparePort(bound: Bound, request: BindRequest): void {
-    const { place, socket } = bound;
+    const port = this.#requireBound(bound, request);
+    if (!request.reserve) return;
+    const refusal = listenReserved({ ...request, port }, bound, port);
+    if (refusal !== undefined) throw refusedError({ request: { ...request, port }, place: bound.place, refusal });
+  }
+
+  /** The port that the socket is bound to. */
+  #requireBound({ place, socket }: Bound, request: BindRequest): number {
     const expected = this.#address?.port ?? request.port;
     const port = addon.localPort(socket);
     const code = port < 0 ? codeOf(-port) : 'EBADF';
@@ -414,9 +457,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
       this.#letGo({ code });
       throw systemError({ code, syscall: 'getsockname' }, { address: place.host, port: expected });
     }
-    if (!request.reserve) return;
-    const refusal = listenReserved({ ...request, port }, bound, port);
-    if (refusal !== undefined) throw refusedError({ request: { ...request, port }, place, refusal });
+    return port;
   }
 
   #letGo({ code }: { readonly code: string }): void {

@@ -2,10 +2,11 @@
 import { isIP, type Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { addon } from './addon.ts';
-import { OutgoingSocket } from './adopt/outgoing-socket.ts';
+import { type Outgoing, OutgoingSocket } from './adopt/outgoing-socket.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { checkPort, readSocketOptions } from './bind/request.ts';
-import { notSupported, wrongType, wrongValue } from './errors.ts';
+import { BoundSocket } from './bound-socket.ts';
+import { incompatible, notSupported, wrongType, wrongValue } from './errors.ts';
 import { type Names, type Read, readAll, readOnce } from './options-once.ts';
 import { own } from './own.ts';
 import { system } from './platform.ts';
@@ -19,6 +20,13 @@ export interface ConnectOptions extends Omit<TcpNetConnectOpts, 'port'> {
   socketOptions?: SocketOptions | undefined;
   /** Multipath TCP, which Linux alone has. @defaultValue false */
   mptcp?: boolean | undefined;
+  /**
+   * A reservation (`new BoundSocket({ port, reserve: true })`) to connect from: its address and port, or none. `connect()`
+   * consumes it: the connection owns its socket from then on, and whatever fails closes it.
+   *
+   * A name is looked up for one address, of the reservation's family; one on `::` connects to both families.
+   */
+  from?: BoundSocket | undefined;
 }
 
 function protocolOf(mptcp: unknown): number {
@@ -58,8 +66,18 @@ const NODES = {
 } satisfies Names<TcpNetConnectOpts>;
 
 /** Ours, and what only Node's other connections have. */
-const NAMES = { ...NODES, socketOptions: true, mptcp: true, path: true, handle: true } as const;
+const NAMES = { ...NODES, socketOptions: true, mptcp: true, from: true, path: true, handle: true } as const;
 type Given = { readonly [Name in keyof typeof NAMES]?: unknown };
+
+/** Whose address a connection is to have, before any of them is taken. */
+function checkFrom(from: unknown, others: Readonly<Record<string, unknown>>): BoundSocket | undefined {
+  if (from === undefined) return undefined;
+  if (!(from instanceof BoundSocket)) throw wrongType('options.from', 'an instance of BoundSocket', from);
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined && value !== false) throw incompatible('from', name);
+  }
+  return from;
+}
 
 /** The options and whatever else an agent passes on, each read once. */
 function readConnectOptions(options: object): Record<keyof typeof NAMES, unknown> {
@@ -75,16 +93,19 @@ function readConnectOptions(options: object): Record<keyof typeof NAMES, unknown
  * An option that is refused keeps the attempt from being made: nothing is sent without it. The socket then emits 'error'
  * with `syscall` `'setsockopt'` and `option`; where several addresses were tried, an AggregateError of these.
  *
+ * With `from`, the connection comes from a reservation's address and port, and from no other: an attempt that cannot fails.
+ *
  * `localAddress` and `localPort` are bound after the options and, unlike with `net.connect()`, without SO_REUSEADDR. It
  * can be the `createConnection` of an http request or agent.
  * @example connect({ host: 'example.org', port: 80, socketOptions: { TCP_USER_TIMEOUT: 5000 } })
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_PORT`
- * @throws Error `ENOTSUP` naming the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission`
- * without `--allow-net`
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`; RangeError
+ * `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_PORT`; of these, a reservation stays with the caller
+ * @throws Error `ENOTSUP` naming the option that this system does not have; `ERR_SOCKET_HANDLE_ADOPTED` of a reservation
+ * that was used or closed; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
  */
 export function connect(options: ConnectOptions, connectListener?: () => void): Socket {
   const read = readConnectOptions(options);
-  const { socketOptions, mptcp, path, ...more } = read;
+  const { socketOptions, mptcp, from, path, ...more } = read;
   const { localAddress, localPort, ...rest } = more as unknown as Read<TcpNetConnectOpts>;
   if (path !== undefined && path !== null) throw wrongValue('options.path', path, 'is for net.connect()');
   if (localAddress !== undefined && isIP(localAddress) === 0) {
@@ -98,14 +119,34 @@ export function connect(options: ConnectOptions, connectListener?: () => void): 
     localAddress,
     localPort: checkPort(localPort ?? 0),
   };
+  const reserved = checkFrom(from, { localAddress, localPort, mptcp });
+  const port = checkPort(rest.port);
   requireNetPermission(rest.host ?? '');
   const node = { ...rest, path: undefined, localAddress: undefined, localPort: undefined };
-  const socket = new OutgoingSocket(node as SocketConstructorOpts, outgoing);
+  // Nothing of ours is thrown once it is taken.
+  const reservation = reserved?.takeReservation();
+  const socket = openSocket(node as SocketConstructorOpts, { ...outgoing, from: reservation });
   if (rest.timeout !== undefined) socket.setTimeout(rest.timeout);
   // As Node does with a local address: it fits one family only.
-  const single = localAddress === undefined ? {} : { autoSelectFamily: false };
-  const target = { ...node, ...single, port: checkPort(rest.port) };
-  return socket.connect(target as unknown as TcpNetConnectOpts, connectListener);
+  const single = localAddress === undefined && reservation === undefined ? {} : { autoSelectFamily: false };
+  const family = rest.family || reservation?.family;
+  const target = { ...node, ...single, family, port };
+  try {
+    return socket.connect(target as unknown as TcpNetConnectOpts, connectListener);
+  } catch (error) {
+    // What Node refuses before it has an attempt to make.
+    reservation?.close();
+    throw error;
+  }
+}
+
+function openSocket(options: SocketConstructorOpts, outgoing: Outgoing): OutgoingSocket {
+  try {
+    return new OutgoingSocket(options, outgoing);
+  } catch (error) {
+    outgoing.from?.close();
+    throw error;
+  }
 }
 
 /** Where an agent wants to be connected to. */
@@ -135,7 +176,7 @@ function protocolOfAgent(agent: unknown): string {
  * `ERR_OUT_OF_RANGE`, `ENOTSUP`, `ERR_ACCESS_DENIED`
  */
 export function connector(
-  options: Omit<ConnectOptions, 'port' | 'host'>,
+  options: Omit<ConnectOptions, 'port' | 'host' | 'from'>,
 ): (this: unknown, target: ConnectorTarget, callback: ConnectorCallback) => void {
   const read = readConnectOptions(options) as unknown as ConnectOptions;
   return function (this: unknown, target, callback) {

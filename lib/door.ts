@@ -7,7 +7,7 @@ export { resolveHost } from './adopt/resolve-host.ts';
 export { adoptTcp } from './adopt/tcp.ts';
 export { bindInHandle } from './adopt/udp.ts';
 export { BoundSocket } from './bound-socket.ts';
-export { codeOf } from './errors.ts';
+export { codeOf, notSupported } from './errors.ts';
 export { ancestryOf } from './inspect/ancestry.ts';
 export { inspectPort } from './inspect/index.ts';
 export { PRIVILEGE } from './inspect/reasons.ts';

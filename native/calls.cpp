@@ -267,6 +267,7 @@ Napi::Object registerCalls(Napi::Env env, Napi::Object exports) {
   registerWatch(env, exports);
   registerHandover(env, exports);
   registerProcesses(env, exports);
+  registerNotices(env, exports);
   return exports;
 }
 

@@ -36,4 +36,7 @@ void registerHandover(Napi::Env env, Napi::Object exports);
 // Adds what calls-processes.cpp has.
 void registerProcesses(Napi::Env env, Napi::Object exports);
 
+// Adds what calls-notify.cpp has.
+void registerNotices(Napi::Env env, Napi::Object exports);
+
 }  // namespace exactbind

@@ -209,6 +209,24 @@ int receiveHandles(Handle handle, void* bytes, size_t* length, Handle* handles, 
 // Locks an open file against other processes, without waiting; closing it unlocks it.
 int lockFile(Handle file);
 
+// Sends one datagram, and handles with it, to a Unix socket: a path, or an abstract name that begins with a zero byte.
+// Waits while the receiver's queue is full, for a few seconds at most (EAGAIN).
+int sendNotice(const char* name, size_t length, const void* bytes, size_t size, const Handle* handles, size_t count);
+
+// Called on a thread of the inbox's own.
+using Hear = void (*)(void* data, const char* text, size_t length);
+
+// A Unix socket for datagrams, and a thread that receives them. Handles that come with them are closed.
+struct Inbox;
+
+int openInbox(const char* name, size_t length, Hear hear, void* data, Inbox** inbox);
+
+// Ends the thread and waits for it: `hear` is not called any more.
+void stopInbox(Inbox* inbox);
+
+// Makes an inherited handle like those of open(): no child inherits it, and it never blocks.
+int inherit(Handle handle);
+
 // A name of this system's headers and its number.
 struct Constant {
   const char* name;

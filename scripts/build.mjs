@@ -140,7 +140,7 @@ async function makeProgram(name, modules, output) {
   note(wanted);
   return {
     modules: files.flatMap(({ moduleIds }) => moduleIds),
-    names: files.flatMap(({ isEntry, exports }) => (isEntry ? exports : [])),
+    names: files.flatMap((file) => (file.isEntry && file.name === name ? file.exports : [])),
   };
 }
 
@@ -198,7 +198,11 @@ for (const [entry, exported] of names) {
   write(`${entry}.d.mts`, `export * from './${entry}.cjs';`);
 }
 // For --require, because on Node 20 a cluster worker loses messages that arrive while an --import is being loaded.
-write('register.cjs', `require('./index.cjs')[${INTERNALS}]['lib/adopt/hook.ts'].installHook();`);
+write(
+  'register.cjs',
+  `require('./index.cjs')[${INTERNALS}]['lib/adopt/hook.ts'].installHook();`,
+  "if (process.env.EXACTBIND_RUN !== undefined) require('./supervised.cjs').supervise();",
+);
 write('register.d.cts', 'export {};');
 write(
   'THIRD-PARTY-LICENSES.txt',

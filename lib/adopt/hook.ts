@@ -12,6 +12,7 @@ import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
 import { has } from '../own.ts';
 import type { TcpHandle } from './handle-classes.ts';
+import { takeInheritedAt } from './inherited.ts';
 import { remember } from './origin.ts';
 import { hasNetPermission } from './permission.ts';
 import { checkPrimary } from './primary.ts';
@@ -72,7 +73,15 @@ function requestAt(host: string, port: number, backlog: number | undefined, flag
 }
 
 function exactAt(host: string, port: number, backlog: number | undefined, flags: number): Bound | Refused {
-  return bind(requestAt(host, port, backlog, flags));
+  const request = requestAt(host, port, backlog, flags);
+  return (port === 0 ? undefined : inheritedAt(request)) ?? bind(request);
+}
+
+/** The socket that whoever started this process has opened for this address, and for no other. */
+function inheritedAt(request: BindRequest): Bound | undefined {
+  // Only then is the file loaded that knows more. A program that takes over its sockets itself has cleared it.
+  if (process.env['LISTEN_FDS'] === undefined) return undefined;
+  return takeInheritedAt(placeOf(request), request.port, request.ipv6Only)?.bound;
 }
 
 function exact(
@@ -94,8 +103,8 @@ function exact(
 function handleOf(bound: Bound | Refused, port: number): TcpHandle | number {
   if (has(bound, 'refusal')) return errnoOf(bound.refusal.code);
   try {
-    const { socket, how, guard } = bound;
-    const handle = adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard });
+    const { socket, how, guard, inheritance } = bound;
+    const handle = adoptTcp(socket, { backlog: undefined, late: lateOf(socket, how, port), guard, inheritance });
     remember(handle, { request: DEFAULTS, bound });
     return handle;
   } catch (error) {
@@ -239,6 +248,15 @@ function explainShared(): void {
   };
 }
 
+type OnListen = (server: Server) => void;
+
+let observe: OnListen | undefined;
+
+/** Has each server told that listens, before it emits 'listening'. */
+export function onListen(observer: OnListen): void {
+  observe = observer;
+}
+
 /** Replaces Node's own bind of TCP ports in this thread; a second call changes nothing more. */
 export function installHook(): void {
   checkPrimary();
@@ -256,6 +274,7 @@ export function installHook(): void {
     waiting.get(this)?.release();
     if (this._handle || !isExact(address, port, fd, flags)) {
       listen2.call(this, address, port, addressType, backlog, fd, flags);
+      if (this.listening) observe?.(this);
       return;
     }
     const bound = exact(address, port, backlog, flags);
@@ -268,6 +287,7 @@ export function installHook(): void {
     } finally {
       end?.();
     }
+    if (typeof handle !== 'number') observe?.(this);
   };
   prototype._listen2 = replacing(listenExactly, listen2);
 

@@ -30,6 +30,7 @@ export const CHUNKS = {
   ],
   ports: ['lib/bind/ports.ts'],
   connect: ['lib/connect.ts', 'lib/adopt/outgoing-socket.ts'],
+  inherited: ['lib/adopt/inherited.ts'],
   unix: [
     'lib/adopt/pipe.ts',
     'lib/unix/file.ts',
@@ -51,7 +52,7 @@ export const SHARED = ['lib/tcp-states.ts'];
  * @type {Record<string, Record<string, string>>}
  */
 export const PROGRAMS = {
-  handover: { handover: 'lib/handover.ts' },
+  handover: { handover: 'lib/handover.ts', supervised: 'lib/handover/supervised.ts' },
   cli: { cli: 'cli/main.ts' },
   matrix: { matrix: 'matrix/index.ts', 'matrix-process': 'matrix/process.ts' },
 };

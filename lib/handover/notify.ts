@@ -1,0 +1,113 @@
+// notify: tells whoever started this process how it is doing (sd_notify(3)).
+import { addon, type Handle } from '../addon.ts';
+import { numberOfSocket } from '../adopt/socket-number.ts';
+import { BoundSocket } from '../bound-socket.ts';
+import { codeOf, notSupported, outOfRange, systemError, wrongType, wrongValue } from '../errors.ts';
+import { readOptions } from '../options-once.ts';
+import type { AnySocket } from '../raw-options.ts';
+
+/** What `notify.ready()` takes. */
+export interface ReadyOptions {
+  /** The process that the service manager is to take for the service from now on. @defaultValue the one it started */
+  mainPid?: number | undefined;
+}
+
+/** A socket that the service manager is to keep. */
+export interface StoredSocket {
+  /** By which `inheritedSockets()` of the next start knows it. */
+  name: string;
+  socket: AnySocket;
+}
+
+// systemd.exec(5), FDNAME: up to 255 characters, none of which is a control or a colon.
+const NAME = /^[\x21-\x39\x3b-\x7e]{1,255}$/;
+
+/** Where notices go; undefined where nobody asks for any. */
+function destination(): string | undefined {
+  const { NOTIFY_SOCKET } = process.getBuiltinModule('node:process').env;
+  if (NOTIFY_SOCKET === undefined || NOTIFY_SOCKET === '') return undefined;
+  if (NOTIFY_SOCKET.startsWith('/')) return NOTIFY_SOCKET;
+  if (NOTIFY_SOCKET.startsWith('@')) return `\0${NOTIFY_SOCKET.slice(1)}`;
+  throw notSupported('NOTIFY_SOCKET', `'${NOTIFY_SOCKET}' is neither a path nor an abstract name`, 'sendmsg');
+}
+
+/** Sends assignments, and descriptors with them; false where nobody asks for any. */
+function send(assignments: readonly string[], handles: readonly Handle[] = []): boolean {
+  const path = destination();
+  if (path === undefined) return false;
+  const error = addon.sendNotice(path, assignments.join('\n'), handles);
+  if (error === 0) return true;
+  throw systemError({ code: codeOf(error), syscall: 'sendmsg' }, { address: path.replace('\0', '@'), port: 0 });
+}
+
+function checkName(argument: string, name: unknown): string {
+  if (typeof name !== 'string') throw wrongType(argument, 'of type string', name);
+  if (NAME.test(name)) return name;
+  throw wrongValue(argument, name, 'must have 1 to 255 printable characters, and none that is : or a blank');
+}
+
+function checkPid(pid: number | undefined): string[] {
+  if (pid === undefined) return [];
+  if (typeof pid !== 'number') throw wrongType('options.mainPid', 'of type number', pid);
+  if (!Number.isInteger(pid) || pid < 1) throw outOfRange('options.mainPid', 'an integer >= 1', pid);
+  return [`MAINPID=${pid}`];
+}
+
+function ready(options: ReadyOptions = {}): boolean {
+  const { mainPid } = readOptions<ReadyOptions>(options, { mainPid: true });
+  return send([...checkPid(mainPid), 'READY=1']);
+}
+
+function reloading(): boolean {
+  // systemd compares it with its own CLOCK_MONOTONIC, which is Node's.
+  return send(['RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`]);
+}
+
+function status(text: string): boolean {
+  if (typeof text !== 'string') throw wrongType('text', 'of type string', text);
+  if (/[\n\0]/.test(text)) throw wrongValue('text', text, 'must be one line');
+  return send([`STATUS=${text}`]);
+}
+
+function checkStored(one: StoredSocket): { name: string; handle: Handle } {
+  const { name, socket } = readOptions<StoredSocket>(one, { name: true, socket: true });
+  const known = checkName('sockets[].name', name);
+  const handle =
+    socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket as Exclude<AnySocket, BoundSocket>);
+  return { name: known, handle };
+}
+
+function storeSockets(sockets: readonly StoredSocket[]): boolean {
+  if (!Array.isArray(sockets)) throw wrongType('sockets', 'an array', sockets);
+  // One notice each, because it has one name for all that comes with it.
+  return sockets.map(checkStored).every(({ name, handle }) => send(['FDSTORE=1', `FDNAME=${name}`], [handle]));
+}
+
+function removeStored(name: string): boolean {
+  return send(['FDSTOREREMOVE=1', `FDNAME=${checkName('name', name)}`]);
+}
+
+/**
+ * Tells systemd, `exactbind run`, or whoever else set NOTIFY_SOCKET, how this process is doing (sd_notify(3)). Each function
+ * returns true if something was sent, and false where nobody asks for it: Windows, macOS, a start by hand.
+ *
+ * - `ready({ mainPid })`: READY=1, with `mainPid` MAINPID=: another process is the service from now on, which systemd must be
+ *   told before the old one ends, or it ends the unit.
+ * - `reloading()`: RELOADING=1 with MONOTONIC_USEC=; call `ready()` afterwards.
+ * - `stopping()`: STOPPING=1.
+ * - `status(text)`: STATUS=, one line for people.
+ * - `storeSockets(list)`: FDSTORE=1 with FDNAME=: systemd keeps copies, also over a crash, and `inheritedSockets()` of the next
+ *   start has them. The unit needs FileDescriptorStoreMax=, which is 0 by default; what is beyond it is closed silently.
+ * - `removeStored(name)`: FDSTOREREMOVE=1.
+ * @throws Error `ENOENT`, `ECONNREFUSED`, `EACCES`, … of sendmsg(2); `EAGAIN` if the receiver does not read for five seconds;
+ * `ENOTSUP` for an address that is no Unix socket
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+ */
+export const notify = {
+  ready,
+  reloading,
+  stopping: (): boolean => send(['STOPPING=1']),
+  status,
+  storeSockets,
+  removeStored,
+};

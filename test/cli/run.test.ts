@@ -1,0 +1,268 @@
+// exactbind run: holds ports while a command comes and goes: restarts under load, crashes, changed files, and what is passed on.
+// @module-tag node
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BoundSocket } from 'exactbind';
+import { afterEach, expect, it } from 'vitest';
+import { fixture } from '../fixtures/handover/child.ts';
+import { ownPort } from '../fixtures/ports.ts';
+import { app, Runner } from '../fixtures/run/runner.ts';
+import { describeOn } from '../fixtures/systems.ts';
+
+const runners: Runner[] = [];
+const folders: string[] = [];
+const agents: http.Agent[] = [];
+afterEach(async () => {
+  for (const agent of agents.splice(0)) agent.destroy();
+  await Promise.all(runners.splice(0).map((runner) => runner.end()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const ANY = ['--port', '127.0.0.1:0'];
+const NODE = process.execPath;
+
+function run(options: readonly string[], ...command: string[]): Runner {
+  const runner = new Runner(options, command);
+  runners.push(runner);
+  return runner;
+}
+
+/** A file whose text the program answers with, from its next start on. */
+function answers(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'exactbind-app-'));
+  folders.push(folder);
+  const file = join(folder, 'answer');
+  writeFileSync(file, text);
+  return file;
+}
+
+function get(port: number, path = '/', agent?: http.Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port, path, agent: agent ?? false }, (response) => {
+      let text = '';
+      response.on('data', (bytes) => {
+        text += bytes;
+      });
+      response.on('end', () => resolve(text));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+  });
+}
+
+const pidIn = (text: string) => Number(/by (\d+)$/.exec(text)?.[1]);
+const isThere = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** Clients that ask without a pause until they are told to end. */
+function load(port: number, clients: number, agent?: http.Agent) {
+  let isOver = false;
+  const found = { answered: 0, failed: [] as string[] };
+  const ask = async () => {
+    while (!isOver) {
+      try {
+        await get(port, '/', agent);
+        found.answered++;
+      } catch (error) {
+        found.failed.push((error as NodeJS.ErrnoException).code ?? String(error));
+      }
+    }
+  };
+  const running = Array.from({ length: clients }, ask);
+  return async () => {
+    isOver = true;
+    await Promise.all(running);
+    return found;
+  };
+}
+
+describeOn('linux', 'darwin')('exactbind run', () => {
+  it.each([
+    ['new connections', undefined],
+    ['kept connections', new http.Agent({ keepAlive: true, maxSockets: 8 })],
+  ])(
+    'restarts an unmodified program 20 times on SIGHUP, and loses nothing of %s',
+    async (_, agent) => {
+      const runner = run(ANY, NODE, app);
+      const port = await runner.port();
+      await runner.said(/ready \(/);
+      const first = pidIn(await get(port));
+      const stop = load(port, 8, agent);
+      if (agent !== undefined) agents.push(agent);
+      for (let turn = 0; turn < 20; turn++) {
+        runner.signal('SIGHUP');
+        await runner.said(/ready \(/);
+        await runner.said(/pid \d+ has ended: /);
+      }
+      const { answered, failed } = await stop();
+      expect(failed).toEqual([]);
+      expect(answered).toBeGreaterThan(20);
+      expect(isThere(first)).toBe(false);
+      expect(pidIn(await get(port))).not.toBe(first);
+    },
+    180_000,
+  );
+
+  it('starts a command again that crashes, and keeps those waiting who come meanwhile', async () => {
+    const runner = run(ANY, NODE, app);
+    const port = await runner.port();
+    await runner.said(/ready \(/);
+    const before = pidIn(await get(port));
+    await expect(get(port, '/crash')).rejects.toThrow();
+    expect(await runner.said(/has ended: (exit code \d+); starts again/)).toBe('exit code 9');
+    expect(pidIn(await get(port))).not.toBe(before);
+    const pauses = [100];
+    for (let turn = 0; turn < 2; turn++) {
+      await expect(get(port, '/crash')).rejects.toThrow();
+      pauses.push(Number(await runner.said(/starts again in (\d+) ms/)));
+    }
+    expect(pauses).toEqual([100, 200, 400]);
+  });
+
+  it('restarts when a file changes', async () => {
+    const file = answers('one');
+    const runner = run([...ANY, '--watch', file], NODE, app, file);
+    const port = await runner.port();
+    await runner.said(/ready \(/);
+    expect(await get(port)).toMatch(/^one by/);
+    writeFileSync(file, 'two');
+    await runner.said(/has changed/);
+    await runner.said(/ready \(/);
+    await runner.said(/has ended/);
+    expect(await get(port)).toMatch(/^two by/);
+  });
+
+  it.each([
+    ['does not say in time that it is ready', 'slow', /has not said in 8000 ms.*(serves on)/],
+    ['ends before it is ready', 'broken', /has ended before it was ready: exit code 1; pid \d+ (serves on)/],
+  ])('lets the old process serve on where the new one %s', async (_, what, pattern) => {
+    const file = answers('one');
+    const runner = run([...ANY, '--ready-timeout', '8000'], NODE, app, file);
+    const port = await runner.port();
+    await runner.said(/ready \(/);
+    const text = await get(port);
+    writeFileSync(file, what);
+    runner.signal('SIGHUP');
+    expect(await runner.said(pattern)).toBe('serves on');
+    expect(await get(port)).toBe(text);
+    writeFileSync(file, 'two');
+    runner.signal('SIGHUP');
+    await runner.said(/pid \d+ has ended: /);
+    await expect.poll(() => get(port)).toMatch(/^two by/);
+  });
+
+  it('ends a command that does not end by itself', async () => {
+    const file = answers('deaf');
+    const runner = run([...ANY, '--kill-after', '100'], NODE, app, file);
+    await runner.said(/ready \(/);
+    runner.signal('SIGHUP');
+    expect(await runner.said(/has ended: (SIG\w+)/)).toBe('SIGKILL');
+    // Left behind, nobody would end it.
+    process.kill(pidIn(await get(Number(/:(\d+) tcp/.exec(runner.lines[0] as string)?.[1]))), 'SIGKILL');
+  });
+
+  it('passes names, order and sockets of both kinds to whoever knows LISTEN_FDS', async () => {
+    const ports = ['--port', 'web=127.0.0.1:0', '--port', '127.0.0.1:0/udp', '--port', 'web=[::1]:0'];
+    const runner = run([...ports, '--no-hook', '--no-restart'], NODE, fixture('inherits.mjs'));
+    const { sockets } = JSON.parse(await runner.said(/^\{"sockets.*/)) as {
+      sockets: { name: string; address: object }[];
+    };
+    expect(sockets.map(({ name }) => name)).toEqual(['web', expect.stringMatching(/^\d+$/), 'web']);
+    expect(sockets.map(({ address }) => address)).toMatchObject([
+      { address: '127.0.0.1' },
+      { address: '127.0.0.1' },
+      { address: '::1' },
+    ]);
+  });
+
+  it('gives the first TCP port as PORT, and the first of a range that is free', async () => {
+    const first = ownPort();
+    ownPort();
+    const holder = new BoundSocket({ port: first, host: '127.0.0.1' });
+    const range = ['--port', '127.0.0.1:0/udp', '--port', `127.0.0.1:${first}-${first + 1}`];
+    const runner = run([...range, '--no-restart'], NODE, '-p', "'PORT ' + process.env.PORT");
+    expect(await runner.said(/^PORT \d+/)).toBe(`PORT ${first + 1}`);
+    expect(await runner.ended()).toBe(0);
+    holder.close();
+  });
+
+  it.each([
+    [['--no-restart'], 'process.exit(7)', 7],
+    [['--no-restart'], "process.kill(process.pid, 'SIGKILL')", 137],
+    [[], '0', 0],
+  ])('ends with the exit code of the command: %o %s', async (options, script, code) => {
+    expect(await run(options, NODE, '-e', script).ended()).toBe(code);
+  });
+
+  it('ends at once where there is no such command', async () => {
+    expect(await run(ANY, './no-such-command').ended()).toBe(127);
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('passes %s on, and ends with the command', async (signal, code) => {
+    const runner = run(ANY, NODE, app);
+    const port = await runner.port();
+    const pid = pidIn(await get(port));
+    runner.signal(signal);
+    expect(await runner.ended()).toBe(code);
+    expect(isThere(pid)).toBe(false);
+    new BoundSocket({ port, host: '127.0.0.1' }).close();
+  });
+
+  it('passes on what is for the command alone', async () => {
+    const script =
+      "process.on('SIGUSR2', () => { console.log('heard'); process.exit(4); }); console.log('on'); setInterval(() => {}, 1000)";
+    const runner = run(['--no-restart', '--ready-after', '0'], NODE, '-e', script);
+    await runner.said(/^on/);
+    runner.signal('SIGUSR2');
+    await runner.said(/^heard/);
+    expect(await runner.ended()).toBe(4);
+  });
+
+  it('takes a command that says nothing for ready after a while', async () => {
+    const script = "require('http').createServer((_, r) => r.end('by ' + process.pid)).listen({ fd: 3 })";
+    const runner = run([...ANY, '--no-hook', '--ready-after', '2000'], NODE, '-e', script);
+    const port = await runner.port();
+    await runner.said(/ready \(/);
+    const before = pidIn(await get(port));
+    runner.signal('SIGHUP');
+    await runner.said(/ready \(/);
+    await runner.said(/has ended/);
+    expect(pidIn(await get(port))).not.toBe(before);
+  });
+
+  it('says who has a port that it cannot have, and starts nothing', async () => {
+    const holder = new BoundSocket({ port: 0, host: '127.0.0.1' });
+    const runner = run(['--port', `127.0.0.1:${holder.address().port}`], NODE, '-e', 'console.log("started")');
+    expect(await runner.ended()).toBe(3);
+    expect(runner.lines.join('\n')).toMatch(/EADDRINUSE.*listening on/);
+    expect(runner.lines.join('\n')).not.toContain('started');
+    holder.close();
+  });
+
+  it.each([[['--port', '70000']], [['--port', '3000-2000']], [['--port', 'a:b:1']], [['--ready-after', 'soon']]])(
+    'refuses %o',
+    async (options) => {
+      expect(await run(options, NODE, '-e', '0').ended()).toBe(2);
+    },
+  );
+
+  it('leaves nothing behind, and its children no variable of its own', async () => {
+    const script = 'console.log(JSON.stringify([process.env.EXACTBIND_RUN, process.env.NOTIFY_SOCKET]))';
+    const runner = run(['--no-restart'], NODE, '-e', script);
+    const [control, notify] = JSON.parse(await runner.said(/^\[.*/)) as [string | null, string];
+    expect(control).toBe(null);
+    await runner.ended();
+    const { existsSync } = await import('node:fs');
+    expect(existsSync(join(notify, '..'))).toBe(false);
+  });
+});

@@ -1,0 +1,146 @@
+// inheritedSockets(): what systemd passes is checked, taken over and served; what was meant for others is left alone.
+// @module-tag node
+import dgram from 'node:dgram';
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { type BindOptions, BoundSocket } from 'exactbind';
+import { inheritedSockets } from 'exactbind/handover';
+import { afterEach, expect, it } from 'vitest';
+import { type Child, fixture, start, WITH_PID } from '../fixtures/handover/child.ts';
+import { needs } from '../fixtures/needs.ts';
+import { describeOn, itOn } from '../fixtures/systems.ts';
+
+const INHERITS = [process.execPath, fixture('inherits.mjs')];
+
+const children: Child[] = [];
+const held: BoundSocket[] = [];
+afterEach(async () => {
+  await Promise.all(children.splice(0).map((child) => child.end()));
+  for (const socket of held.splice(0)) socket.close();
+});
+
+function bind(options: BindOptions): BoundSocket {
+  const socket = new BoundSocket({ acceptPartial: true, ...options });
+  held.push(socket);
+  return socket;
+}
+
+/** A process that inherits descriptors, from 3 on. */
+function inherits(descriptors: readonly number[], env: NodeJS.ProcessEnv = {}, ...args: string[]): Child {
+  const variables = { LISTEN_FDS: String(descriptors.length), ...env };
+  const child = start([...WITH_PID, ...INHERITS, ...args], descriptors, variables);
+  children.push(child);
+  return child;
+}
+
+interface Told {
+  readonly sockets: Record<string, unknown>[];
+}
+
+const get = async (port: number) => (await fetch(`http://127.0.0.1:${port}`)).text();
+
+describeOn('linux', 'darwin')('inheritedSockets()', () => {
+  it('takes sockets over with their names, in their order, and clears the variables', async () => {
+    const one = bind({ host: '127.0.0.1' });
+    const two = bind({ host: '127.0.0.1' });
+    const child = inherits([one.fd(), two.fd()], { LISTEN_FDNAMES: 'web:web' });
+    const { sockets, ...rest } = await child.said<Told>();
+    expect(sockets.map(({ name, address }) => [name, address])).toEqual([
+      ['web', one.address()],
+      ['web', two.address()],
+    ]);
+    expect(rest).toEqual({ env: [], open: [], again: 0 });
+    expect(await child.said()).toMatchObject({ listening: 'web', ...one.address() });
+    expect(await child.said()).toMatchObject({ listening: 'web', ...two.address() });
+    expect(await get(one.address().port)).toMatch(/^web by \d+$/);
+  });
+
+  it('calls what has no name unknown, as systemd does', async () => {
+    const { sockets } = await inherits([bind({}).fd()]).said<Told>();
+    expect(sockets).toMatchObject([{ name: 'unknown' }]);
+  });
+
+  itOn('linux')('promises of a socket what it would have promised of its own', async () => {
+    needs('IPv6');
+    const sockets = [bind({}), bind({ host: '127.0.0.1' }), bind({ host: '127.0.0.1', sharing: 'reuse-port' })];
+    const told = await inherits(sockets.map((socket) => socket.fd())).said<Told>();
+    expect(told.sockets.map(({ exclusivity }) => exclusivity)).toEqual(['full', 'partial', 'partial']);
+    expect(told.sockets[1]?.caveat).toBe(sockets[1]?.caveat);
+    expect(told.sockets[2]?.caveat).toMatch('SO_REUSEPORT');
+  });
+
+  it('takes a UDP socket over, which nobody can join', async () => {
+    const socket = bind({ host: '127.0.0.1', protocol: 'udp' });
+    const { port } = socket.address();
+    const child = inherits([socket.fd()], {}, 'udp');
+    expect((await child.said<Told>()).sockets).toMatchObject([{ exclusivity: 'full' }]);
+    expect(await child.said()).toEqual({ listening: 'unknown' });
+    expect(() => new BoundSocket({ host: '127.0.0.1', port, protocol: 'udp', sharing: 'reuse-address' })).toThrow(
+      'EADDRINUSE',
+    );
+    const client = dgram.createSocket('udp4');
+    client.send('hello', port, '127.0.0.1', () => client.close());
+    expect(await child.said()).toEqual({ received: 'hello' });
+  });
+
+  it('leaves alone what was passed to another process', async () => {
+    const child = start(INHERITS, [bind({}).fd()], { LISTEN_FDS: '1', LISTEN_PID: String(process.pid) });
+    children.push(child);
+    expect(await child.said<Told>()).toMatchObject({ sockets: [], env: [] });
+  });
+
+  it('has nothing where nothing was passed', () => {
+    expect(inheritedSockets()).toEqual([]);
+  });
+
+  itOn('linux')('refuses a connection, and says what passes the listening socket', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as { port: number };
+    const { connect } = await import('node:net');
+    const client = connect(port, '127.0.0.1');
+    await new Promise((resolve) => client.once('connect', resolve));
+    const { fd } = (client as unknown as { _handle: { fd: number } })._handle;
+    const told = await inherits([bind({}).fd(), fd], { LISTEN_FDNAMES: 'a:b' }).said();
+    expect(told).toMatchObject({ code: 'EISCONN', message: expect.stringMatching(/descriptor 4 \('b'\).*Accept=no/) });
+    client.destroy();
+    server.close();
+  });
+
+  itOn('linux')('refuses a stream that does not listen', async () => {
+    const told = await inherits([bind({ reserve: true }).fd()]).said();
+    expect(told).toMatchObject({ code: 'EINVAL', message: expect.stringContaining('it does not listen') });
+  });
+
+  it('refuses what is no socket, and a number that is not open', async () => {
+    const file = openSync('/dev/null', 'r');
+    expect(await inherits([file]).said()).toMatchObject({ code: 'ENOTSOCK' });
+    closeSync(file);
+    expect(await inherits([bind({}).fd()], { LISTEN_FDS: '90' }).said()).toMatchObject({
+      code: expect.stringMatching(/EBADF|ENOTSOCK/),
+    });
+  });
+
+  it.each([
+    [{ LISTEN_FDS: 'x\u001b[2J' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ LISTEN_FDS: '-1' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ LISTEN_FDS: '2000' }, 'ERR_OUT_OF_RANGE'],
+    [{ LISTEN_FDS: '1', LISTEN_FDNAMES: 'a:b' }, 'ERR_INVALID_ARG_VALUE'],
+  ])('refuses variables that cannot be: %o', async (env, code) => {
+    const told = await inherits([bind({}).fd()], env).said();
+    expect(told).toMatchObject({ code });
+    expect(told.message).not.toMatch(/\p{Cc}/u);
+  });
+
+  itOn('linux')('is what systemd-socket-activate starts', async () => {
+    needs('systemd-socket-activate');
+    const { port } = bind({ host: '127.0.0.1' }).address();
+    held.pop()?.close();
+    const listen = ['systemd-socket-activate', '-l', `127.0.0.1:${port}`, '--fdname=web'];
+    const child = start([...listen, '-E', 'PATH', ...INHERITS], []);
+    children.push(child);
+    // It starts the command when the first client comes.
+    await expect.poll(() => get(port).catch(() => '')).toMatch(/^web by \d+$/);
+    expect((await child.said<Told>()).sockets).toMatchObject([{ name: 'web', address: { port } }]);
+  });
+});
