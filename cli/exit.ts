@@ -25,5 +25,10 @@ export function isOverLeftovers({ verdict, bindable }: Pick<PortReport, 'verdict
 
 /** Whether a port can be bound. */
 export function exitCodeOf(report: Pick<PortReport, 'verdict' | 'bindable'>): number {
-  return isOverLeftovers(report) ? EXIT.yes : OF_VERDICT[report.verdict];
+  return isOverLeftovers(report) ? EXIT.yes : exitCodeOfVerdict(report.verdict);
+}
+
+/** The same where no leftovers can be bound over: of a path. */
+export function exitCodeOfVerdict(verdict: Verdict): number {
+  return OF_VERDICT[verdict];
 }

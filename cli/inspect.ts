@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { Bindable, Holder, HolderProcess, PortReport, Verdict } from '../lib/door.ts';
 import { exitCodeOf, highest, isOverLeftovers } from './exit.ts';
+import { inspectPath, pathFrom } from './path.ts';
 import { aboutPorts, askEach, askedIn, type PortOptions } from './ports.ts';
 import { type Column, styled, tableLines } from './terminal.ts';
 
@@ -112,6 +113,8 @@ export const inspect = aboutPorts(new Command('inspect'))
   .description('Shows who has a port, who could bind it, and until when. Nothing is ended, and no connection is made.')
   .option('--json', 'the report of inspectPort() as JSON; of several ports, a list of them')
   .action(async (words: string[], options: Options, command: Command) => {
+    const path = words.length === 1 ? pathFrom(words[0] as string) : undefined;
+    if (path !== undefined) return inspectPath(path, options);
     const asked = askedIn(command, words, options);
     const reports: PortReport[] = [];
     const codes: number[] = [];

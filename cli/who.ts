@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Holder, HolderProcess, PortReport } from '../lib/door.ts';
 import { ancestryLine } from './ancestry.ts';
 import { exitCodeOf, highest } from './exit.ts';
+import { whoHasPath, pathFrom } from './path.ts';
 import { aboutPorts, askEach, askedIn, type PortOptions } from './ports.ts';
 import { fitted } from './terminal.ts';
 
@@ -75,6 +76,8 @@ export const who = aboutPorts(new Command('who'))
   .option('--json', 'the processes and their ancestors as JSON')
   .option('--pid', 'the pids, one a line')
   .action(async (words: string[], options: Options, command: Command) => {
+    const path = words.length === 1 ? pathFrom(words[0] as string) : undefined;
+    if (path !== undefined) return whoHasPath(path, options);
     const asked = askedIn(command, words, options);
     if (options.json && options.pid) command.error("error: option '--json' cannot be used with option '--pid'");
     const answers: object[] = [];

@@ -36,4 +36,6 @@ export {
   type SharingOptions,
 } from './systems/system.ts';
 export type { WindowsCase } from './systems/windows.ts';
+export type { PathHolder, PathReport } from './unix/report.ts';
+export { shownPath } from './unix/request.ts';
 export { waitForPort } from './wait.ts';
