@@ -2,9 +2,10 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram';
 import type { Http2SecureServer } from 'node:http2';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import {
+  type BindOptions,
   type BoundSocket as Bound,
   BoundSocket,
   connect,
@@ -13,7 +14,12 @@ import {
   getPeerCredentials,
   getRawOption,
   getTcpInfo,
+  inspectPort,
+  inspectPortSync,
   listen,
+  type PathBindOptions,
+  type PathReport,
+  type PortReport,
   type SocketOptions,
   setOption,
   setRawOption,
@@ -108,6 +114,36 @@ describe('options of any socket', () => {
     expectTypeOf(getTcpInfo(socket).rtt).toEqualTypeOf<number | null>();
     expectTypeOf(getPeerCredentials(socket)?.pid).toEqualTypeOf<number | undefined>();
     expectTypeOf(connect({ port: 80 })).toEqualTypeOf<Socket>();
+  });
+});
+
+describe('a path', () => {
+  it('makes a BoundSocket whose address is a string', () => {
+    const path: string = '/run/app.sock';
+    expectTypeOf(new BoundSocket({ path })).toEqualTypeOf<Bound<string>>();
+    expectTypeOf(new BoundSocket({ path, mode: 0o600 }).address()).toEqualTypeOf<string>();
+    expectTypeOf(new BoundSocket({ port: 0 })).toEqualTypeOf<Bound>();
+    expectTypeOf(new BoundSocket()).toEqualTypeOf<Bound<AddressInfo>>();
+    expectTypeOf(new BoundSocket({ port: 0 }).address().port).toEqualTypeOf<number>();
+    const options: BindOptions = {};
+    expectTypeOf(new BoundSocket(options)).toEqualTypeOf<Bound>();
+    class Own extends BoundSocket {}
+    expectTypeOf(new Own({ port: 0 }).address()).toEqualTypeOf<AddressInfo>();
+    // @ts-expect-error: a path has no port
+    new BoundSocket({ path, port: 0 });
+    // @ts-expect-error: a port has no mode
+    new BoundSocket({ port: 0, mode: 0o600 });
+  });
+
+  it('is what listen() and inspectPort() give', () => {
+    expectTypeOf(listen(createServer(), { path: '/run/app.sock' })).resolves.toEqualTypeOf<string>();
+    expectTypeOf(
+      listen(createServer(), new BoundSocket({ path: '/run/app.sock' } as PathBindOptions)),
+    ).resolves.toEqualTypeOf<string>();
+    expectTypeOf(listen(createServer(), bound)).resolves.toEqualTypeOf<AddressInfo>();
+    expectTypeOf(inspectPort({ path: '/run/app.sock' })).resolves.toEqualTypeOf<PathReport>();
+    expectTypeOf(inspectPort({ port: 80 })).resolves.toEqualTypeOf<PortReport>();
+    expectTypeOf(inspectPortSync({ path: '/run/app.sock' }).bindable.exclusive).toEqualTypeOf<boolean | null>();
   });
 });
 
