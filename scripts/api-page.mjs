@@ -13,7 +13,20 @@ const MODULES = [
 
 /** The order of the names of `exactbind`; those in no group come at the end. */
 const ORDER = [
-  ['Listen', ['listen', 'BoundSocket', 'bindUdp', 'BindOptions', 'ListenOptions', 'WaitOptions', 'portRange']],
+  [
+    'Listen',
+    [
+      'listen',
+      'BoundSocket',
+      'bindUdp',
+      'BindOptions',
+      'ListenOptions',
+      'PathBindOptions',
+      'PathListenOptions',
+      'WaitOptions',
+      'portRange',
+    ],
+  ],
   [
     'Diagnose',
     [
@@ -21,6 +34,9 @@ const ORDER = [
       'inspectPortSync',
       'InspectOptions',
       'PortReport',
+      'InspectPathOptions',
+      'PathReport',
+      'PathHolder',
       'Holder',
       'HolderProcess',
       'Bindable',
