@@ -246,7 +246,10 @@ export function answersBy(bind: Decide, listen: Decide): Pick<Rule, 'bind' | 'li
 
 /** Of several decisions the one that counts; `nothing` where there is none. */
 export function decisive<Case extends string>(decisions: readonly Decision<Case>[], nothing: Case): Decision<Case> {
-  const answer = strictest(decisions.map((one) => one.answer));
-  const found = decisions.filter((one) => one.answer === answer);
-  return found.find(({ by }) => by !== nothing) ?? { answer, by: nothing };
+  let counts: Decision<Case> = { answer: 'ok', by: nothing };
+  for (const one of decisions) {
+    if (one.answer !== 'ok' && one.answer !== undefined) return one;
+    if (counts.answer === 'ok' && (one.answer === undefined || counts.by === nothing)) counts = one;
+  }
+  return counts;
 }

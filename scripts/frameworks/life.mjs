@@ -104,12 +104,18 @@ async function startPm2({ instances = 0 }, node, { cwd, env }) {
   const started = pm2('start', PROGRAM, '--no-autorestart', ...mode);
   await started.ended;
   const logs = join(home, 'logs');
+  const logged = () => readdirSync(logs).map((name) => readFileSync(join(logs, name), 'utf8'));
+  let text = '';
+  let isStopped = false;
   return {
-    said: () => [started.said(), ...readdirSync(logs).map((name) => readFileSync(join(logs, name), 'utf8'))].join('\n'),
+    said: () => (isStopped ? text : [started.said(), ...logged()].join('\n')),
     // The daemon outlives the command that started it.
     ended: new Promise(() => {}),
     async stop() {
+      if (isStopped) return;
       await pm2('kill').ended;
+      text = [started.said(), ...logged()].join('\n');
+      isStopped = true;
       rmSync(home, { recursive: true, force: true });
     },
   };

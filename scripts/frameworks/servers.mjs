@@ -107,7 +107,7 @@ export const SERVERS = [
     ],
     setup: nest(', new FastifyAdapter()'),
     plain: 'await app.listen(port);',
-    api: 'await app.init(); await listen(app.getHttpServer(), port);',
+    api: 'await app.init(); await app.getHttpAdapter().getInstance().ready(); await listen(app.getHttpServer(), port);',
   },
   {
     name: 'ws',
@@ -144,6 +144,7 @@ export const SERVERS = [
     name: 'grpc-js',
     packages: ['@grpc/grpc-js@1.14.7'],
     answers: 'tcp',
+    isSilent: true,
     setup:
       "import net from 'node:net';\nimport { Server, ServerCredentials } from '@grpc/grpc-js';\nconst server = new Server();\nconst credentials = ServerCredentials.createInsecure();",
     plain: "server.bindAsync('0.0.0.0:' + port, credentials, (error) => { if (error) throw error; });",

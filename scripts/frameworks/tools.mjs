@@ -25,8 +25,10 @@ export const TOOLS = [
   {
     name: 'vite',
     packages: ['vite@8.4.0'],
+    isSilent: true,
     setup: "import { createServer as createVite } from 'vite';",
-    plain: 'const vite = await createVite({ server: { port, strictPort: true } }); await vite.listen();',
+    plain:
+      "const vite = await createVite({ server: { host: '127.0.0.1', port, strictPort: true } }); await vite.listen();",
     api: 'const vite = await createVite({ server: { middlewareMode: true, ws: false } }); await listen(createServer(vite.middlewares), port);',
     files: { 'index.html': '<!doctype html><p>ok\n' },
     recipe: '`strictPort: true` refuses a port that is taken; without it vite takes the next one that is free.',

@@ -183,10 +183,10 @@ describe('the page', () => {
       'The second socket takes over what comes.',
     ]);
     expect(await focused()).toBe('true');
-    await press('End');
-    expect(await page.getByRole('combobox', { name: 'Address' }).last().inputValue()).toBe('::1');
+    await press('Home');
+    expect(await page.getByRole('combobox', { name: 'Address' }).last().inputValue()).toBe('0.0.0.0');
     expect(await focused()).toBe('true');
-    expect(await headline(page)).toBe('Side by side: no address in common.');
+    expect(await headline(page)).toBe('The second socket is refused: EADDRINUSE.');
   });
 
   it(
