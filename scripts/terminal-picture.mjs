@@ -3,7 +3,7 @@
 // node scripts/terminal-picture.mjs [--check]: the pid, the user and the port of this run become those of the docs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,8 +50,11 @@ const ended = (args, how) =>
  */
 export async function scene(port) {
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-picture-'));
-  mkdirSync(join(folder, 'node_modules'));
-  symlinkSync(root, join(folder, 'node_modules', 'exactbind'), 'junction');
+  const copy = join(folder, 'node_modules', 'exactbind');
+  // A copy, as an installation is: the remedy names the path of the command.
+  for (const part of ['package.json', 'dist', 'build/Release/exactbind.node', 'prebuilds']) {
+    if (existsSync(join(root, part))) cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
   writeFileSync(join(folder, 'server.mjs'), program(port));
   const how = { cwd: folder, env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' } };
   const first = spawn(process.execPath, ['server.mjs'], { ...how, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -59,7 +62,7 @@ export async function scene(port) {
     const [hello] = await once(first.stdout, 'data');
     const second = await ended(['server.mjs'], how);
     if (second.stderr === '') throw new Error(`A second server got the port: ${second.stdout}`);
-    const who = await ended([join(root, 'dist/cli.cjs'), 'who', String(port)], how);
+    const who = await ended([join(root, 'dist/cli.cjs'), 'who', '--pid', String(port)], how);
     /** @param {string} text */
     const said = (text) =>
       text
@@ -78,7 +81,7 @@ export async function scene(port) {
       ...lines(String(hello), 'output'),
       ...lines('node server.mjs', 'prompt'),
       ...lines(second.stderr, 'error'),
-      ...lines('npx exactbind who 3000', 'prompt'),
+      ...lines('npx exactbind who --pid 3000', 'prompt'),
       ...lines(who.stdout, 'output'),
     ];
   } finally {
@@ -113,7 +116,7 @@ const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').
 
 /** What the picture shows, in words. */
 export const DESCRIPTION =
-  'A terminal: a server listens on port 3000; a second one is refused with EADDRINUSE, and the error names the process, its pid and its user; exactbind who 3000 says the same.';
+  'A terminal: a server listens on port 3000; a second one is refused with EADDRINUSE, and the error names the process, its pid and its user; exactbind who --pid 3000 prints the pid.';
 
 /**
  * @param {Line[]} lines

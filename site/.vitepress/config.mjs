@@ -63,6 +63,9 @@ const config = {
         text: 'Reference',
         items: [
           page('API', 'api'),
+          page('Command line', 'cli'),
+          page('JSON of the commands', 'json'),
+          page('exactbind doctor', 'doctor'),
           page('Socket options', 'options'),
           page('Options of any socket', 'raw-options'),
           page('Bundlers', 'bundling'),
