@@ -41,7 +41,7 @@ const ANY4: Place = { host: '0.0.0.0', family: 4, address: '0.0.0.0', addressFam
 const ANY6: Place = { host: '::', family: 6, address: '::', addressFamily: 6 };
 
 /** The first place to try, which alone counts wherever there is IPv6. */
-export function placeOf({ host }: BindRequest): Place {
+export function placeOf({ host }: Pick<BindRequest, 'host'>): Place {
   if (host === undefined) return ANY6;
   const { address, family } = canonical(host);
   return { host, family: host.includes(':') ? 6 : 4, address, addressFamily: family };

@@ -2,9 +2,11 @@
 import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { canonical, isAny } from '../address.ts';
+import { takeInheritedAt } from '../adopt/inherited.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
+import { placeOf } from '../bind/places.ts';
 import { checkPort, checkSignal, checkTimeout, isName, type ListenOptions } from '../bind/request.ts';
-import type { BoundSocket } from '../bound-socket.ts';
+import { BoundSocket } from '../bound-socket.ts';
 import { aborted, systemError, wrongType } from '../errors.ts';
 import { listen } from '../listen.ts';
 import { hasName, readAll, readOnce } from '../options-once.ts';
@@ -115,8 +117,16 @@ async function succeed(server: Server, succession: Succession, asked: Asked): Pr
   }
 }
 
+/** The socket that whoever started this process has opened for this address. */
+async function inherited({ port, host, ipv6Only }: ListenOptions): Promise<BoundSocket | undefined> {
+  if (port === undefined || checkPort(port) === 0) return undefined;
+  const literal = host !== undefined && isName(host) ? await resolveHost(host) : host;
+  const opened = takeInheritedAt(placeOf({ host: literal }), checkPort(port), ipv6Only === true);
+  return opened === undefined ? undefined : new BoundSocket(undefined, opened);
+}
+
 async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo> {
-  const address = await listen(server, asked.listen);
+  const address = await listen(server, (await inherited(asked.listen)) ?? asked.listen);
   try {
     await offer(server, asked, true);
   } catch (error) {

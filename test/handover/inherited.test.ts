@@ -1,8 +1,10 @@
 // inheritedSockets(): what systemd passes is checked, taken over and served; what was meant for others is left alone.
 // @module-tag node
 import dgram from 'node:dgram';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type BindOptions, BoundSocket } from 'exactbind';
 import { inheritedSockets } from 'exactbind/handover';
 import { afterEach, expect, it } from 'vitest';
@@ -130,6 +132,22 @@ describeOn('linux', 'darwin')('inheritedSockets()', () => {
     const told = await inherits([bind({}).fd()], env).said();
     expect(told).toMatchObject({ code });
     expect(told.message).not.toMatch(/\p{Cc}/u);
+  });
+
+  it('goes before a bind of its own in listenOrTake()', async () => {
+    const socket = bind({ host: '127.0.0.1' });
+    const folder = mkdtempSync(join(tmpdir(), 'inherited-'));
+    const script = `
+      import net from 'node:net';
+      import { listenOrTake } from 'exactbind/handover';
+      const server = net.createServer();
+      await listenOrTake(server, { port: ${socket.address().port}, host: '127.0.0.1', handover: '${folder}/offer' });
+      console.log(JSON.stringify({ fd: server._handle.fd }));`;
+    const command = [process.execPath, '--input-type=module', '-e', script];
+    const child = start([...WITH_PID, ...command], [socket.fd()], { LISTEN_FDS: '1' });
+    expect(await child.said()).toEqual({ fd: 3 });
+    await child.end('SIGKILL');
+    rmSync(folder, { recursive: true });
   });
 
   itOn('linux')('is what systemd-socket-activate starts', async () => {
