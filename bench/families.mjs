@@ -6,6 +6,7 @@ import * as options from './micro/options.mjs';
 import * as recipes from './micro/recipes.mjs';
 import * as syscalls from './micro/syscalls.mjs';
 import * as peers from './peers/peers.mjs';
+import * as ports from './peers/ports.mjs';
 import * as adoption from './restart/adoption.mjs';
 import * as restart from './restart/restart.mjs';
 import * as wake from './restart/wake.mjs';
@@ -17,7 +18,7 @@ import * as spread from './spread/spread.mjs';
 /** @type {Record<string, Family[]>} */
 const MODULES = {
   micro: [micro, recipes, options, inspect, syscalls],
-  peers: [peers],
+  peers: [peers, ports],
   spread: [spread],
   restart: [wake, restart, adoption],
   scale: [scale],

@@ -28,7 +28,8 @@ function scriptOf(process: HolderProcess): string[] | undefined {
   return at === -1 ? undefined : [basename(words[at] as string), ...words.slice(at + 1)];
 }
 
-function managerOf(process: HolderProcess): string | undefined {
+/** `npm`, which runs a script once; undefined of what is no package manager. */
+export function managerOf(process: HolderProcess): string | undefined {
   const script = scriptOf(process)?.[0] ?? '';
   // npm gives itself a title: the command line is "npm run dev".
   const title = process.command?.split(' ')[0] ?? '';

@@ -25,7 +25,7 @@ const warn = (text: string) => void process.stderr.write(`exactbind: ${text}\n`)
 const TEN_SECONDS = 10_000;
 
 // Milliseconds in which whoever starts a server again has mostly done so.
-const AGAIN = { likely: 2000, unlikely: 250 } as const;
+const AGAIN = { likely: 3000, unlikely: 250 } as const;
 
 /** Why nobody is ended, and the exit code that says it; undefined where they may be. */
 function objection(targets: readonly Target[], { force, user }: Options, door: Door): [string[], number] | undefined {

@@ -1,7 +1,7 @@
 // Whom `exactbind kill` would end: the processes that hold the port, what forbids it, and who would start them again.
 import { spawnSync } from 'node:child_process';
 import type { Holder, HolderProcess, PortReport } from '../lib/door.ts';
-import { isShell } from './ancestry.ts';
+import { isShell, managerOf } from './ancestry.ts';
 import { type Owner, ownerName, ownersIn } from './who.ts';
 
 type Door = typeof import('../lib/door.ts');
@@ -114,6 +114,6 @@ export function supervisorOf({ holder, ancestors }: Target, door: Door): string 
     if (found !== undefined) return `${found[1]} (pid ${pid}) may start it again: ${found[2]}`;
   }
   const [parent] = ancestors;
-  if (parent === undefined || parent.pid === 1 || isShell(parent)) return undefined;
+  if (parent === undefined || parent.pid === 1 || isShell(parent) || managerOf(parent) !== undefined) return undefined;
   return `${door.printable(parent.name ?? 'its parent')} (pid ${parent.pid}), which started it, may start it again`;
 }

@@ -10,8 +10,9 @@ declare module 'pid-port' {
 }
 
 declare module 'get-port' {
-  function getPort(where: { port: number }): Promise<number>;
-  export = getPort;
+  // biome-ignore lint/style/noDefaultExport: it is theirs.
+  export default function getPort(where: { port: number | Iterable<number> }): Promise<number>;
+  export function portNumbers(from: number, to: number): Iterable<number>;
 }
 
 declare module 'detect-port' {
