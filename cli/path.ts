@@ -93,7 +93,7 @@ export async function whoHasPath(path: string, options: PathOptions): Promise<vo
   const report = await ask(path, options);
   if (report === undefined) return;
   const { whoHolds } = await import('../lib/door.ts');
-  for (const line of new Set(report.holders.map(whoHolds))) process.stdout.write(`${line}\n`);
+  for (const line of new Set(report.holders.map((holder) => whoHolds(holder)))) process.stdout.write(`${line}\n`);
   if (report.reason !== undefined) process.stderr.write(`exactbind: ${report.reason}\n`);
   process.exitCode = exitCodeOfVerdict(report.verdict);
 }

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Holder, HolderProcess, PortReport } from '../lib/door.ts';
 import { ancestryLine } from './ancestry.ts';
 import { exitCodeOf, highest } from './exit.ts';
-import { whoHasPath, pathFrom } from './path.ts';
+import { pathFrom, whoHasPath } from './path.ts';
 import { aboutPorts, askEach, askedIn, type PortOptions } from './ports.ts';
 import { fitted } from './terminal.ts';
 
