@@ -120,7 +120,7 @@ export const matrix = new Command('matrix')
   .option('--html <file>', 'a page to choose among them, and among what is predicted of other systems')
   .addHelpText(
     'after',
-    '\nThe page is one file and loads nothing. FILE is replaced once all is measured, and never through a symbolic link.',
+    '\nThe page is one file and loads nothing. FILE is replaced once all is measured,\nand never through a symbolic link.',
   )
   .addHelpText('after', '\nExit codes: 0 as predicted, 1 not as predicted, 2 usage error, 3 not measured.')
   .action(async ({ json, html }: Options, command: Command) => {

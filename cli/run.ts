@@ -83,7 +83,7 @@ async function run(command: string[], options: Options): Promise<void> {
 }
 
 export const runCommand = new Command('run')
-  .usage('[--port [NAME=][HOST:]PORT]… [--watch PATH]… [options] -- command…')
+  .usage('[--port [NAME=][HOST:]PORT]… [options] -- command…')
   .summary('hold ports, and restart a command on them without closing them')
   .description(
     'Holds ports, and restarts a command on them without ever closing them: on SIGHUP, when it crashes, and when files change.\n\n' +
@@ -108,7 +108,7 @@ export const runCommand = new Command('run')
   .option('--no-restart', 'end with the command when it crashes')
   .addHelpText(
     'after',
-    '\nSIGHUP restarts; SIGINT and SIGTERM end it; SIGUSR1, SIGUSR2, SIGQUIT and SIGWINCH are passed on.' +
-      "\nExit codes: the command's, 128 and the signal's number if one ended it; 2 usage error, 3 an address cannot be had.",
+    '\nSIGHUP restarts; SIGINT and SIGTERM end it; SIGUSR1, SIGUSR2, SIGQUIT and\nSIGWINCH are passed on.' +
+      "\nExit codes: the command's, 128 and the signal's number if one ended it; 2 usage\nerror, 3 an address cannot be had.",
   )
   .action(run);

@@ -5,6 +5,7 @@
 
 #include "calls.h"
 #include "os.h"
+#include "values.h"
 
 namespace exactbind {
 
@@ -63,8 +64,8 @@ Napi::Value receiveHandles(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < count; i++) {
     list.Set(i, Napi::Number::New(info.Env(), static_cast<double>(static_cast<int64_t>(handles[i]))));
   }
-  result.Set("bytes", bytes);
-  result.Set("handles", list);
+  put(result, "bytes", bytes);
+  put(result, "handles", list);
   return result;
 }
 

@@ -13,20 +13,20 @@ namespace exactbind {
 namespace {
 
 void setUnlessUnknown(Napi::Object object, const char* name, int64_t value) {
-  if (value >= 0) object.Set(name, Napi::Number::New(object.Env(), static_cast<double>(value)));
+  if (value >= 0) put(object, name, Napi::Number::New(object.Env(), static_cast<double>(value)));
 }
 
 void setFlag(Napi::Object object, const char* name, int8_t value) {
-  if (value >= 0) object.Set(name, Napi::Boolean::New(object.Env(), value != 0));
+  if (value >= 0) put(object, name, Napi::Boolean::New(object.Env(), value != 0));
 }
 
 void setUnlessEmpty(Napi::Object object, const char* name, const std::string& text) {
-  if (!text.empty()) object.Set(name, Napi::String::New(object.Env(), text));
+  if (!text.empty()) put(object, name, Napi::String::New(object.Env(), text));
 }
 
 Napi::Object processValue(Napi::Env env, int64_t pid, const os::Process& found, const std::string& user) {
   auto process = Napi::Object::New(env);
-  process.Set("pid", Napi::Number::New(env, static_cast<double>(pid)));
+  put(process, "pid", Napi::Number::New(env, static_cast<double>(pid)));
   setUnlessEmpty(process, "name", found.name);
   setUnlessEmpty(process, "executable", found.executable);
   setUnlessEmpty(process, "directory", found.directory);
@@ -38,7 +38,7 @@ Napi::Object processValue(Napi::Env env, int64_t pid, const os::Process& found, 
   auto list = Napi::Array::New(env, found.arguments.size());
   uint32_t index = 0;
   for (const std::string& argument : found.arguments) list.Set(index++, Napi::String::New(env, argument));
-  process.Set("arguments", list);
+  put(process, "arguments", list);
   return process;
 }
 
@@ -55,12 +55,12 @@ class Answer {
     index = 0;
     for (const auto& [pid, found] : look_.processes) processes.Set(index++, process(pid, found));
     auto result = Napi::Object::New(env_);
-    result.Set("error", Napi::Number::New(env_, look_.error));
-    result.Set("ownersError", Napi::Number::New(env_, look_.ownersError));
-    result.Set("areOwnersWhole", Napi::Boolean::New(env_, look_.areOwnersWhole));
-    result.Set("isWhole", Napi::Boolean::New(env_, look_.isWhole));
-    result.Set("sockets", rows);
-    result.Set("processes", processes);
+    put(result, "error", Napi::Number::New(env_, look_.error));
+    put(result, "ownersError", Napi::Number::New(env_, look_.ownersError));
+    put(result, "areOwnersWhole", Napi::Boolean::New(env_, look_.areOwnersWhole));
+    put(result, "isWhole", Napi::Boolean::New(env_, look_.isWhole));
+    put(result, "sockets", rows);
+    put(result, "processes", processes);
     return result;
   }
 
@@ -79,25 +79,25 @@ class Answer {
   Napi::Object row(const Row& found) const {
     const os::Socket& socket = found.socket;
     auto row = Napi::Object::New(env_);
-    row.Set("address", zoned(socket, socket.local));
-    row.Set("family", familyValue(env_, socket.local));
-    row.Set("state", Napi::Number::New(env_, socket.state));
-    row.Set("isOpen", Napi::Boolean::New(env_, socket.inode != 0 || !socket.pids.empty()));
-    row.Set("count", Napi::Number::New(env_, found.count));
+    put(row, "address", zoned(socket, socket.local));
+    put(row, "family", familyValue(env_, socket.local));
+    put(row, "state", Napi::Number::New(env_, socket.state));
+    put(row, "isOpen", Napi::Boolean::New(env_, socket.inode != 0 || !socket.pids.empty()));
+    put(row, "count", Napi::Number::New(env_, found.count));
     if (socket.remote.ss_family != AF_UNSPEC) {
-      row.Set("remoteAddress", zoned(socket, socket.remote));
-      row.Set("remotePort", Napi::Number::New(env_, portOf(socket.remote)));
+      put(row, "remoteAddress", zoned(socket, socket.remote));
+      put(row, "remotePort", Napi::Number::New(env_, portOf(socket.remote)));
     }
     auto pids = Napi::Array::New(env_, socket.pids.size());
     uint32_t index = 0;
     for (int64_t pid : socket.pids) pids.Set(index++, Napi::Number::New(env_, static_cast<double>(pid)));
-    row.Set("pids", pids);
+    put(row, "pids", pids);
     setUnlessUnknown(row, "uid", socket.uid);
     setUnlessUnknown(row, "timeLeft", socket.timeLeft);
     setUnlessUnknown(row, "lastTimeLeft", found.lastTimeLeft);
-    if (socket.inode != 0) row.Set("inode", Napi::Number::New(env_, static_cast<double>(socket.inode)));
+    if (socket.inode != 0) put(row, "inode", Napi::Number::New(env_, static_cast<double>(socket.inode)));
     char device[kZoneText];
-    if (formatZone(socket.device, device)) row.Set("device", Napi::String::New(env_, device));
+    if (formatZone(socket.device, device)) put(row, "device", Napi::String::New(env_, device));
     setFlag(row, "ipv6Only", socket.ipv6Only);
     setFlag(row, "reuseAddress", socket.reuseAddress);
     setFlag(row, "reusePort", socket.reusePort);

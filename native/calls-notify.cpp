@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "os.h"
+#include "values.h"
 
 namespace exactbind {
 
@@ -42,7 +43,9 @@ class Listener {
       // Without one the environment is being terminated.
       if (static_cast<napi_env>(env) != nullptr) heard.Call({Napi::String::New(env, *held)});
     };
-    if (static_cast<Listener*>(self)->heard_.NonBlockingCall(notice.get(), tell) == napi_ok) notice.release();
+    if (static_cast<Listener*>(self)->heard_.NonBlockingCall(notice.get(), tell) == napi_ok) {
+      static_cast<void>(notice.release());
+    }
   }
 
  private:

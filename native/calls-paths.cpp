@@ -21,16 +21,27 @@ Napi::Value localPath(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), name);
 }
 
+// A number that need not fit into one of JavaScript's, last digit first: two are compared, and none is shown.
+void appendDigits(uint64_t value, std::string* text) {
+  do {
+    text->push_back("0123456789abcdef"[value & 15]);
+    value >>= 4;
+  } while (value != 0);
+}
+
 // fileAt(path, follow): { id, mode, uid }, or the error. Two files with the same `id` are one.
 Napi::Value fileAt(const Napi::CallbackInfo& info) {
   os::File file;
   int error = os::fileAt(textAt(info, 0), info[1].ToBoolean(), &file);
   if (error != 0) return errorValue(info, error);
   auto result = Napi::Object::New(info.Env());
-  // Neither number need fit into one of JavaScript's.
-  result.Set("id", std::to_string(file.device) + ':' + std::to_string(file.inode));
-  result.Set("mode", Napi::Number::New(info.Env(), file.mode));
-  result.Set("uid", Napi::Number::New(info.Env(), static_cast<double>(file.uid)));
+  std::string id;
+  appendDigits(file.device, &id);
+  id.push_back(':');
+  appendDigits(file.inode, &id);
+  put(result, "id", Napi::String::New(info.Env(), id));
+  put(result, "mode", Napi::Number::New(info.Env(), file.mode));
+  put(result, "uid", Napi::Number::New(info.Env(), static_cast<double>(file.uid)));
   return result;
 }
 

@@ -183,9 +183,9 @@ Napi::Value localAddress(const Napi::CallbackInfo& info) {
   if (error != 0) return Napi::Number::New(info.Env(), error);
   if (storage.ss_family != AF_INET && storage.ss_family != AF_INET6) return info.Env().Null();
   auto result = Napi::Object::New(info.Env());
-  result.Set("address", addressValue(info.Env(), storage));
-  result.Set("family", familyValue(info.Env(), storage));
-  result.Set("port", Napi::Number::New(info.Env(), portOf(storage)));
+  put(result, "address", addressValue(info.Env(), storage));
+  put(result, "family", familyValue(info.Env(), storage));
+  put(result, "port", Napi::Number::New(info.Env(), portOf(storage)));
   return result;
 }
 

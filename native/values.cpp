@@ -9,6 +9,10 @@ int32_t int32At(const Napi::CallbackInfo& info, size_t index) {
   return value;
 }
 
+void put(Napi::Object object, const char* name, Napi::Value value) {
+  object.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_default_jsproperty));
+}
+
 Napi::Value addressValue(Napi::Env env, const sockaddr_storage& storage) {
   char text[kAddressText];
   if (!formatAddress(storage, text)) return env.Null();

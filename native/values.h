@@ -10,6 +10,9 @@ namespace exactbind {
 // 0 if it is no number.
 int32_t int32At(const Napi::CallbackInfo& info, size_t index);
 
+// Defines a property: Set() would call a setter of Object.prototype.
+void put(Napi::Object object, const char* name, Napi::Value value);
+
 // Null if it is neither IPv4 nor IPv6.
 Napi::Value addressValue(Napi::Env env, const sockaddr_storage& storage);
 
