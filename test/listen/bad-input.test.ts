@@ -46,7 +46,7 @@ const TABLE: [options: unknown, code: string, word: string][] = [
   [{ backlog: 0 }, 'ERR_OUT_OF_RANGE', 'options.backlog'],
   [{ backlog: 2 ** 31 }, 'ERR_OUT_OF_RANGE', 'options.backlog'],
   [{ backlog: '5' }, 'ERR_INVALID_ARG_TYPE', 'options.backlog'],
-  [{ path: '/tmp/socket' }, 'ERR_INVALID_ARG_VALUE', 'server.listen({ path })'],
+  [{ path: '/nowhere/socket', port: 0 }, 'ERR_INCOMPATIBLE_OPTION_PAIR', 'port'],
   [{ fd: 3 }, 'ERR_INVALID_ARG_VALUE', 'server.listen({ fd })'],
   [{ exclusive: true }, 'ERR_INVALID_ARG_VALUE', 'cluster'],
   [{ reusePort: true }, 'ERR_INVALID_ARG_VALUE', 'reuse-port'],
@@ -123,7 +123,7 @@ describe('listen() and bindUdp()', () => {
     [createServer(), { port: 0, protocol: 'udp' }, 'ERR_INVALID_ARG_VALUE'],
     [createServer(), { port: 0, reserve: true }, 'ERR_INVALID_ARG_VALUE'],
     [createServer(), { port: 0, signal: 'stop' }, 'ERR_INVALID_ARG_TYPE'],
-    [createServer(), { path: '/tmp/socket' }, 'ERR_INVALID_ARG_VALUE'],
+    [createServer(), { path: '/nowhere/socket', port: 0 }, 'ERR_INCOMPATIBLE_OPTION_PAIR'],
   ])('listen(%o, %j) → %s', async (server, options, code) => {
     await expect(listen(server as never, options as never)).rejects.toMatchObject({ code });
   });
