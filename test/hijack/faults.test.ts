@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { needs } from '../fixtures/needs.ts';
-import { ownPort } from '../fixtures/ports.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const fixture = (name: string) => file(`../fixtures/hijack/${name}`);
@@ -26,8 +25,8 @@ function compile(source: string): string {
   return library;
 }
 
-// It counts up from there, for each attempt: far above what other files of tests use.
-const manyPorts = () => String(ownPort() + 10_000);
+// Each counts up from its first port, one for each attempt: below what ownPort() gives to any file of tests.
+const FIRST_PORTS = { calls: '2000', hook: '5000', threads: '5500', workers: '7500', storm: '8500' } as const;
 
 /** With EXACTBIND_KEEP, where docs/reliability.md has its figures from (scripts/hijack/page.mjs). */
 function keep(name: string, figures: object): void {
@@ -44,9 +43,9 @@ interface Faults {
   wrong: string[];
 }
 
-function run(program: string, mode: string, first: string): Faults {
+function run(program: string, mode: keyof typeof FIRST_PORTS): Faults {
   const library = compile('faults.c');
-  const args = [fixture(program), file('../../dist'), mode, first];
+  const args = [fixture(program), file('../../dist'), mode, FIRST_PORTS[mode]];
   const env = { ...process.env, EXACTBIND_FAULTS: state, LD_PRELOAD: library };
   const timeout = process.env['EXACTBIND_ALL_FAULTS'] === '1' ? 3_500_000 : 890_000;
   const { stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout });
@@ -65,7 +64,7 @@ describe('a system call that fails', () => {
     ['exactbind/register', 'faults.mjs', 'hook', 100] as const,
     ['the threads that look and wait', 'thread-faults.mjs', 'threads', 400] as const,
   ])('is a code of %s, or the truth, and nothing is left', { timeout }, ([, program, mode, least]) => {
-    const { injected, wrong } = run(program, mode, manyPorts());
+    const { injected, wrong } = run(program, mode);
     expect(wrong).toEqual([]);
     expect(injected).toBeGreaterThan(least);
   });
@@ -73,7 +72,7 @@ describe('a system call that fails', () => {
 
 describe('a worker thread', () => {
   it('can be terminated inside every system call, and leaves nothing', { timeout }, () => {
-    const { injected, wrong } = run('terminated.mjs', 'workers', manyPorts());
+    const { injected, wrong } = run('terminated.mjs', 'workers');
     expect(wrong).toEqual([]);
     expect(injected).toBeGreaterThan(40);
   });
@@ -83,7 +82,7 @@ describe('a storm of signals', () => {
   it('changes nothing, and nothing is lost or left', { timeout }, () => {
     const library = compile('storm.c');
     const env = { ...process.env, EXACTBIND_STORM: state, LD_PRELOAD: library };
-    const args = [fixture('storm.mjs'), manyPorts(), '22'];
+    const args = [fixture('storm.mjs'), FIRST_PORTS.storm, '22'];
     const { stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout });
     expect(stderr).toBe('');
     const { scenes, wrong, left } = JSON.parse(stdout) as { scenes: number; wrong: string[]; left: number };
