@@ -24,6 +24,7 @@ const NAMES = [
   'inspectPortSync',
   'isSupported',
   'listen',
+  'portRange',
   'setOption',
   'setRawOption',
   'waitForPort',
@@ -92,7 +93,7 @@ describe('the package', () => {
 });
 
 describe('exactbind/handover', () => {
-  const HANDOVER = ['listenOrTake', 'offerSockets', 'takeSockets'];
+  const HANDOVER = ['inheritedSockets', 'listenOrTake', 'notify', 'offerSockets', 'retire', 'takeSockets'];
 
   it('exports the same names to import, to require() and to bundlers, and nothing loads it by itself', () => {
     const print = 'console.log(Object.keys(m).sort().join())';
