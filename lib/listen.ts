@@ -63,7 +63,8 @@ export function listen(server: Server, options: Ports | ListenOptions): Promise<
  * - Linux: abstract names too.
  * - Windows: a named pipe, of which this server makes the first instance.
  * @returns the path, once the server is listening
- * @throws what `new BoundSocket({ path })` throws, and what `listen()` throws for a port
+ * @throws what `new BoundSocket({ path })` throws, and for a port `listen()`: `EADDRINUSE`, `EACCES`, `ENAMETOOLONG`,
+ * `ERR_SERVER_ALREADY_LISTEN`, `ERR_SERVER_NOT_RUNNING`, `ERR_INVALID_ARG_TYPE`, `ERR_INCOMPATIBLE_OPTION_PAIR`, `ENOTSUP`
  */
 export function listen(server: Server, options: PathListenOptions): Promise<string>;
 /**
@@ -73,7 +74,10 @@ export function listen(server: Server, options: PathListenOptions): Promise<stri
  * `ERR_SERVER_NOT_RUNNING`, `EADDRINUSE` for a reservation, `ENOTSUP` where the runtime cannot adopt a socket (Bun)
  */
 export function listen<A extends AddressInfo | string>(server: Server, options: BoundSocket<A>): Promise<A>;
-/** Takes what any of the others takes, for a port. */
+/**
+ * Takes what any of the others takes, for a port.
+ * @throws what these throw: `EADDRINUSE`, `EACCES`, `ERR_INVALID_ARG_TYPE`, …
+ */
 export function listen(server: Server, options: BoundSocket | Ports | ListenOptions): Promise<AddressInfo>;
 export async function listen(
   server: Server,

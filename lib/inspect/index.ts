@@ -113,7 +113,11 @@ export async function inspectPort(
  * `ERR_SOCKET_BAD_PORT`, `ERR_ACCESS_DENIED`
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport;
-/** Tells the same of a Unix socket at once, on this thread; for what it throws see `inspectPort()`. */
+/**
+ * Tells the same of a Unix socket at once, on this thread.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
+ * @throws Error `ENAMETOOLONG`; `ENOTSUP` for an abstract name elsewhere than on Linux; `ERR_ACCESS_DENIED`
+ */
 export function inspectPortSync(options: InspectPathOptions): PathReport;
 export function inspectPortSync(
   options: number | string | InspectOptions | InspectPathOptions,
