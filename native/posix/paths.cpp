@@ -59,7 +59,12 @@ int localPath(Handle handle, std::string* name) {
 
 int fileAt(const std::string& path, bool follow, File* file) {
   struct stat status;
-  if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) != 0) return errno;
+  errno = 0;
+  if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) != 0) {
+    // The stat() that Zig links for an old glibc fails without it.
+    if (errno == 0) ::faccessat(AT_FDCWD, path.c_str(), F_OK, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+    return errno == 0 ? ENOENT : errno;
+  }
   file->device = static_cast<uint64_t>(status.st_dev);
   file->inode = status.st_ino;
   file->mode = status.st_mode;
