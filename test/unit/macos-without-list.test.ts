@@ -158,7 +158,7 @@ describe('without the list of sockets', () => {
     });
   });
 
-  it('never shares with a pair of sockets where the list would refuse', () => {
+  it('never shares with a pair of sockets where the list would refuse', { timeout: 600_000 }, () => {
     const states = firsts(['none', 'both'], ['bound', 'listening', 'time-wait'], [OWN, 502]);
     const bolder: string[] = [];
     let stricter = 0;
