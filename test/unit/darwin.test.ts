@@ -19,7 +19,7 @@ const played = vi.hoisted(() => ({
 vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
 // Of a Mac, whose addresses are not this machine's.
 vi.mock('node:os', async (original) => {
-  const { osOfMac } = await import('../fixtures/played-addon.ts');
+  const { osOfMac } = await import('../fixtures/os-of-mac.ts');
   return osOfMac(await original<object>(), '127.0.0.1');
 });
 vi.mock('../../lib/addon.ts', async () => {

@@ -20,7 +20,7 @@ const kernel = vi.hoisted(() => ({
 
 vi.mock('../../lib/platform.ts', () => ({ system: 'darwin' }));
 vi.mock('node:os', async (original) => {
-  const { osOfMac } = await import('../fixtures/played-addon.ts');
+  const { osOfMac } = await import('../fixtures/os-of-mac.ts');
   return osOfMac(await original<object>(), '127.0.0.1', '127.0.0.2');
 });
 vi.mock('../../lib/addon.ts', async () => {
@@ -158,7 +158,7 @@ describe('without the list of sockets', () => {
     });
   });
 
-  it('never shares with a pair of sockets where the list would refuse', { timeout: 600_000 }, () => {
+  it('never shares with a pair of sockets where the list would refuse', () => {
     const states = firsts(['none', 'both'], ['bound', 'listening', 'time-wait'], [OWN, 502]);
     const bolder: string[] = [];
     let stricter = 0;
