@@ -256,7 +256,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   /**
-   * Closes a socket that was never adopted, and frees its address. Of a Unix socket, the file goes while it is its own.
+   * Closes a socket that was never adopted, and frees its address. Removes the file of a Unix socket while it is its own.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
    */
   close(): void {

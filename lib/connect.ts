@@ -13,7 +13,7 @@ import { system } from './platform.ts';
 import { settingsWords } from './socket-options/lookup.ts';
 import type { SocketOptions } from './socket-options/values.ts';
 
-/** What `connect()` takes: whatever `net.connect()` takes for TCP, and what the socket is made with. */
+/** Options of `connect()`: those of `net.connect()` for TCP, and those that are set before connect. */
 export interface ConnectOptions extends Omit<TcpNetConnectOpts, 'port'> {
   port: number | string;
   /** Options to set before connect, by the kernel's name: `{ TCP_USER_TIMEOUT: 5000, SO_MARK: 7 }`. */

@@ -180,7 +180,7 @@ export async function bindWithin(options: ReadBindOptions, { timeout, signal }: 
   throw waited(await refusedErrorLater(last), timeout);
 }
 
-/** What `waitForPort()` waits for, and how long. */
+/** Options of `waitForPort()`: the state and the longest wait. */
 export interface WaitForPortOptions extends WaitOptions {
   /**
    * - `'free'`: this process could listen there with `sharing: 'exclusive'`.

@@ -12,7 +12,7 @@ import { readPorts } from './ports.ts';
 /** A port, or a list of ports; a string is one number. */
 export type Ports = number | string | Iterable<number | string>;
 
-/** What `new BoundSocket()` takes. */
+/** Options of `new BoundSocket()`. */
 export interface BindOptions {
   /**
    * 0 to 65535; 0 lets the system choose. Or a list of ports from 1 to 65535, at most 65,536 of them, which is read once:
@@ -56,7 +56,7 @@ export interface BindOptions {
   mode?: undefined;
 }
 
-/** What `new BoundSocket()` takes for a Unix socket. */
+/** Options of `new BoundSocket()` for a Unix socket. */
 export interface PathBindOptions extends Pick<BindOptions, 'backlog' | 'socketOptions' | 'acceptPartial'> {
   /**
    * The path of its file, at most 107 bytes (macOS: 103), or an abstract name, which begins with `\0`.
@@ -88,7 +88,7 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What `listen()` and `bindUdp()` take. */
+/** Options of `listen()` and `bindUdp()`. */
 export interface ListenOptions extends BindOptions {
   /** Closes the server when aborted, as Node's own `listen()` does; aborted earlier, the promise is rejected. */
   signal?: AbortSignal | undefined;
@@ -104,7 +104,7 @@ export interface ListenOptions extends BindOptions {
   wait?: number | WaitOptions | undefined;
 }
 
-/** What `listen()` takes for a Unix socket. */
+/** Options of `listen()` for a Unix socket. */
 export interface PathListenOptions extends PathBindOptions {
   /** Closes the server when aborted; aborted earlier, the promise is rejected. */
   signal?: AbortSignal | undefined;

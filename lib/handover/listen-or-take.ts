@@ -16,7 +16,7 @@ import { checkFolder, locked, pathOf, requireHandover } from './folder.ts';
 import { checkOffer, Offer } from './offer.ts';
 import { type Succession, take } from './take.ts';
 
-/** What `listenOrTake()` takes. */
+/** Options of `listenOrTake()`. */
 export interface ListenOrTakeOptions extends ListenOptions {
   /**
    * Where instances of this program find each other: a path, or a bare name, which is a file in `$RUNTIME_DIRECTORY`,

@@ -6,7 +6,7 @@ import { codeOf, notSupported, outOfRange, systemError, wrongType, wrongValue } 
 import { readOptions } from '../options-once.ts';
 import type { AnySocket } from '../raw-options.ts';
 
-/** What `notify.ready()` takes. */
+/** Options of `notify.ready()`. */
 export interface ReadyOptions {
   /** The process that the service manager is to take for the service from now on. @defaultValue the one it started */
   mainPid?: number | undefined;

@@ -12,7 +12,7 @@ import { checkPath, requireHandover } from './folder.ts';
 import { type Member, memberOf, type OfferedSocket } from './members.ts';
 import { type Carried, encode, type Message, type Refused, VERSION } from './protocol.ts';
 
-/** What `offerSockets()` takes. */
+/** Options of `offerSockets()`. */
 export interface OfferOptions {
   /** Of a Unix socket, in a folder that belongs to this user and that nobody else can write. */
   path: string;

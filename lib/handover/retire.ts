@@ -12,7 +12,7 @@ import { system } from '../platform.ts';
 import { findIndex, type Group, groupOf } from './group.ts';
 import { alwaysHash, attach, except, exceptLast } from './steering.ts';
 
-/** What `retire()` takes. */
+/** Options of `retire()`. */
 export interface RetireOptions {
   /** Milliseconds that a handshake may take: longer than the longest round trip of a client. @defaultValue 50 */
   after?: number | undefined;

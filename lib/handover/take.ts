@@ -14,7 +14,7 @@ import { drop, type Kept, keep, openUnix } from './control.ts';
 import { checkFolder, checkPath, requireHandover, socketAt } from './folder.ts';
 import { checkLength, decode, encode, HEADER, type Message, type MessageOf, malformed, VERSION } from './protocol.ts';
 
-/** What `takeSockets()` takes. */
+/** Options of `takeSockets()`. */
 export interface TakeOptions {
   /** Where the running instance offers. */
   path: string;

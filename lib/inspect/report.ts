@@ -32,7 +32,7 @@ export interface Bindable {
   readonly reusePort: boolean | null;
 }
 
-/** A process that has a socket open. What the system does not tell this user is absent. */
+/** A process that has a socket open. A field is absent where the system does not tell it to this user. */
 export interface HolderProcess {
   readonly pid: number;
   /** Of the executable: `node`. */
@@ -48,7 +48,7 @@ export interface HolderProcess {
   readonly parent?: { readonly pid: number; readonly command?: string };
 }
 
-/** A socket that has the port. What the system does not tell this user is absent. */
+/** A socket that has the port. A field is absent where the system does not tell it to this user. */
 export interface Holder {
   /** Of the first of `processes`. */
   readonly pid?: number;
@@ -79,8 +79,8 @@ export interface Holder {
   /** Milliseconds until this leftover ends by itself. */
   readonly timeLeftMs?: number;
   /**
-   * Everybody who is seen to have the socket open, the oldest first: it is free when all of them have closed it. Who created
-   * it is recorded nowhere. At most 100; absent of a leftover.
+   * The processes that are seen to have the socket open, the oldest first: the port is free when all of them have closed it.
+   * No system records which one created it. At most 100; absent of a leftover.
    */
   readonly processes?: readonly HolderProcess[];
   /** Whether others may have it open that this user cannot see. */

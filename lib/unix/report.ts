@@ -1,7 +1,7 @@
 // What inspectPort({ path }) answers: the path, its verdict, whether it could be bound, and who has it.
 import type { Holder, Verdict } from '../inspect/report.ts';
 
-/** A Unix socket that has a path. What the system does not tell this user is absent. */
+/** A Unix socket that has a path. A field is absent where the system does not tell it to this user. */
 export interface PathHolder
   extends Omit<Holder, 'address' | 'port' | 'remoteAddress' | 'remotePort' | 'protocol' | 'timeLeftMs' | 'state'> {
   readonly path: string;
