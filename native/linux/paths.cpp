@@ -1,6 +1,5 @@
 // The list of Unix sockets, asked of the kernel with NETLINK_SOCK_DIAG (sock_diag(7)), and the permissions of their
 // files.
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <sys/stat.h>
@@ -9,7 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "../os.h"
+#include "diag.h"
 
 namespace exactbind::os {
 
@@ -44,29 +43,18 @@ struct Found {
 
 Found read(const unix_diag_msg* message, size_t length) {
   Found found;
-  const char* at = reinterpret_cast<const char*>(message + 1);
-  size_t left = length - sizeof *message;
-  nlattr attribute;
-  while (left >= sizeof attribute) {
-    memcpy(&attribute, at, sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > left) break;
-    const char* value = at + sizeof attribute;
-    size_t size = attribute.nla_len - sizeof attribute;
-    if (attribute.nla_type == UNIX_DIAG_NAME) found.name.assign(value, size);
-    if (attribute.nla_type == UNIX_DIAG_VFS && size >= sizeof found.file) {
+  forEachAttribute(message, length, [&](int type, const char* value, size_t size) {
+    if (type == UNIX_DIAG_NAME) found.name.assign(value, size);
+    if (type == UNIX_DIAG_VFS && size >= sizeof found.file) {
       found.hasFile = true;
       memcpy(&found.file, value, sizeof found.file);
     }
-    if (attribute.nla_type == kAttributeUid && size >= sizeof(uint32_t)) {
+    if (type == kAttributeUid && size >= sizeof(uint32_t)) {
       uint32_t uid;
       memcpy(&uid, value, sizeof uid);
       found.uid = uid;
     }
-    size_t step = NLA_ALIGN(attribute.nla_len);
-    if (step >= left) break;
-    at += step;
-    left -= step;
-  }
+  });
   return found;
 }
 
@@ -93,29 +81,6 @@ void append(const unix_diag_msg* message, size_t length, const Wanted& wanted, s
   list->push_back(socket);
 }
 
-// Reads one answer up to its end. The kernel's own error, or 0.
-int readAnswer(int netlink, const Wanted& wanted, std::vector<Socket>* list) {
-  alignas(nlmsghdr) char buffer[32 * 1024];
-  while (true) {
-    ssize_t received = ::recv(netlink, buffer, sizeof buffer, 0);
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0) return errno;
-    auto left = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type == NLMSG_DONE) {
-        int error = 0;
-        if (NLMSG_PAYLOAD(header, 0) >= sizeof error) memcpy(&error, NLMSG_DATA(header), sizeof error);
-        return error < 0 ? -error : 0;
-      }
-      if (header->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
-      size_t length = NLMSG_PAYLOAD(header, 0);
-      if (length < sizeof(unix_diag_msg)) continue;
-      append(static_cast<const unix_diag_msg*>(NLMSG_DATA(header)), length, wanted, list);
-    }
-  }
-}
-
 int ask(int netlink, const Wanted& wanted, std::vector<Socket>* list) {
   struct {
     nlmsghdr header;
@@ -128,8 +93,8 @@ int ask(int netlink, const Wanted& wanted, std::vector<Socket>* list) {
   request.body.sdiag_family = AF_UNIX;
   request.body.udiag_states = 1U << kListen | 1U << kClose;
   request.body.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | kShowUid;
-  if (::send(netlink, &request, sizeof request, 0) < 0) return errno;
-  return readAnswer(netlink, wanted, list);
+  return dump<unix_diag_msg>(
+      netlink, request, [&](const unix_diag_msg* message, size_t length) { append(message, length, wanted, list); });
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 // The list of the sockets that have a port, asked of the kernel with NETLINK_SOCK_DIAG (sock_diag(7)).
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 
 #include <cstring>
 
-#include "../os.h"
-#include "retried.h"
+#include "diag.h"
 
 namespace exactbind::os {
 
@@ -63,26 +61,6 @@ void setAddress(uint8_t family, const __be32* bytes, __be16 port, sockaddr_stora
   }
 }
 
-void readAttributes(const inet_diag_msg* message, size_t length, Socket* socket) {
-  const char* at = reinterpret_cast<const char*>(message + 1);
-  size_t left = length - sizeof *message;
-  nlattr attribute;
-  while (left >= sizeof attribute) {
-    memcpy(&attribute, at, sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > left) return;
-    const char* value = at + sizeof attribute;
-    size_t size = attribute.nla_len - sizeof attribute;
-    if (attribute.nla_type == INET_DIAG_SKV6ONLY && size >= 1) socket->ipv6Only = *value != 0 ? 1 : 0;
-    if (attribute.nla_type == kAttributeCgroup && size >= sizeof socket->cgroup) {
-      memcpy(&socket->cgroup, value, sizeof socket->cgroup);
-    }
-    size_t step = NLA_ALIGN(attribute.nla_len);
-    if (step >= left) return;
-    at += step;
-    left -= step;
-  }
-}
-
 void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* list) {
   Socket socket;
   setAddress(message->idiag_family, message->id.idiag_src, message->id.idiag_sport, &socket.local);
@@ -96,37 +74,17 @@ void append(const inet_diag_msg* message, size_t length, std::vector<Socket>* li
   if (message->idiag_timer == kTimerTimeWait) socket.timeLeft = message->idiag_expires;
   // Only the rows of listeners and bound sockets hold it.
   if (message->idiag_family == AF_INET6) socket.ipv6Only = -1;
-  readAttributes(message, length, &socket);
+  forEachAttribute(message, length, [&](int type, const char* value, size_t size) {
+    if (type == INET_DIAG_SKV6ONLY && size >= 1) socket.ipv6Only = *value != 0 ? 1 : 0;
+    if (type == kAttributeCgroup && size >= sizeof socket.cgroup) memcpy(&socket.cgroup, value, sizeof socket.cgroup);
+  });
   list->push_back(socket);
-}
-
-// Reads one answer up to its end. The kernel's own error, or 0.
-int readAnswer(int netlink, std::vector<Socket>* list) {
-  alignas(nlmsghdr) char buffer[32 * 1024];
-  while (true) {
-    ssize_t received = retried([&] { return ::recv(netlink, buffer, sizeof buffer, 0); });
-    if (received < 0) return errno;
-    // Signed, because NLMSG_NEXT() takes the padding of the last message off too.
-    auto left = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
-      // Whatever stopped a dump half-way, or before it began (no module for the protocol), comes with its end.
-      if (header->nlmsg_type == NLMSG_DONE) {
-        int error = 0;
-        if (NLMSG_PAYLOAD(header, 0) >= sizeof error) memcpy(&error, NLMSG_DATA(header), sizeof error);
-        return error < 0 ? -error : 0;
-      }
-      if (header->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
-      size_t length = NLMSG_PAYLOAD(header, 0);
-      if (length >= sizeof(inet_diag_msg)) append(static_cast<const inet_diag_msg*>(NLMSG_DATA(header)), length, list);
-    }
-  }
 }
 
 template <typename Body>
 int ask(int netlink, const Request<Body>& request, std::vector<Socket>* list) {
-  if (retried([&] { return ::send(netlink, &request, sizeof request, 0); }) < 0) return errno;
-  return readAnswer(netlink, list);
+  return dump<inet_diag_msg>(netlink, request,
+                             [&](const inet_diag_msg* message, size_t length) { append(message, length, list); });
 }
 
 }  // namespace

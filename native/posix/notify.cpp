@@ -1,12 +1,8 @@
 // Notices of a service to whoever started it, and their receiver (sd_notify(3)): datagrams between Unix sockets.
 #include <poll.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
-#include <cstddef>
-#include <cstring>
-
-#include "../os.h"
+#include "unix-message.h"
 
 namespace exactbind::os {
 
@@ -20,50 +16,17 @@ struct Inbox {
 
 namespace {
 
-// As many as Linux passes in one message (SCM_MAX_FD).
-constexpr size_t kMostPassed = 253;
-
 // What systemd reads of one (NOTIFY_BUFFER_MAX), and a byte that tells when it was longer.
 constexpr size_t kLongestNotice = 4096;
 
 // A queue that is full empties as soon as the other process runs; one that never does must not stop this one.
 constexpr timeval kPatience{5, 0};
 
-union Control {
-  cmsghdr header;  // for its alignment
-  char bytes[CMSG_SPACE(kMostPassed * sizeof(int))];
-};
-
-// A path, or an abstract name, which begins with a zero byte and ends without one.
-int addressOf(const char* name, size_t length, sockaddr_un* address, socklen_t* size) {
-  bool isAbstract = length > 0 && name[0] == 0;
-  size_t room = sizeof address->sun_path - (isAbstract ? 0 : 1);
-  if (length == 0 || length > room) return ENAMETOOLONG;
-  if (!isAbstract && memchr(name, 0, length) != nullptr) return EINVAL;
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  memcpy(address->sun_path, name, length);
-  *size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length + (isAbstract ? 0 : 1));
-  return 0;
-}
-
 // Blocking, unlike the sockets of the addon: a notice that is dropped stops an upgrade.
 int openDatagram(int* socket) {
   *socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
   if (*socket < 0) return errno;
   return ::fcntl(*socket, F_SETFD, FD_CLOEXEC) == 0 ? 0 : errno;
-}
-
-void closeAll(msghdr* message) {
-  for (cmsghdr* one = CMSG_FIRSTHDR(message); one != nullptr; one = CMSG_NXTHDR(message, one)) {
-    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
-    size_t passed = (one->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < passed; i++) {
-      int handle;
-      memcpy(&handle, CMSG_DATA(one) + i * sizeof handle, sizeof handle);
-      ::close(handle);
-    }
-  }
 }
 
 // Handles that come along are closed, which answers BARRIER=1 and keeps nothing.
@@ -81,7 +44,7 @@ void hearOne(const Inbox& inbox) {
   // What is cut says nothing.
   bool isWhole = (message.msg_flags & MSG_TRUNC) == 0 && static_cast<size_t>(received) <= kLongestNotice;
   if (isWhole && received > 0) inbox.hear(inbox.data, bytes, static_cast<size_t>(received));
-  closeAll(&message);
+  forEachHandle(&message, [](int handle) { ::close(handle); });
 }
 
 void listenOn(void* self) {
@@ -104,7 +67,7 @@ void closeInbox(Inbox* inbox) {
 int prepare(Inbox* inbox, const char* name, size_t length) {
   sockaddr_un address;
   socklen_t size = 0;
-  if (int error = addressOf(name, length, &address, &size); error != 0) return error;
+  if (int error = unixAddress(name, length, &address, &size); error != 0) return error;
   if (int error = openDatagram(&inbox->socket); error != 0) return error;
   if (::bind(inbox->socket, reinterpret_cast<const sockaddr*>(&address), size) != 0) return errno;
   if (::pipe(inbox->stop) != 0) return errno;
@@ -117,10 +80,10 @@ int prepare(Inbox* inbox, const char* name, size_t length) {
 }  // namespace
 
 int sendNotice(const char* name, size_t length, const void* bytes, size_t size, const Handle* handles, size_t count) {
-  if (count > kMostPassed) return EINVAL;
+  if (count > kMostHandles) return EINVAL;
   sockaddr_un address;
   socklen_t addressSize = 0;
-  int error = addressOf(name, length, &address, &addressSize);
+  int error = unixAddress(name, length, &address, &addressSize);
   if (error != 0) return error;
   int socket = -1;
   error = openDatagram(&socket);
@@ -132,15 +95,7 @@ int sendNotice(const char* name, size_t length, const void* bytes, size_t size, 
   message.msg_namelen = addressSize;
   message.msg_iov = &data;
   message.msg_iovlen = 1;
-  if (count > 0) {
-    message.msg_control = control.bytes;
-    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(count * sizeof(int)));
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(count * sizeof(int)));
-    memcpy(CMSG_DATA(header), handles, count * sizeof(int));
-  }
+  attachHandles(&message, &control, handles, count);
   while (error == 0 && ::sendmsg(socket, &message, 0) < 0) {
     if (errno != EINTR) error = errno;
   }
