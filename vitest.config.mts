@@ -1,6 +1,14 @@
 // The test projects: one for each folder in test/.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+// Where the files of tests tell each other which ports they have: test/fixtures/ports.ts.
+const ports = mkdtempSync(join(tmpdir(), 'ports-'));
+process.env.EXACTBIND_TEST_PORTS = ports;
+process.once('exit', () => rmSync(ports, { recursive: true, force: true }));
 
 // Tests use what is published: the compiled package, under its own name.
 const alias = {

@@ -23,6 +23,7 @@ import type { Carried, Message } from '../../lib/handover/protocol.ts';
 import { ownPath } from '../fixtures/handover/instance.ts';
 import { type Peer, playOffer } from '../fixtures/handover/peer.ts';
 import { AS_NOBODY, needs } from '../fixtures/needs.ts';
+import { readableNode } from '../fixtures/readable.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
 const descriptors = () => readdirSync('/dev/fd').length;
@@ -317,7 +318,7 @@ describeOn('linux', 'darwin')('a place', () => {
     const raw = `const s = require('node:net').connect(${JSON.stringify(path)});
       s.write(Buffer.concat([Buffer.from([0, 0, 0, 28]), Buffer.from('{"type":"hello","version":1}')]));
       s.on('data', (bytes) => process.stdout.write(bytes.subarray(4))).on('error', (error) => console.log(error.code));`;
-    const [file = '', ...words] = [...AS_NOBODY, process.execPath, '-e', raw];
+    const [file = '', ...words] = [...AS_NOBODY, readableNode(), '-e', raw];
     // The offer is of this thread: it answers while the other waits.
     const said = await new Promise<string>((resolve) => {
       const child = spawn(file, words, { cwd: '/' });
