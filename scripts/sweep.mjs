@@ -15,6 +15,7 @@ const test = (...args) => ['scripts/test.mjs', ...args];
 const SWEEPS = {
   races: { run: [test('race.test.ts')], env: { EXACTBIND_RACES: '10000' } },
   workers: { run: [test('worker-threads.test.ts', 'leaks.test.ts')], env: { EXACTBIND_WORKERS: '1000' } },
+  restarts: { run: [test('restart.test.ts')], env: { EXACTBIND_CONNECTIONS: '200' } },
   handover: {
     run: [test('--project', 'handover')],
     env: { EXACTBIND_UPGRADES: '100', EXACTBIND_HANDOVER_KILLS: '20', EXACTBIND_HANDOVER_MESSAGES: '10000' },

@@ -1,6 +1,6 @@
 // Runs the suite on every version of Node that the package promises to run on.
 //
-// npm run test:nodes [-- --sample | words for vitest]: all tests, or those tagged `node`.
+// npm run test:nodes [-- --sample | words for vitest]: all tests; or those tagged `node`, on the oldest and the newest.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,9 @@ const words = process.argv.slice(2);
 const isSample = words.includes('--sample');
 const args = [...words.filter((word) => word !== '--sample'), ...(isSample ? taggedFiles('node') : [])];
 
-// EXACTBIND_NODES names fewer: "22 26".
-const runs = (process.env.EXACTBIND_NODES?.split(' ') ?? NODE_VERSIONS).map((wanted) => {
+const sampled = [...NODE_VERSIONS.slice(0, 1), ...NODE_VERSIONS.slice(-1)];
+// EXACTBIND_NODES names others: "22 26".
+const runs = (process.env.EXACTBIND_NODES?.split(' ') ?? (isSample ? sampled : NODE_VERSIONS)).map((wanted) => {
   const { path, version } = nodeBinary(wanted);
   console.log(`\nNode ${version}`);
   const report = join(CACHE, 'results', `node-${wanted}.json`);

@@ -14,7 +14,7 @@ import { ClientProcess, ServerProcess } from '../fixtures/restart/processes.ts';
 import { statesOn } from '../fixtures/tcp-states.ts';
 
 const RESTARTS = 50;
-const CONNECTIONS = 200;
+const CONNECTIONS = Number(process.env.EXACTBIND_CONNECTIONS ?? 50);
 
 const processes: (ServerProcess | ClientProcess)[] = [];
 const actors: Actor[] = [];
