@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { inspectPort, inspectPortSync } from 'exactbind';
 import { end, hears } from '../harness/ask.mjs';
+import { floor, startFloor } from '../harness/floor.mjs';
 import { calledBack, sideBySide, synchronous } from '../harness/measure.mjs';
 import { pointOf } from '../report/point.mjs';
 import { unitOf } from '../report/timings.mjs';
@@ -71,6 +72,10 @@ const connectProbe = (port, verdict) =>
 const STATES = { free: 'a free port', listening: 'a listener of another process' };
 const KNOWN = /** @type {(keyof typeof STATES)[]} */ (Object.keys(STATES));
 const [LISTEN, CONNECT] = ['server.listen(port), close', 'net.connect(port)'];
+// What inspectPort() asks of the kernel's list where nobody is: LISTENING of lib/socket-list.ts, every state, and once more
+// whether somebody has begun to listen meanwhile. In the words of recipes.c.
+const WALK = 'walk=q3:400,q3:ffff,q3:400';
+const FLOOR = 'C, the same requests, a free port';
 const ASKED = [LISTEN, CONNECT, 'inspectPortSync', 'inspectPort'];
 
 /** @param {{ quick: boolean }} how */
@@ -105,11 +110,21 @@ async function inspectGroup({ quick }) {
       for (const baseline of [LISTEN, CONNECT].map(named)) comparisons.push({ name, baseline, machineBound: true });
     }
   }
+  const { program } = floor('recipes');
+  const c =
+    program === undefined ? undefined : startFloor(program, { threads: true, args: [String(ports.free), WALK] });
+  if (c !== undefined) {
+    variants.push({ name: FLOOR, run: (/** @type {number} */ cycles) => c.run('walk', cycles) });
+    for (const name of ['inspectPortSync', 'inspectPort']) {
+      comparisons.push({ name: `${name}, ${STATES.free}`, baseline: FLOOR, target: { ratio: 1.2 } });
+    }
+  }
   const rounds = quick ? 12 : 300;
   try {
     const samples = await sideBySide(variants, { rounds, cycles: 10, warmUp: Math.ceil(rounds / 6) });
     return { unit: 'ns', comparisons, samples };
   } finally {
+    c?.end();
     await end(held);
   }
 }
@@ -137,7 +152,9 @@ export const reports = {
     title: 'Asking about a port',
     note:
       'A program without `inspectPort()` listens on the port and closes again, which says whether it is free, ' +
-      'or connects to it, which says whether somebody answers. Neither says who, and the one takes the port meanwhile.',
+      'or connects to it, which says whether somebody answers. Neither says who, and the one takes the port meanwhile. ' +
+      'Of a free port, C makes the requests to the kernel that `inspectPort()` makes, and nothing else: most of the time is the ' +
+      "kernel's walk through its tables.",
     plots,
   },
 };

@@ -1,8 +1,9 @@
 // Times listening, refusals and inspections while the sockets or the processes of the machine grow; prints the samples.
 import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
+import { performance } from 'node:perf_hooks';
 import process from 'node:process';
-import { BoundSocket, inspectPortSync } from 'exactbind';
+import { BoundSocket, inspectPortSync, listen } from 'exactbind';
 import { crowd } from '../harness/crowd.mjs';
 import { calledBack, inTurn, sideBySide, synchronous, timed } from '../harness/measure.mjs';
 import { printWhole } from '../harness/print.mjs';
@@ -64,6 +65,25 @@ const serving = calledBack((next) => {
 
 const opening = synchronous(() => new BoundSocket({ port: 0, host: HOST }).close());
 
+/**
+ * A listen() that is refused, and says who.
+ * @param {import('exactbind').ListenOptions} where
+ */
+async function refusedLater(where) {
+  const error = await listen(net.createServer(), where).catch((/** @type {NodeJS.ErrnoException} */ error) => error);
+  if (!('code' in error) || error.code !== 'EADDRINUSE') throw error;
+}
+
+/**
+ * For how long the main thread is busy with it.
+ * @param {() => import('exactbind').ListenOptions} whereOf
+ */
+const busyWith = (whereOf) => async () => {
+  const before = performance.eventLoopUtilization();
+  await refusedLater(whereOf());
+  return performance.eventLoopUtilization(before).active * 1e6;
+};
+
 function variants() {
   const [asked, taken] = [inTurn(ASKED_ABOUT), inTurn(REFUSED)];
   /** @param {number} port */
@@ -75,6 +95,8 @@ function variants() {
     { name: 'server.listen, close', run: () => serving(CYCLES) },
     { name: 'new BoundSocket, close', run: () => opening(CYCLES) },
     { name: 'server.listen, refused', run: () => plainlyRefused(CYCLES) },
+    { name: 'await listen, refused', run: timed(() => refusedLater(where(taken())), FEW) },
+    { name: 'await listen, refused: the main thread', run: busyWith(() => where(taken())) },
     { name: 'new BoundSocket, refused', run: timed(() => refused(where(taken())), FEW) },
     { name: 'inspectPortSync, listening', run: timed(() => inspect(asked()), FEW) },
     { name: 'inspectPortSync, free', run: timed(() => inspect(FREE_PORT), FEW) },

@@ -17,6 +17,7 @@ const REFUSED = 'server.listen, refused';
 
 const AGAINST = {
   'new BoundSocket, close': OPENED,
+  'await listen, refused': REFUSED,
   'new BoundSocket, refused': REFUSED,
   'inspectPortSync, listening': OPENED,
   'inspectPortSync, free': OPENED,

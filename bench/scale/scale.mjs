@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { isPossible, printedBy } from '../harness/alone.mjs';
 import { growing, timings } from './report.mjs';
+import { explained } from './report-explained.mjs';
 import { lines, listenerTimings, plots } from './report-listeners.mjs';
 
 /**
@@ -35,17 +36,24 @@ async function listenersGroup({ quick }) {
   return result(printedBy(path('listeners.mjs'), [JSON.stringify(quick)]), listenerTimings);
 }
 
+/** @param {{ quick: boolean }} how */
+async function explainedGroup({ quick }) {
+  if (!isPossible) return { skipped: 'network and pid namespaces take root on Linux' };
+  return { unit: 'ns', ...printedBy(path('explained.mjs'), [quick ? '3' : '300']) };
+}
+
 export const groups = {
   sockets: growingGroup('sockets'),
   processes: growingGroup('processes'),
   listeners: listenersGroup,
+  explained: explainedGroup,
 };
 
 const ASKED =
   'A plain `server.listen()` and a BoundSocket are opened on port 0 and closed; both are refused a port that another ' +
   'process has, and the BoundSocket says who; that port and a free one are inspected. The listening processes are started ' +
-  'last, which is the slowest case for a search of /proc, and the calls alternate between two of them. An error looks for processes for 20 ms at most, `inspectPortSync()` ' +
-  'until it has found them.';
+  'last, which is the slowest case for a search of /proc, and the calls alternate between two of them. An error looks for processes for 100 ms of CPU at most, `inspectPortSync()` ' +
+  'until it has found them. `listen()` looks on another thread: its main thread is busy with the rest alone.';
 
 export const reports = {
   sockets: {
@@ -68,5 +76,14 @@ export const reports = {
       'with it; what the kernel keeps is not in it.',
     lines,
     plots,
+  },
+  explained: {
+    title: 'A refusal that says who',
+    note:
+      'Each way is refused a port that a process of the crowd has, 300 times. The machine is quiet; then it has 100 processes of ' +
+      '20 descriptors more; then 150 of 50, and eight endless loops for each processor. The main thread is busy for as long as ' +
+      '`performance.eventLoopUtilization()` says; that of `new BoundSocket`, which throws, for all of the time. On a busy machine ' +
+      'it is not running all the while that it is busy.',
+    ...explained,
   },
 };
