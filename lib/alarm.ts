@@ -1,4 +1,5 @@
 // What ends the sleep of a waiter for a port: the kernel where it reports, a clock, an AbortSignal.
+import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from './abort.ts';
 import { addon } from './addon.ts';
 import { typeNumber } from './numbers.ts';

@@ -1,5 +1,5 @@
 // The system's list of sockets: the rows of a port, their states and addresses, and what the list leaves out.
-import { setImmediate } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { addon, type PathSocketList, type ProcessRow, type SocketList, type SocketRow } from './addon.ts';
 import { canonical } from './address.ts';
 import { familyNumber, typeNumber } from './numbers.ts';
@@ -138,12 +138,15 @@ async function inTurn(look: () => Promise<SocketList>): Promise<SocketList> {
 
 async function unlessItHangs(look: Promise<SocketList>, instead: () => SocketList): Promise<SocketList> {
   let timer: NodeJS.Timeout | undefined;
+  let isDone = false;
   const hung = new Promise<SocketList>((resolve) => {
-    timer = setTimeout(() => resolve(instead()), HANGS);
+    // A main thread that was busy runs its timers first: what the look has found meanwhile comes before the immediate.
+    timer = setTimeout(() => setImmediate(() => isDone || resolve(instead())), HANGS);
   });
   try {
     return await Promise.race([look, hung]);
   } finally {
+    isDone = true;
     clearTimeout(timer);
   }
 }

@@ -72,10 +72,16 @@ class OwnFirst implements First {
     mustBeOk(this.#party.attempt(wish), wish);
     if (state === 'listening') return;
     this.#party.serve(NAME);
-    this.#client = await clientOf(wish, here);
+    const client = await clientOf(wish, here, state === 'time-wait');
+    this.#client = client;
     this.#party.stopListening();
     if (state === 'accepted') return;
-    await Promise.all([once(this.#client, 'close'), this.#party.endConnections()]);
+    const closed = Promise.all([once(client, 'close'), this.#party.endConnections()]);
+    await once(client, 'end');
+    // An ACK that the client's FIN overtakes would be answered by a reset, which ends the TIME_WAIT (RFC 1337).
+    await acknowledged([wish.port]);
+    client.end();
+    await closed;
   }
 
   async #connect(wish: Wish, peers: Peers): Promise<void> {

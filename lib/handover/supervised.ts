@@ -1,6 +1,7 @@
 // What an unmodified program does under `exactbind run`: says that it is ready, and drains when it is told to.
 import type { Server } from 'node:net';
 import net from 'node:net';
+import { setImmediate } from 'node:timers';
 import { addon } from '../addon.ts';
 import { onListen } from '../adopt/hook.ts';
 import { drain, Sessions } from './drain.ts';

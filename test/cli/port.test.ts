@@ -5,11 +5,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { OpenCommand } from '../fixtures/actor.ts';
 import { actor, cli, held, LOCAL, said } from '../fixtures/cli.ts';
 import { AS_NOBODY, hold } from '../fixtures/inspect/processes.ts';
+import { endScenes, timeWait } from '../fixtures/inspect/scenes.ts';
 import { needs } from '../fixtures/needs.ts';
 import { NodeActor } from '../fixtures/node-actor.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
-import { statesOn } from '../fixtures/tcp-states.ts';
 
 describe('a port', () => {
   it('that is free is told with exit code 0', async () => {
@@ -106,14 +106,9 @@ describeOn('linux')('a port on Linux', () => {
   ])(
     'of an earlier listener with %j is told without a process, and with the time left',
     async (options, words, code) => {
-      const [server, client, port] = [actor(), actor(), ownPort()];
-      const { id: listener = -1 } = await server.open({ host: LOCAL, port, listen: true, options: options ?? [] });
-      const { id: connection = -1 } = await client.connect({ host: LOCAL, port });
-      const { id: accepted = -1 } = await server.accept(listener);
-      await server.close(accepted);
-      await client.close(connection);
-      await server.close(listener);
-      await expect.poll(() => statesOn(port)).toEqual(['TIME_WAIT']);
+      const port = ownPort();
+      onTestFinished(async () => void (await endScenes()));
+      await timeWait(options)(port);
       const found = await cli(['inspect', port]);
       expect(found.code).toBe(code);
       expect(found.stdout).toMatch(new RegExp(` {2}${words}, for \\d+\\.\\d s\n`));

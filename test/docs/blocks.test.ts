@@ -31,7 +31,10 @@ function check(block: Block, { code, stdout, stderr }: Ran): void {
     .split('\n')
     .map((line) => line.trim());
   const wanted = promised(block.code);
-  expect(printed.filter((line) => wanted.includes(line))).toEqual(wanted);
+  expect(
+    printed.filter((line) => wanted.includes(line)),
+    stdout,
+  ).toEqual(wanted);
 }
 
 async function run(block: Block): Promise<void> {

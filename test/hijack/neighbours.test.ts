@@ -7,6 +7,7 @@ import { quiet } from '../fixtures/facts.ts';
 import { NOBODY, neighbour } from '../fixtures/hijack/neighbours.ts';
 import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
+import { statesOn } from '../fixtures/tcp-states.ts';
 
 const TIMES = 50;
 const HOST = '127.0.0.1';
@@ -59,6 +60,8 @@ describe('a restart', () => {
         socket.end();
         client.resume();
         await once(client, 'end');
+        // An ACK that the client's FIN overtakes would be answered by a reset, which ends the TIME_WAIT (RFC 1337).
+        await expect.poll(() => statesOn(port)).toContain('FIN_WAIT2');
         client.end();
         await once(socket.resume(), 'close');
       });

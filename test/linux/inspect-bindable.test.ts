@@ -205,7 +205,9 @@ async function compare(protocol: Protocol, stage: Stage): Promise<void> {
       compareWith(who, inWords(report.verdict, report.bindable, report.holders.length));
       expect(report).toMatchObject({ port, protocol, host: host ?? '::' });
       for (const holder of isSeen ? holders : []) {
-        expect(report.holders, `${host}`).toContainEqual(expect.objectContaining({ port, protocol, ...holder }));
+        expect(report.holders, `${host}: ${who}: ${JSON.stringify(report)}`).toContainEqual(
+          expect.objectContaining({ port, protocol, ...holder }),
+        );
       }
     }
   }

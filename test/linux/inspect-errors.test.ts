@@ -9,6 +9,7 @@ import { Actor, type OpenCommand } from '../fixtures/actor.ts';
 import { openSockets } from '../fixtures/descriptors.ts';
 import { hasIpv6 } from '../fixtures/facts.ts';
 import { AS_NOBODY, hold, inspectFixture, look, NOBODY } from '../fixtures/inspect/processes.ts';
+import { endScenes, timeWait } from '../fixtures/inspect/scenes.ts';
 import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { lines, REQUIRED, run } from '../fixtures/register/run.ts';
@@ -99,19 +100,9 @@ describe('EADDRINUSE', () => {
   });
 
   it("tells leftovers from a holder, with leftovers: 'refuse'", async () => {
-    const [server, client] = [new Actor(), new Actor()];
-    endings.push(
-      () => server.end(),
-      () => client.end(),
-    );
     const port = ownPort();
-    const { id } = await server.open({ host: LOCAL, port, listen: true, options: ['SO_REUSEADDR'] });
-    const { id: connection } = await client.connect({ host: LOCAL, port });
-    const { id: accepted } = await server.accept(id as number);
-    await server.close(accepted as number);
-    await client.close(connection as number);
-    await server.close(id as number);
-    await expect.poll(() => inspectPortSync(port).holders).toMatchObject([{ state: 'TIME_WAIT' }]);
+    endings.push(endScenes);
+    await timeWait(['SO_REUSEADDR'])(port);
     const { heldBy, report } = refusalOf({ port, leftovers: 'refuse' });
     const what = `no process: 1 connection of an earlier listener on ${LOCAL}:${port}`;
     expect(heldBy).toMatch(new RegExp(`^${what} \\(TIME_WAIT\\), free in \\d+\\.\\d s$`));
@@ -136,6 +127,15 @@ describe('EADDRINUSE', () => {
         heldBy: expect.stringContaining(`pid ${pid},`),
       });
     }
+  });
+
+  it('names the holder also where the main thread was busy for longer than an error waits', async () => {
+    const { port, pid } = await held();
+    const refused = listen(createServer(), port).catch((error) => error);
+    await new Promise(setImmediate);
+    const began = performance.now();
+    while (performance.now() - began < 1500);
+    expect(await refused).toMatchObject({ code: 'EADDRINUSE', heldBy: expect.stringContaining(`pid ${pid},`) });
   });
 
   it('names the holder behind a crowd of processes, to everybody who asks', async () => {
