@@ -1,6 +1,6 @@
 // notify: tells whoever started this process how it is doing (sd_notify(3)).
 import { addon, type Handle } from '../addon.ts';
-import { numberOfSocket } from '../adopt/socket-number.ts';
+import { type NodeSocket, numberOfSocket } from '../adopt/socket-number.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { codeOf, notSupported, outOfRange, systemError, wrongType, wrongValue } from '../errors.ts';
 import { readOptions } from '../options-once.ts';
@@ -72,8 +72,7 @@ function status(text: string): boolean {
 function checkStored(one: StoredSocket): { name: string; handle: Handle } {
   const { name, socket } = readOptions<StoredSocket>(one, { name: true, socket: true });
   const known = checkName('sockets[].name', name);
-  const handle =
-    socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket as Exclude<AnySocket, BoundSocket>);
+  const handle = socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket as NodeSocket | number);
   return { name: known, handle };
 }
 

@@ -161,6 +161,7 @@ export class Offer extends EventEmitter {
     } finally {
       if (!isReady) {
         connection.close();
+        for (const member of this.#checked.members) member.takeBack?.();
         // Closed meanwhile, there is no offer to go back to.
         if (this.#isState('taken', 'ready')) this.#state = 'offered';
         this.emit('abandoned');
@@ -186,6 +187,7 @@ export class Offer extends EventEmitter {
       refuse('ECONNREFUSED', (error as Error).message);
       return false;
     }
+    for (const member of members) member.lend?.();
     this.emit('taken');
     const ready = await connection.next(readyTimeout);
     if (!isType(ready, 'ready') || !this.#isState('taken')) {
@@ -270,7 +272,8 @@ if (Symbol.asyncDispose !== undefined) {
  *   (SO_PEERCRED, LOCAL_PEERCRED).
  * - Windows: `ENOTSUP`.
  *
- * In a cluster the primary offers what it has opened itself. A server on a path: `ENOTSUP`.
+ * In a cluster the primary offers what it has opened itself. The file of a Unix socket stays, and is the successor's to
+ * remove. A server on a path that Node itself has bound: `ENOTSUP`.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
  * @throws Error `EADDRINUSE` if another process offers at that path; `ENOENT`, `EACCES`, `ENAMETOOLONG`;
