@@ -93,8 +93,10 @@ function own({ name, handle }: Known): Handle {
   throw systemError({ code: codeOf(error), syscall: 'fcntl', remark: `descriptor ${handle} ('${printable(name)}')` });
 }
 
+const nameOf = ({ kind }: Known) => (kind as { path: string }).path;
+
 function opened(one: Known): Existing | BoundPath {
-  return isPort(one) ? existing(own(one), one.kind) : existingPath(own(one), (one.kind as { path: string }).path);
+  return isPort(one) ? existing(own(one), one.kind) : existingPath(own(one), nameOf(one));
 }
 
 /** All that has been passed and not been taken before. Whatever is wrong with one of them, none is taken. */
@@ -157,6 +159,6 @@ export function takeInheritedAt(place: Place, port: number, ipv6Only: boolean): 
 
 /** The same of a Unix socket. */
 export function takeInheritedPath(path: string): BoundPath | undefined {
-  const found = takeOne((one) => !isPort(one) && isSamePath((one.kind as { path: string }).path, path));
-  return found === undefined ? undefined : (opened(found) as BoundPath);
+  const found = takeOne((one) => !isPort(one) && isSamePath(nameOf(one), path));
+  return found === undefined ? undefined : existingPath(own(found), nameOf(found), path);
 }

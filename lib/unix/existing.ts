@@ -7,11 +7,15 @@ import type { BoundPath } from './socket.ts';
 // No system tells it. Each takes the most that it allows in its place; a smaller one would turn away who is waiting.
 const BACKLOG = 2 ** 31 - 1;
 
-/** Takes over a listening socket that has been looked at; nothing of it changes. */
-export function existingPath(handle: Handle, path: string): BoundPath {
+/**
+ * Takes over a listening socket that has been looked at; nothing of it changes.
+ * @param path what the program calls it
+ */
+export function existingPath(handle: Handle, boundAs: string, path: string = boundAs): BoundPath {
   return {
     socket: handle,
     path,
+    boundAs,
     file: undefined,
     backlog: undefined,
     outcome: undefined,

@@ -31,6 +31,8 @@ export interface BoundPath {
   readonly socket: Handle;
   /** As the caller wrote it. */
   readonly path: string;
+  /** As whoever has bound it wrote it, where that is somebody else. */
+  readonly boundAs?: string;
   /** Abstract names have none. */
   readonly file: OwnFile | undefined;
   backlog: number | undefined;
@@ -253,8 +255,8 @@ export function namesFile(path: string, { id }: OwnFile): boolean {
 }
 
 /** Whether the descriptor is still the socket that was bound: somebody may have closed it underneath. */
-export function lostPath({ socket, path }: BoundPath): Failure | undefined {
+export function lostPath({ socket, path, boundAs = path }: BoundPath): Failure | undefined {
   const found = addon.localPath(socket);
-  if (found === path) return undefined;
+  if (found === boundAs) return undefined;
   return { code: typeof found === 'number' ? codeOf(found) : 'EBADF', syscall: 'getsockname' };
 }
