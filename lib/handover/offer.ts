@@ -6,10 +6,11 @@ import { numberOfSocket } from '../adopt/socket-number.ts';
 import { checkTimeout } from '../bind/request.ts';
 import { codeOf, notRunning, systemError, wrongType, wrongValue } from '../errors.ts';
 import { type Names, readOnce, readOptions } from '../options-once.ts';
-import { Connection, isSameUser, type Missing } from './connection.ts';
+import { Connection, isSameUser, type Missing, pidOf } from './connection.ts';
 import { Control } from './control.ts';
 import { checkPath, requireHandover } from './folder.ts';
 import { type Member, memberOf, type OfferedSocket } from './members.ts';
+import { passMainPid } from './notify.ts';
 import { type Carried, encode, type Message, type Refused, VERSION } from './protocol.ts';
 
 /** Options of `offerSockets()`. */
@@ -167,7 +168,7 @@ export class Offer extends EventEmitter {
         this.emit('abandoned');
       }
     }
-    if (isReady) await this.#drain(connection);
+    if (isReady) await this.#drain(connection, pidOf(socket));
   }
 
   #isState(...states: string[]): boolean {
@@ -228,9 +229,11 @@ export class Offer extends EventEmitter {
     if (sent < bytes.length) socket.write(bytes.subarray(sent));
   }
 
-  async #drain(connection: Connection): Promise<void> {
+  async #drain(connection: Connection, successor: number | undefined): Promise<void> {
     const { members, drainTimeout } = this.#checked;
     await this.#control?.close(true);
+    // Before the successor may say anything: systemd listens to the main process.
+    if (successor !== undefined && successor !== process.pid) passMainPid(successor);
     connection.send({ type: 'draining' });
     this.emit('ready');
     const counts = await Promise.all(members.map((member) => member.end(drainTimeout)));
@@ -271,6 +274,9 @@ if (Symbol.asyncDispose !== undefined) {
  * - Linux, macOS: descriptors pass through a Unix socket of mode 0600 (SCM_RIGHTS), between processes of one user alone
  *   (SO_PEERCRED, LOCAL_PEERCRED).
  * - Windows: `ENOTSUP`.
+ *
+ * Under systemd (NOTIFY_SOCKET) it tells that the successor is the main process from then on (MAINPID=), or the unit would end
+ * with this one.
  *
  * In a cluster the primary offers what it has opened itself. The file of a Unix socket stays, and is the successor's to
  * remove. A server on a path that Node itself has bound: `ENOTSUP`.
