@@ -121,7 +121,8 @@ const GONE = new Set(['ENOENT', 'ECONNREFUSED']);
 async function takeFrom(asked: Asked, deadline: number): Promise<Succession | undefined> {
   for (;;) {
     try {
-      return await take(asked.path, Math.min(5000, Math.max(deadline - performance.now(), 0)), asked.signal);
+      // An instance on a busy machine may be slow to answer: nothing is gained by giving it up early.
+      return await take(asked.path, Math.max(deadline - performance.now(), 0), asked.signal);
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
       if (GONE.has(code)) return undefined;
@@ -135,14 +136,31 @@ async function takeFrom(asked: Asked, deadline: number): Promise<Succession | un
 /** listen() of either, which its overloads part. */
 const listenAt = listen as (server: Server, where: Asked['listen'] | Taken) => Promise<AddressInfo | string>;
 
-async function succeed(server: Server, succession: Succession, asked: Asked): Promise<AddressInfo | string> {
+/** Asks again of an instance that does not answer in the time that ready() gives it. */
+async function becomeReady(succession: Succession, deadline: number): Promise<void> {
+  for (;;) {
+    try {
+      await succession.ready();
+      return;
+    } catch (error) {
+      if (!succession.canAskAgain || performance.now() >= deadline) throw error;
+    }
+  }
+}
+
+async function succeed(
+  server: Server,
+  succession: Succession,
+  asked: Asked,
+  deadline: number,
+): Promise<AddressInfo | string> {
   const [first] = succession.sockets;
   let made: Offer | undefined;
   try {
     const isOurs = first !== undefined && (await isWanted(first.socket, asked.listen));
     const address = await listenAt(server, isOurs ? first.socket : asked.listen);
     made = await offer(server, asked, false);
-    await succession.ready();
+    await becomeReady(succession, deadline);
     // Of another address, nobody needs it any more.
     for (const { socket } of succession.sockets) socket.discard();
     return address;
@@ -215,7 +233,7 @@ export async function listenOrTake(
   const deadline = performance.now() + PATIENCE;
   for (;;) {
     const running = await takeFrom(asked, deadline);
-    if (running !== undefined) return succeed(server, running, asked);
+    if (running !== undefined) return succeed(server, running, asked, deadline);
     // Under the lock it is certain that nobody offers; nothing there may wait for somebody who needs it.
     const address = await locked(path, deadline, signal, async () =>
       isAnswered(path) ? undefined : listenAndOffer(server, asked),

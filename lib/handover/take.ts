@@ -235,6 +235,14 @@ export class Succession {
     pause(10_000, undefined, { ref: false }).then(() => drop(this.#path, this.#control));
   }
 
+  /**
+   * Whether ready() has only not been answered.
+   * @internal
+   */
+  get canAskAgain(): boolean {
+    return this.#state === 'asked';
+  }
+
   #isAbandoned(): boolean {
     return this.#state === 'abandoned';
   }
