@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Address, addressFrom, bindAll, type Held } from './run/addresses.ts';
+import { type Address, addressFrom, bindAll, type Held, type Path, pathOption } from './run/addresses.ts';
 import type { Setting } from './run/instance.ts';
 import { type Say, Supervisor } from './run/supervisor.ts';
 import { watchFiles } from './run/watch.ts';
 
 interface Options {
   readonly port?: Address[];
+  readonly path?: Path[];
   readonly watch?: string[];
   readonly readyAfter?: number;
   readonly readyTimeout: number;
@@ -39,10 +40,11 @@ const sayer =
     process.stderr.write(`${format === undefined ? line : styleText(format, line, { stream: process.stderr })}\n`);
   };
 
-function sayWhat(sockets: readonly Held[], say: Say, { endpoint }: Door): void {
+function sayWhat(sockets: readonly Held[], say: Say, { endpoint, shownPath }: Door): void {
   for (const { name, protocol, socket } of sockets) {
-    const { address, port } = socket.address();
-    say(`holds ${endpoint(address, port)} ${protocol} as '${name}'`);
+    const at = socket.address();
+    const where = typeof at === 'string' ? shownPath(at) : endpoint(at.address, at.port);
+    say(`holds ${where} ${protocol} as '${name}'`);
   }
 }
 
@@ -54,7 +56,7 @@ async function run(command: string[], options: Options): Promise<void> {
     throw door.notSupported('exactbind run', 'Windows passes no socket to a command by its number', 'spawn');
   }
   const say = sayer(door);
-  const sockets = bindAll(options.port ?? [], door);
+  const sockets = bindAll(options.port ?? [], options.path ?? [], door);
   sayWhat(sockets, say, door);
   const folder = mkdtempSync(join(tmpdir(), 'exactbind-run-'));
   const { hook, restart, watch = [], readyAfter, ...times } = options;
@@ -83,18 +85,20 @@ async function run(command: string[], options: Options): Promise<void> {
 }
 
 export const runCommand = new Command('run')
-  .usage('[--port [NAME=][HOST:]PORT]… [options] -- command…')
-  .summary('hold ports, and restart a command on them without closing them')
+  .usage('[--port [NAME=][HOST:]PORT | --path [NAME=]PATH]… [options] -- command…')
+  .summary('hold ports and Unix sockets, and restart a command on them without closing them')
   .description(
-    'Holds ports, and restarts a command on them without ever closing them: on SIGHUP, when it crashes, and when files change.\n\n' +
+    'Holds ports and Unix sockets, and restarts a command on them without ever closing them: on SIGHUP, when it crashes, and when ' +
+      'files change.\n\n' +
       'The command inherits the sockets as LISTEN_FDS, as from systemd. Node needs no change: exactbind/register is loaded into it, ' +
-      'and its listen() on one of these ports gets the socket. The first TCP port is PORT in its environment.\n\n' +
+      'and its listen() on one of these addresses gets the socket. The first TCP port is PORT in its environment.\n\n' +
       'The old process serves until the new one is ready: by READY=1 to NOTIFY_SOCKET (sd_notify), which the hook sends once a ' +
       'server listens, or after --ready-after. Then the old one drains, gets SIGTERM, and at last SIGKILL. A new one that is ' +
       'not ready in time is ended, and the old one serves on.',
   )
   .argument('<command...>', 'what to run; write -- before it')
   .option('--port <address>', '[NAME=][HOST:]PORT[/udp], or a range of which the first free one is taken', addressFrom)
+  .option('--path <path>', '[NAME=]PATH of a Unix socket; @NAME is an abstract name', pathOption)
   .option('--watch <path>', 'restart when files there change, but for node_modules and .git', collect)
   .option(
     '--ready-after <ms>',

@@ -4,7 +4,7 @@ import { addon, type Handle, type LocalAddress } from './addon.ts';
 import { isAny } from './address.ts';
 import { closeWith } from './adopt/close-with.ts';
 import { requireTcp, type TcpHandle, type UdpHandle } from './adopt/handle-classes.ts';
-import { type Origin, remember } from './adopt/origin.ts';
+import { type Origin, type PortOrigin, remember } from './adopt/origin.ts';
 import type { Reservation } from './adopt/outgoing-socket.ts';
 import { requireNetPermission } from './adopt/permission.ts';
 import { adoptTcp, lateOf } from './adopt/tcp.ts';
@@ -31,7 +31,15 @@ import type { GettableName, OptionValues, SettableName } from './socket-options/
 import type { BindOutcome } from './systems/system.ts';
 import { pathError } from './unix/refusal.ts';
 import type { PathRequest } from './unix/request.ts';
-import { type BoundPath, bindPath, closePath, handleOfPath, lostPath, type PathRefused } from './unix/socket.ts';
+import {
+  type BoundPath,
+  bindPath,
+  closePath,
+  handleOfPath,
+  lostPath,
+  type OwnFile,
+  type PathRefused,
+} from './unix/socket.ts';
 
 // Of every copy of this class: Jest gives each test file one, and a tree of packages may hold two.
 const BRAND: unique symbol = Symbol.for('exactbind.BoundSocket') as never;
@@ -338,7 +346,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
     this.#requireOwnership();
     const { udp } = this.#bound;
     if (udp === undefined) throw wrongValue('socket', 'a TCP socket', "must be a UDP socket: { protocol: 'udp' }");
-    const origin = this.origin();
+    const origin = this.#portOrigin();
     adopt(udp, () => {
       remember(udp, origin);
       this.#giveUp();
@@ -347,13 +355,23 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
 
   /**
    * What was asked for, and what became of it.
-   * @throws Error `ENOTSUP` of a Unix socket
    * @internal
    */
   origin(): Origin {
     this.#requireOwnership();
-    if (this.#path !== undefined) throw notSupported('path', 'a Unix socket is not handed over', 'sendmsg');
+    return this.#path === undefined ? this.#portOrigin() : { request: undefined, bound: this.#path };
+  }
+
+  #portOrigin(): PortOrigin {
     return { request: this.#request as BindRequest, bound: this.#bound as Bound };
+  }
+
+  /**
+   * The file of a Unix socket, also once a server has adopted it.
+   * @internal
+   */
+  get file(): OwnFile | undefined {
+    return this.#path?.file;
   }
 
   /**
@@ -363,7 +381,8 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
    */
   takeReservation(): Reservation {
     if (this.#path !== undefined) throw wrongValue('options.from', 'a Unix socket', 'must be a TCP socket');
-    const { request, bound } = this.origin();
+    this.#requireOwnership();
+    const { request, bound } = this.#portOrigin();
     const { socket, udp, guard, place } = bound;
     if (udp !== undefined) throw wrongValue('options.from', 'a UDP socket', 'must be a TCP socket');
     if (!request.reserve)
@@ -402,7 +421,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
     const { socket, how, guard, inheritance } = this.#bound as Bound;
     const { backlog, port } = this.#request as BindRequest;
     const handle = adoptTcp(socket, { backlog, late: lateOf(socket, how, port), guard, inheritance });
-    remember(handle, this.origin());
+    remember(handle, this.#portOrigin());
     return handle;
   }
 

@@ -1,5 +1,5 @@
 // getOption() and its kin: the options of any socket that Node has.
-import net from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { addon, type Handle } from './addon.ts';
 import { remember } from './adopt/node-cache.ts';
 import { type NodeSocket, numberOfSocket } from './adopt/socket-number.ts';
@@ -13,7 +13,7 @@ import type { GettableName, OptionValues, SettableName } from './socket-options/
  * A socket whose options can be read and set: a `net.Socket` or `tls.TLSSocket`, a server (net, tls, http, https, http2), a
  * `dgram.Socket`, a BoundSocket, or a descriptor (a SOCKET on Windows).
  */
-export type AnySocket = NodeSocket | BoundSocket | number;
+export type AnySocket = NodeSocket | BoundSocket<AddressInfo | string> | number;
 
 /** The longest value that is read: the kernels' own limit is lower. */
 const LONGEST = 65536;

@@ -32,8 +32,14 @@ export function bindUdp(socket: Socket, options: Ports | ListenOptions): Promise
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`; Error
  * `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`
  */
-export function bindUdp(socket: Socket, options: BoundSocket | Ports | ListenOptions): Promise<AddressInfo>;
-export async function bindUdp(socket: Socket, options: Ports | ListenOptions | BoundSocket): Promise<AddressInfo> {
+export function bindUdp(
+  socket: Socket,
+  options: BoundSocket<AddressInfo | string> | Ports | ListenOptions,
+): Promise<AddressInfo>;
+export async function bindUdp(
+  socket: Socket,
+  options: Ports | ListenOptions | BoundSocket<AddressInfo | string>,
+): Promise<AddressInfo> {
   // Loaded already, if there is such a socket.
   const { Socket } = process.getBuiltinModule('node:dgram');
   if (!(socket instanceof Socket)) throw wrongType('socket', 'an instance of dgram.Socket', socket);

@@ -18,7 +18,12 @@ const SWEEPS = {
   restarts: { run: [test('restart.test.ts')], env: { EXACTBIND_CONNECTIONS: '200' } },
   handover: {
     run: [test('--project', 'handover')],
-    env: { EXACTBIND_UPGRADES: '100', EXACTBIND_HANDOVER_KILLS: '20', EXACTBIND_HANDOVER_MESSAGES: '10000' },
+    env: {
+      EXACTBIND_UPGRADES: '100',
+      EXACTBIND_HANDOVER_KILLS: '20',
+      EXACTBIND_HANDOVER_MESSAGES: '10000',
+      EXACTBIND_HANDOVER_RACES: '20',
+    },
   },
   matrix: { run: Array(5).fill(test('--project', 'matrix')) },
   nodes: { run: [['scripts/test-nodes.mjs']] },

@@ -1,6 +1,9 @@
-// The addresses of exactbind run: what --port says, bound before the command starts.
+// The addresses of exactbind run: what --port and --path say, bound before the command starts.
+import type { AddressInfo } from 'node:net';
+import { basename } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { BoundSocket } from '../../lib/door.ts';
+import { pathFrom } from '../path.ts';
 
 /** What one --port asks for. */
 export interface Address {
@@ -12,12 +15,17 @@ export interface Address {
   readonly protocol: 'tcp' | 'udp';
 }
 
-/** A socket that is held for the command. */
-export interface Held {
-  readonly name: string;
-  readonly protocol: 'tcp' | 'udp';
-  readonly socket: BoundSocket;
+/** What one --path asks for. */
+export interface Path {
+  readonly name: string | undefined;
+  readonly path: string;
 }
+
+/** A socket that is held for the command. */
+export type Held = { readonly name: string } & (
+  | { readonly protocol: 'tcp' | 'udp'; readonly socket: BoundSocket<AddressInfo> }
+  | { readonly protocol: 'unix'; readonly socket: BoundSocket<string> }
+);
 
 // systemd.exec(5) forbids control characters and colons in a name.
 const PATTERN =
@@ -33,33 +41,38 @@ export function addressFrom(word: string, before: readonly Address[] = []): Addr
   return [...before, address];
 }
 
-// Whoever has such a port does not keep the next one from being tried.
-const TAKEN = ['EADDRINUSE', 'EACCES'];
+// No name has a slash in it: `./a=b` is a path.
+const NAMED = /^(?:(?<name>[\w.@-]{1,255})=)?(?<path>(?![\w.@-]+=$)[^\0]+)$/;
+
+export function pathOption(word: string, before: readonly Path[] = []): Path[] {
+  const { name, path } = NAMED.exec(word)?.groups ?? {};
+  if (path === undefined) throw new InvalidArgumentError('A path is [NAME=]PATH, for example ./app.sock, @app.');
+  return [...before, { name, path: pathFrom(path) ?? path }];
+}
 
 type Door = typeof import('../../lib/door.ts');
 
 function bindOne({ name, host, first, last, protocol }: Address, door: Door): Held {
-  let refusal: unknown;
-  for (let port = first; port <= last; port++) {
-    try {
-      const socket = new door.BoundSocket({ port, host, protocol });
-      return { name: name ?? String(socket.address().port), protocol, socket };
-    } catch (error) {
-      refusal ??= error;
-      if (!TAKEN.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    }
-  }
-  throw refusal;
+  const port = first === last ? first : door.portRange(first, last);
+  const socket = new door.BoundSocket({ port, host, protocol });
+  return { name: name ?? String(socket.address().port), protocol, socket };
+}
+
+function bindPath({ name, path }: Path, door: Door): Held {
+  const socket = new door.BoundSocket({ path });
+  const usual = basename(path.replace('\0', '')).replace(/[^\w.@-]/g, '_');
+  return { name: name ?? usual, protocol: 'unix', socket };
 }
 
 /**
- * Binds all of them, or none.
+ * Binds all of them, or none: the ports first.
  * @throws what `new BoundSocket()` throws
  */
-export function bindAll(addresses: readonly Address[], door: Door): Held[] {
+export function bindAll(addresses: readonly Address[], paths: readonly Path[], door: Door): Held[] {
   const held: Held[] = [];
   try {
     for (const address of addresses) held.push(bindOne(address, door));
+    for (const path of paths) held.push(bindPath(path, door));
     return held;
   } catch (error) {
     for (const { socket } of held) socket.close();

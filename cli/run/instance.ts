@@ -38,9 +38,12 @@ const quoted = (path: string) => `"${path.replace(/["\\]/g, '\\$&')}"`;
 
 function environment({ sockets, hook }: Setting, notify: string, control: string): NodeJS.ProcessEnv {
   const { NODE_OPTIONS = '' } = process.env;
-  const port = sockets.find(({ protocol }) => protocol === 'tcp')?.socket.address().port;
+  const [port] = sockets.flatMap((one) => (one.protocol === 'tcp' ? [one.socket.address().port] : []));
+  const hasPath = sockets.some(({ protocol }) => protocol === 'unix');
   return {
     ...process.env,
+    // A program that finds one listens there, and not on the path.
+    ...(hasPath && { PORT: undefined }),
     LISTEN_FDS: String(sockets.length),
     LISTEN_FDNAMES: sockets.map(({ name }) => name).join(':'),
     NOTIFY_SOCKET: notify,

@@ -5,6 +5,7 @@ import net, { type Server } from 'node:net';
 import { clearInterval } from 'node:timers';
 import { addon, type Handle } from '../addon.ts';
 import { codeOf, nameOfErrno, notSupported, systemError } from '../errors.ts';
+import { closeFileWith } from '../unix/socket.ts';
 import { closeWith } from './close-with.ts';
 import {
   dgramState,
@@ -68,8 +69,11 @@ export function originOfDatagrams(socket: dgram.Socket): Origin | undefined {
 
 /** @throws Error `ENOTSUP` for a Unix socket of Node's own, whose file it removes with the handle */
 export function requireStoppable(server: Server): void {
-  if (handleOfServer(server)?.constructor.name !== 'TCP')
-    throw notSupported('offerSockets', 'the server listens on a path', 'sendmsg');
+  const handle = handleOfServer(server);
+  if (handle?.constructor.name === 'TCP' || originOfServer(server) !== undefined) return;
+  const why =
+    'Node has bound the path of this server, and removes its file: listen(server, { path }) of this package does not';
+  throw notSupported('offerSockets', why, 'sendmsg');
 }
 
 /** A server that has stopped accepting, and is none the wiser: it still counts as listening. */
@@ -84,7 +88,9 @@ export function stopAccepting(server: Server): Stopped {
   if (handle?.fd === undefined) throw systemError({ code: 'EBADF', syscall: 'dup' });
   const copy = addon.duplicate(handle.fd);
   if (copy === -1) throw systemError({ code: codeOf(addon.status[0] as number), syscall: 'dup' });
-  const standIn = openInHandle(copy) as ServerHandle | number;
+  const origin = originOf(handle);
+  const path = origin?.request === undefined ? origin?.bound : undefined;
+  const standIn = (path === undefined ? openInHandle(copy) : openPipeInHandle(copy)) as ServerHandle | number;
   if (typeof standIn === 'number') {
     fs.closeSync(copy);
     throw systemError({ code: nameOfErrno(standIn), syscall: 'open' });
@@ -95,11 +101,9 @@ export function stopAccepting(server: Server): Stopped {
   }
   standIn.onconnection = handle.onconnection;
   if (handle.hasRef?.() === false) standIn.unref?.();
-  const origin = originOf(handle);
-  if (origin !== undefined) {
-    remember(standIn, origin);
-    if (origin.bound.guard !== undefined) closeWith(standIn, origin.bound.guard);
-  }
+  if (origin !== undefined) remember(standIn, origin);
+  if (origin?.bound.guard !== undefined) closeWith(standIn, origin.bound.guard);
+  if (path !== undefined) closeFileWith(standIn, path);
   (server as unknown as ServerInside)._handle = standIn;
   // Not its own close(), which would close the guard too.
   (Object.getPrototypeOf(handle) as NodeHandle).close.call(handle);
@@ -175,8 +179,8 @@ export function sessionsOf(server: Server): Session[] {
   return [];
 }
 
-/** A handle for a server on a Unix socket that was bound natively: Node removes no file when it closes it. */
-export function adoptPipe(socket: Handle): NodeHandle {
+/** A handle for the listener of an offer, which was bound natively: Node removes no file when it closes it. */
+export function adoptControl(socket: Handle): NodeHandle {
   const handle = openPipeInHandle(socket);
   if (typeof handle === 'number') throw systemError({ code: nameOfErrno(handle), syscall: 'open' });
   addon.release(socket);

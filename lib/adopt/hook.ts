@@ -11,8 +11,9 @@ import { errnoOf, nameOfErrno, notSupported } from '../errors.ts';
 import { addReport, reportOn, reportOnLater } from '../inspect/refusal.ts';
 import type { PortReport } from '../inspect/report.ts';
 import { has } from '../own.ts';
+import { handleOfPath } from '../unix/socket.ts';
 import type { TcpHandle } from './handle-classes.ts';
-import { takeInheritedAt } from './inherited.ts';
+import { takeInheritedAt, takeInheritedPath } from './inherited.ts';
 import { remember } from './origin.ts';
 import { hasNetPermission } from './permission.ts';
 import { checkPrimary } from './primary.ts';
@@ -82,6 +83,14 @@ function inheritedAt(request: BindRequest): Bound | undefined {
   // Only then is the file loaded that knows more. A program that takes over its sockets itself has cleared it.
   if (process.env['LISTEN_FDS'] === undefined) return undefined;
   return takeInheritedAt(placeOf(request), request.port, request.ipv6Only)?.bound;
+}
+
+/** The Unix socket that whoever started this process has opened at a path: its handle, which removes no file. */
+function inheritedPath(address: unknown, port: unknown, fd: unknown): TcpHandle | undefined {
+  if (process.env['LISTEN_FDS'] === undefined || port !== -1 || typeof fd === 'number') return undefined;
+  if (typeof address !== 'string' || !hasNetPermission()) return undefined;
+  const bound = takeInheritedPath(address);
+  return bound === undefined ? undefined : handleOfPath(bound);
 }
 
 function exact(
@@ -273,6 +282,7 @@ export function installHook(): void {
     // The error of the attempt before comes before whatever becomes of this one.
     waiting.get(this)?.release();
     if (this._handle || !isExact(address, port, fd, flags)) {
+      this._handle ??= inheritedPath(address, port, fd) ?? null;
       listen2.call(this, address, port, addressType, backlog, fd, flags);
       if (this.listening) observe?.(this);
       return;
@@ -304,7 +314,8 @@ export function installHook(): void {
   const internals = net as unknown as { _createServerHandle: CreateServerHandle };
   const createServerHandle = original(internals._createServerHandle);
   const createExactly: CreateServerHandle = (address, port, addressType, fd, flags) => {
-    if (!isExact(address, port, fd, flags)) return createServerHandle(address, port, addressType, fd, flags);
+    if (!isExact(address, port, fd, flags))
+      return inheritedPath(address, port, fd) ?? createServerHandle(address, port, addressType, fd, flags);
     return handleOf(exact(address, port, undefined, flags), port);
   };
   internals._createServerHandle = replacing(createExactly, createServerHandle);

@@ -1,11 +1,13 @@
 // Sockets that systemd, `exactbind run` or another starter has opened for this process (sd_listen_fds(3)).
 import { addon, type Handle } from '../addon.ts';
-import { type Existing, existing, isFailure, type Kind, kindOf } from '../bind/existing.ts';
+import { type Existing, existing, isFailure, type Kind, kindOf, type PortKind } from '../bind/existing.ts';
 import type { Place } from '../bind/places.ts';
 import { codeOf, outOfRange, systemError, wrongValue } from '../errors.ts';
-import { bare } from '../own.ts';
+import { bare, has } from '../own.ts';
 import { system } from '../platform.ts';
 import { printable } from '../printable.ts';
+import { existingPath, isSamePath } from '../unix/existing.ts';
+import type { BoundPath } from '../unix/socket.ts';
 
 /** The first of them: SD_LISTEN_FDS_START. */
 const FIRST = 3;
@@ -67,13 +69,15 @@ function forget(): void {
 /** A socket that was taken over. */
 export interface Inherited {
   readonly name: string;
-  readonly opened: Existing;
+  readonly opened: Existing | BoundPath;
 }
 
 /** What has been found of a descriptor, before anything of it changes. */
-interface Known extends Passed {
-  readonly kind: Kind;
+interface Known<Of extends Kind = Kind> extends Passed {
+  readonly kind: Of;
 }
+
+const isPort = (one: Known): one is Known<PortKind> => !has(one.kind, 'path');
 
 function known({ name, handle }: Passed): Known {
   const kind = kindOf(handle);
@@ -89,10 +93,10 @@ function own({ name, handle }: Known): Handle {
   throw systemError({ code: codeOf(error), syscall: 'fcntl', remark: `descriptor ${handle} ('${printable(name)}')` });
 }
 
-function taken(one: Known): Inherited {
-  const { name, kind } = one;
-  if ('path' in kind) throw systemError({ code: 'ENOTSUP', syscall: 'getsockname', remark: 'a Unix socket' });
-  return { name, opened: existing(own(one), kind) };
+const nameOf = ({ kind }: Known) => (kind as { path: string }).path;
+
+function opened(one: Known): Existing | BoundPath {
+  return isPort(one) ? existing(own(one), one.kind) : existingPath(own(one), nameOf(one));
 }
 
 /** All that has been passed and not been taken before. Whatever is wrong with one of them, none is taken. */
@@ -100,10 +104,10 @@ export function takeInherited(): Inherited[] {
   const all = left ?? passed().map(known);
   const done: Inherited[] = [];
   try {
-    for (const one of all) done.push(taken(one));
+    for (const one of all) done.push({ name: one.name, opened: opened(one) });
   } catch (error) {
     // As they were: the program may know better what to do with them.
-    for (const { opened } of done) addon.release(opened.bound.socket);
+    for (const { handle } of all.slice(0, done.length)) addon.release(handle);
     throw error;
   }
   left = [];
@@ -133,16 +137,28 @@ function look(): Known[] {
 const isSame = (one: string, { address, addressFamily }: Place) =>
   one === address || (addressFamily === 4 && one === `::ffff:${address}`);
 
+function takeOne(isIt: (one: Known) => boolean): Known | undefined {
+  const all = look();
+  const at = all.findIndex(isIt);
+  const [found] = at === -1 ? [] : all.splice(at, 1);
+  if (found !== undefined) forget();
+  return found;
+}
+
 /** The socket that was passed for this very address, for the hook. */
 export function takeInheritedAt(place: Place, port: number, ipv6Only: boolean): Existing | undefined {
-  const all = look();
-  const at = all.findIndex(({ kind }) => {
-    if (kind.protocol !== 'tcp' || 'path' in kind || kind.port !== port || kind.family !== place.family) return false;
+  const found = takeOne((one) => {
+    if (!isPort(one)) return false;
+    const { kind } = one;
+    if (kind.protocol !== 'tcp' || kind.port !== port || kind.family !== place.family) return false;
     // What is bound to one address of IPv6 covers no other family, whatever its mark.
     return isSame(kind.address, place) && (kind.address !== '::' || kind.ipv6Only === ipv6Only);
   });
-  const [found] = at === -1 ? [] : all.splice(at, 1);
-  if (found === undefined) return undefined;
-  forget();
-  return taken(found).opened;
+  return found === undefined ? undefined : (opened(found) as Existing);
+}
+
+/** The same of a Unix socket. */
+export function takeInheritedPath(path: string): BoundPath | undefined {
+  const found = takeOne((one) => !isPort(one) && isSamePath(nameOf(one), path));
+  return found === undefined ? undefined : existingPath(own(found), nameOf(found), path);
 }

@@ -4,7 +4,8 @@ import { addon, type Handle } from '../addon.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { systemError } from '../errors.ts';
 import { bare, give } from '../own.ts';
-import { openPipe, type TcpHandle, tcpPrototype } from './handle-classes.ts';
+import { type NodeHandle, openPipe, type TcpHandle, tcpPrototype } from './handle-classes.ts';
+import { type Inheritance, inherited } from './tcp.ts';
 
 /** What a Unix socket brings along. */
 export interface PipeBelongings {
@@ -12,8 +13,18 @@ export interface PipeBelongings {
   readonly path: string;
   /** Used where the caller of listen() passes none. */
   readonly backlog: number | undefined;
-  /** Called whenever the handle is closed, before that. */
-  readonly onClose: () => void;
+  readonly inheritance: Inheritance | undefined;
+  /** Is told the backlog that it listens with at last. */
+  readonly onListen: (backlog: number) => void;
+}
+
+/** Has something done whenever a handle is closed, before that. */
+export function beforeClose(handle: NodeHandle, run: () => void): void {
+  const { close } = handle;
+  handle.close = (callback) => {
+    run();
+    close.call(handle, callback);
+  };
 }
 
 const shapes = new WeakMap<object, object>();
@@ -47,22 +58,21 @@ function tellPath(handle: object, path: string): void {
  * then, but only of what it has bound itself.
  * @throws Error `EINVAL` if the descriptor is not the socket it was; `ENOTSUP` where the runtime has no such handle
  */
-export function adoptPipe(socket: Handle, { path, backlog, onClose }: PipeBelongings): TcpHandle {
+export function adoptPipe(socket: Handle, { path, backlog, inheritance, onListen }: PipeBelongings): TcpHandle {
   const handle = openPipe(socket);
   if (handle === undefined) throw systemError({ code: 'EINVAL', syscall: 'open' });
   addon.release(socket);
   const prototype = Object.getPrototypeOf(handle);
-  const { close, listen } = handle;
+  const { listen } = handle;
   Object.setPrototypeOf(handle, shapeOf(prototype));
   handle.listen = (asked) => {
     // net.Server has its handle by now.
     Object.setPrototypeOf(handle, prototype);
     tellPath(handle, path);
-    return listen.call(handle, asked === DEFAULT_BACKLOG && backlog !== undefined ? backlog : asked);
-  };
-  handle.close = (callback) => {
-    onClose();
-    close.call(handle, callback);
+    const wanted = asked === DEFAULT_BACKLOG && backlog !== undefined ? backlog : asked;
+    const given = inheritance === undefined ? wanted : inherited(handle, inheritance, wanted);
+    onListen(given);
+    return listen.call(handle, given);
   };
   return handle;
 }

@@ -73,14 +73,16 @@ interface TlsServer {
   setTicketKeys?(keys: Buffer): void;
 }
 
-// Node has told the handle its server by then.
-function inherit(handle: TcpHandle, { backlog, ticketKeys }: Inheritance): void {
+function inherit(handle: TcpHandle, inheritance: Inheritance): void {
   const { listen } = handle;
-  handle.listen = (asked) => {
-    const server = ownerOf(handle) as TlsServer | undefined;
-    if (ticketKeys !== undefined && server?.ticketKeys === undefined) server?.setTicketKeys?.(ticketKeys);
-    return listen.call(handle, Math.max(asked, backlog));
-  };
+  handle.listen = (asked) => listen.call(handle, inherited(handle, inheritance, asked));
+}
+
+/** Gives a server that is about to listen what its socket has brought; returns the backlog. Node has told the handle its server. */
+export function inherited(handle: TcpHandle, { backlog, ticketKeys }: Inheritance, asked: number): number {
+  const server = ownerOf(handle) as TlsServer | undefined;
+  if (ticketKeys !== undefined && server?.ticketKeys === undefined) server?.setTicketKeys?.(ticketKeys);
+  return Math.max(asked, backlog);
 }
 
 /** The server that listens with a handle. */

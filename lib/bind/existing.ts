@@ -28,8 +28,10 @@ const SACKED = 28;
 /** The kinds of socket that can be taken over. */
 export type Kind = { readonly protocol: Protocol } & (
   | { readonly address: string; readonly family: 4 | 6; readonly port: number; readonly ipv6Only: boolean }
-  | { readonly path: true }
+  | { readonly path: string }
 );
+
+export type PortKind = Exclude<Kind, { readonly path: string }>;
 
 const numberOf = (handle: Handle, level: number, option: number) => addon.numberIn(handle, level, option, 0);
 
@@ -68,7 +70,10 @@ export function kindOf(handle: Handle): Kind | Failure {
   if (failure !== undefined) return failure;
   const local = addon.localAddress(handle);
   if (typeof local === 'number') return { code: codeOf(local), syscall: 'getsockname' };
-  if (local === null) return { protocol, path: true };
+  if (local === null) {
+    const path = addon.localPath(handle);
+    return typeof path === 'number' ? { code: codeOf(path), syscall: 'getsockname' } : { protocol, path };
+  }
   const ipv6Only = local.family === 6 && numberOf(handle, IPPROTO_IPV6, IPV6_V6ONLY) !== 0;
   return { protocol, ...local, ipv6Only };
 }
@@ -91,7 +96,7 @@ export interface Existing {
 }
 
 /** Takes over a socket of TCP or UDP that has been looked at; nothing of it changes. A failure leaves it as it was. */
-export function existing(handle: Handle, kind: Exclude<Kind, { readonly path: true }>): Existing {
+export function existing(handle: Handle, kind: PortKind): Existing {
   const { protocol, address, port, ipv6Only } = kind;
   const told = protocol === 'tcp' && system === 'linux' ? addon.numberIn(handle, IPPROTO_TCP, TCP_INFO, SACKED) : 0;
   // Node would listen again with its own number, and a smaller one delays clients by a second.

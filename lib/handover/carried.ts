@@ -1,5 +1,5 @@
 // What a socket is, in words that another process makes the same socket of again.
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { addon, type Handle } from '../addon.ts';
 import { closeWith } from '../adopt/close-with.ts';
 import type { Origin } from '../adopt/origin.ts';
@@ -12,7 +12,8 @@ import { BoundSocket } from '../bound-socket.ts';
 import { codeOf, systemError } from '../errors.ts';
 import { system } from '../platform.ts';
 import type { BindOutcome, Leftovers, Sharing } from '../systems/system.ts';
-import { type Carried, malformed } from './protocol.ts';
+import { describePath, keysFrom, revivePath } from './carried-path.ts';
+import { type Carried, type CarriedPort, malformed } from './protocol.ts';
 
 const { SOL_SOCKET = 0, SO_TYPE = 0, SO_ACCEPTCONN = 0, SOCK_STREAM = 0, SOCK_DGRAM = 0 } = addon.constants;
 const { IPPROTO_TCP = 0, TCP_INFO = 0, IPPROTO_IPV6 = 0, IPV6_V6ONLY = 0 } = addon.constants;
@@ -34,6 +35,7 @@ export function describe(
   origin: Origin | undefined,
   ticketKeys: Buffer | undefined,
 ): Carried {
+  if (origin !== undefined && origin.request === undefined) return describePath(name, socket, origin.bound, ticketKeys);
   const local = addon.localAddress(socket);
   if (local === null || typeof local === 'number')
     throw systemError({ code: typeof local === 'number' ? codeOf(local) : 'ENOTSOCK', syscall: 'getsockname' });
@@ -67,7 +69,7 @@ export function ticketKeysOf(server: Server): Buffer | undefined {
  * Refuses a descriptor that is not the socket it is said to be.
  * @throws Error `ERR_EXACTBIND_HANDOVER_PROTOCOL`
  */
-function checkKind(socket: Handle, carried: Carried): void {
+function checkKind(socket: Handle, carried: CarriedPort): void {
   const { protocol, listening } = carried;
   const local = addon.localAddress(socket);
   if (local === null || typeof local === 'number') throw malformed('a descriptor that is no TCP or UDP socket');
@@ -79,7 +81,7 @@ function checkKind(socket: Handle, carried: Carried): void {
     throw malformed(listening ? 'a socket that does not listen' : 'a socket that listens');
 }
 
-function requestOf(carried: Carried): BindRequest {
+function requestOf(carried: CarriedPort): BindRequest {
   const { port, address: host, ipv6Only, backlog, protocol, listening, acceptPartial } = carried;
   return {
     ...DEFAULTS,
@@ -100,7 +102,8 @@ function requestOf(carried: Carried): BindRequest {
  * Makes a socket of this process of what has come. On failure the descriptors stay the caller's.
  * @throws Error `ERR_EXACTBIND_HANDOVER_PROTOCOL`
  */
-export function revive(carried: Carried, socket: Handle, guard: Handle | undefined): BoundSocket {
+export function revive(carried: Carried, socket: Handle, guard: Handle | undefined): BoundSocket<AddressInfo | string> {
+  if (carried.protocol === 'unix') return new BoundSocket<string>(undefined, revivePath(carried, socket));
   checkKind(socket, carried);
   const { listening, protocol, caveat, ticketKeys, backlog } = carried;
   const request = requestOf(carried);
@@ -110,7 +113,6 @@ export function revive(carried: Carried, socket: Handle, guard: Handle | undefin
   const how = listening ? { ...compiled, policy: { ...compiled.policy, afterListen: [] } } : compiled;
   const udp = protocol === 'udp' ? adoptBound(socket, place.family) : undefined;
   if (udp !== undefined && guard !== undefined) closeWith(udp, guard);
-  const keys = ticketKeys === null ? undefined : Buffer.from(ticketKeys, 'base64');
   const bound: Bound = {
     socket,
     udp,
@@ -120,7 +122,7 @@ export function revive(carried: Carried, socket: Handle, guard: Handle | undefin
     outcome: (carried.outcome ?? undefined) as BindOutcome | undefined,
     promise: { exclusivity: carried.exclusivity as 'full' | 'partial', ...(caveat === null ? {} : { caveat }) },
     stranger: undefined,
-    ...(listening ? { inheritance: { backlog, ticketKeys: keys } } : {}),
+    ...(listening ? { inheritance: { backlog, ticketKeys: keysFrom(ticketKeys) } } : {}),
   };
   return new BoundSocket(undefined, { request, bound });
 }

@@ -90,6 +90,15 @@ function areUsersMapped(): boolean {
   return /^0\s+0\s+4294967295$/.test(line('/proc/self/uid_map') ?? '0 0 4294967295');
 }
 
+/** The process that has connected, as this one may call it; undefined where it is in a container of its own. */
+export function pidOf(socket: Socket): number | undefined {
+  try {
+    return getPeerCredentials(socket)?.pid || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Whether the same user is at the other end. The pid is not asked for: it is that of whoever called listen(), which after a
  * hand-over is somebody who has gone.

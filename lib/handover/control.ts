@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import net, { type Socket } from 'node:net';
 import { addon, type Handle } from '../addon.ts';
-import { adoptPipe } from '../adopt/accepting.ts';
+import { adoptControl } from '../adopt/accepting.ts';
 import { numberOfSocket } from '../adopt/socket-number.ts';
 import { codeOf, systemError } from '../errors.ts';
 import { bare } from '../own.ts';
@@ -110,7 +110,7 @@ export class Control {
     server.on('connection', onConnection);
     // Of a listener, an error is one of accept(): the next connection may succeed.
     server.on('error', () => {});
-    server.listen(adoptPipe(socket));
+    server.listen(adoptControl(socket));
     // It is the sockets that are offered that keep a process alive.
     server.unref();
     offered.add(path);

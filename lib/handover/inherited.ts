@@ -1,4 +1,5 @@
 // inheritedSockets(): what systemd or `exactbind run` has opened for this process, as sockets that any server can adopt.
+import type { AddressInfo } from 'node:net';
 import { takeInherited } from '../adopt/inherited.ts';
 import { requireNetPermission } from '../adopt/permission.ts';
 import { BoundSocket } from '../bound-socket.ts';
@@ -12,7 +13,8 @@ import type { TakenSocket } from './take.ts';
  * Options, backlog and address are left as they are. `outcome` is absent; `exclusivity` is `'partial'` where somebody can
  * share the port, because the socket was made with SO_REUSEPORT, and `caveat` says so.
  *
- * - Linux, macOS: TCP, and UDP. macOS does not tell whether a socket listens.
+ * - Linux, macOS: TCP, UDP, and Unix sockets that listen, whose file is their starter's to remove. macOS does not tell
+ *   whether a socket listens.
  * - Windows: always an empty list.
  * @example for (const { name, socket } of inheritedSockets()) if (name === 'web') server.listen(socket)
  * @throws Error `ENOTSOCK` for what is no socket, `EISCONN` for a connection (a unit with Accept=yes), `EINVAL` for a stream
@@ -22,5 +24,8 @@ import type { TakenSocket } from './take.ts';
  */
 export function inheritedSockets(): TakenSocket[] {
   requireNetPermission('inheritedSockets');
-  return takeInherited().map(({ name, opened }) => ({ name, socket: new BoundSocket(undefined, opened) }));
+  return takeInherited().map(({ name, opened }) => ({
+    name,
+    socket: new BoundSocket<AddressInfo | string>(undefined, opened),
+  }));
 }

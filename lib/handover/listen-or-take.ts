@@ -2,22 +2,33 @@
 import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { canonical, isAny } from '../address.ts';
-import { takeInheritedAt } from '../adopt/inherited.ts';
+import { takeInheritedAt, takeInheritedPath } from '../adopt/inherited.ts';
 import { resolveHost } from '../adopt/resolve-host.ts';
+import { checkAnyOptions } from '../bind/any-request.ts';
 import { placeOf } from '../bind/places.ts';
-import { checkPort, checkSignal, checkTimeout, isName, type ListenOptions } from '../bind/request.ts';
+import {
+  checkPort,
+  checkSignal,
+  checkTimeout,
+  isName,
+  type ListenOptions,
+  type PathListenOptions,
+  readListenOptions,
+} from '../bind/request.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { aborted, systemError, wrongType } from '../errors.ts';
 import { listen } from '../listen.ts';
 import { hasName, readAll, readOnce } from '../options-once.ts';
 import { bare } from '../own.ts';
+import { isSamePath } from '../unix/existing.ts';
+import { namesFile } from '../unix/socket.ts';
 import { isAnswered, isOffered } from './control.ts';
 import { checkFolder, locked, pathOf, requireHandover } from './folder.ts';
 import { checkOffer, Offer } from './offer.ts';
 import { type Succession, take } from './take.ts';
 
-/** Options of `listenOrTake()`. */
-export interface ListenOrTakeOptions extends ListenOptions {
+/** What a hand-over adds to the options of `listen()`. */
+export interface HandoverOptions {
   /**
    * Where instances of this program find each other: a path, or a bare name, which is a file in `$RUNTIME_DIRECTORY`,
    * `$XDG_RUNTIME_DIR`, `/run/user/UID`, on macOS in the user's temporary folder.
@@ -29,6 +40,12 @@ export interface ListenOrTakeOptions extends ListenOptions {
   drainTimeout?: number | undefined;
 }
 
+/** Options of `listenOrTake()`. */
+export interface ListenOrTakeOptions extends ListenOptions, HandoverOptions {}
+
+/** Options of `listenOrTake()` for a Unix socket. */
+export interface PathListenOrTakeOptions extends PathListenOptions, HandoverOptions {}
+
 const OWN = { handover: true, readyTimeout: true, drainTimeout: true } as const;
 const NEEDED = { port: true, host: true, signal: true } as const;
 
@@ -39,21 +56,24 @@ const PATIENCE = 30_000;
 const PAUSE = 5;
 
 interface Asked {
+  /** Of the offer. */
   readonly path: string;
-  readonly listen: ListenOptions;
+  readonly listen: ListenOptions | PathListenOptions;
   readonly offer: { readyTimeout: number | undefined; drainTimeout: number | undefined };
   readonly signal: AbortSignal | undefined;
 }
 
-function read(options: ListenOrTakeOptions): Asked {
+function read(options: ListenOrTakeOptions | PathListenOrTakeOptions): Asked {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
-  const { handover, readyTimeout, drainTimeout } = readOnce(options, OWN as never) as ListenOrTakeOptions;
+  const { handover, readyTimeout, drainTimeout } = readOnce(options, OWN as never) as HandoverOptions;
   const { signal } = readOnce(options, NEEDED as never) as ListenOptions;
   if (readyTimeout !== undefined) checkTimeout('options.readyTimeout', readyTimeout);
   if (drainTimeout !== undefined) checkTimeout('options.drainTimeout', drainTimeout);
   // Each is read once here, and what listen() is given has no getters.
-  const rest = Object.fromEntries(readAll(options, OWN)) as ListenOptions;
-  if (hasName(rest, 'port')) checkPort(rest.port);
+  const rest = Object.fromEntries(readAll(options, OWN)) as Asked['listen'];
+  // What is wrong with it is said before anybody is asked to hand over.
+  if (isPath(rest)) checkAnyOptions(readListenOptions(rest).bind);
+  else if (hasName(rest, 'port')) checkPort(rest.port);
   return {
     path: pathOf('options.handover', handover),
     listen: rest,
@@ -62,14 +82,28 @@ function read(options: ListenOrTakeOptions): Asked {
   };
 }
 
+type Taken = BoundSocket<AddressInfo | string>;
+
+const isPath = (asked: Asked['listen']): asked is PathListenOptions => asked.path !== undefined;
+
 /** Whether a socket that was taken is where this program wants to listen. */
-async function isWanted(bound: BoundSocket, { port, host }: ListenOptions): Promise<boolean> {
+async function isWanted(bound: Taken, asked: Asked['listen']): Promise<boolean> {
   const local = bound.address();
+  if (typeof local === 'string') return isPath(asked) && isPathOf(bound, local, asked.path);
+  return !isPath(asked) && isAddressOf(local, asked);
+}
+
+/** By its file: another mount namespace may have that elsewhere. */
+function isPathOf({ file }: Taken, name: string, asked: string): boolean {
+  return file === undefined ? isSamePath(name, asked) : namesFile(asked, file);
+}
+
+async function isAddressOf(local: AddressInfo, { port, host }: ListenOptions): Promise<boolean> {
   const number = port === undefined ? 0 : checkPort(port);
   if (number !== 0 && number !== local.port) return false;
   if (host === undefined) return isAny(local.address);
-  const asked = isName(host) ? await resolveHost(host) : host;
-  return canonical(asked).address === canonical(local.address).address;
+  const literal = isName(host) ? await resolveHost(host) : host;
+  return canonical(literal).address === canonical(local.address).address;
 }
 
 function offer(server: Server, asked: Asked, isLocked: boolean): Promise<Offer> {
@@ -87,7 +121,8 @@ const GONE = new Set(['ENOENT', 'ECONNREFUSED']);
 async function takeFrom(asked: Asked, deadline: number): Promise<Succession | undefined> {
   for (;;) {
     try {
-      return await take(asked.path, Math.min(5000, Math.max(deadline - performance.now(), 0)), asked.signal);
+      // An instance on a busy machine may be slow to answer: nothing is gained by giving it up early.
+      return await take(asked.path, Math.max(deadline - performance.now(), 0), asked.signal);
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
       if (GONE.has(code)) return undefined;
@@ -98,14 +133,34 @@ async function takeFrom(asked: Asked, deadline: number): Promise<Succession | un
   }
 }
 
-async function succeed(server: Server, succession: Succession, asked: Asked): Promise<AddressInfo> {
+/** listen() of either, which its overloads part. */
+const listenAt = listen as (server: Server, where: Asked['listen'] | Taken) => Promise<AddressInfo | string>;
+
+/** Asks again of an instance that does not answer in the time that ready() gives it. */
+async function becomeReady(succession: Succession, deadline: number): Promise<void> {
+  for (;;) {
+    try {
+      await succession.ready();
+      return;
+    } catch (error) {
+      if (!succession.canAskAgain || performance.now() >= deadline) throw error;
+    }
+  }
+}
+
+async function succeed(
+  server: Server,
+  succession: Succession,
+  asked: Asked,
+  deadline: number,
+): Promise<AddressInfo | string> {
   const [first] = succession.sockets;
   let made: Offer | undefined;
   try {
     const isOurs = first !== undefined && (await isWanted(first.socket, asked.listen));
-    const address = await listen(server, isOurs ? first.socket : asked.listen);
+    const address = await listenAt(server, isOurs ? first.socket : asked.listen);
     made = await offer(server, asked, false);
-    await succession.ready();
+    await becomeReady(succession, deadline);
     // Of another address, nobody needs it any more.
     for (const { socket } of succession.sockets) socket.discard();
     return address;
@@ -118,15 +173,20 @@ async function succeed(server: Server, succession: Succession, asked: Asked): Pr
 }
 
 /** The socket that whoever started this process has opened for this address. */
-async function inherited({ port, host, ipv6Only }: ListenOptions): Promise<BoundSocket | undefined> {
+async function inherited(asked: Asked['listen']): Promise<Taken | undefined> {
+  if (isPath(asked)) {
+    const found = takeInheritedPath(asked.path);
+    return found === undefined ? undefined : new BoundSocket<string>(undefined, found);
+  }
+  const { port, host, ipv6Only } = asked;
   if (port === undefined || checkPort(port) === 0) return undefined;
   const literal = host !== undefined && isName(host) ? await resolveHost(host) : host;
   const opened = takeInheritedAt(placeOf({ host: literal }), checkPort(port), ipv6Only === true);
   return opened === undefined ? undefined : new BoundSocket(undefined, opened);
 }
 
-async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo> {
-  const address = await listen(server, (await inherited(asked.listen)) ?? asked.listen);
+async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo | string> {
+  const address = await listenAt(server, (await inherited(asked.listen)) ?? asked.listen);
   try {
     await offer(server, asked, true);
   } catch (error) {
@@ -149,7 +209,18 @@ async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo
  * @returns the address, once the server is listening and the instance before accepts no more
  * @throws what `listen()`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` where a bare name has no folder
  */
-export async function listenOrTake(server: Server, options: ListenOrTakeOptions): Promise<AddressInfo> {
+export function listenOrTake(server: Server, options: ListenOrTakeOptions): Promise<AddressInfo>;
+/**
+ * The same for a Unix socket: its file stays where it is from instance to instance, and goes when the last one closes its
+ * server.
+ * @returns the path, once the server is listening and the instance before accepts no more
+ * @throws what `listen({ path })`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` where a bare name has no folder
+ */
+export function listenOrTake(server: Server, options: PathListenOrTakeOptions): Promise<string>;
+export async function listenOrTake(
+  server: Server,
+  options: ListenOrTakeOptions | PathListenOrTakeOptions,
+): Promise<AddressInfo | string> {
   requireHandover('listenOrTake');
   const asked = read(options);
   const { path, signal } = asked;
@@ -162,7 +233,7 @@ export async function listenOrTake(server: Server, options: ListenOrTakeOptions)
   const deadline = performance.now() + PATIENCE;
   for (;;) {
     const running = await takeFrom(asked, deadline);
-    if (running !== undefined) return succeed(server, running, asked);
+    if (running !== undefined) return succeed(server, running, asked, deadline);
     // Under the lock it is certain that nobody offers; nothing there may wait for somebody who needs it.
     const address = await locked(path, deadline, signal, async () =>
       isAnswered(path) ? undefined : listenAndOffer(server, asked),

@@ -1,6 +1,6 @@
 // The sockets of an offer: a server, a dgram.Socket or a BoundSocket, and how each stops, goes on and ends.
 import type dgram from 'node:dgram';
-import net, { type Server } from 'node:net';
+import net, { type AddressInfo, type Server } from 'node:net';
 import type { Handle } from '../addon.ts';
 import {
   originOfDatagrams,
@@ -16,6 +16,7 @@ import { numberOfSocket } from '../adopt/socket-number.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { notRunning, wrongType, wrongValue } from '../errors.ts';
 import { describe, ticketKeysOf } from './carried.ts';
+import { lend, takeBack } from './carried-path.ts';
 import { drain, Sessions } from './drain.ts';
 import type { Carried } from './protocol.ts';
 
@@ -24,13 +25,17 @@ export interface OfferedSocket {
   /** How the next instance knows it. */
   name: string;
   /** A server (net, http, https, http2, tls) that listens, a bound dgram.Socket, or a BoundSocket. */
-  socket: Server | dgram.Socket | BoundSocket;
+  socket: Server | dgram.Socket | BoundSocket<AddressInfo | string>;
 }
 
 /** One socket as the offer handles it. */
 export interface Member {
   /** @throws Error where there is nothing to give any more */
   give(): { carried: Carried; handles: Handle[] };
+  /** A successor has it. */
+  lend?(): void;
+  /** The successor has gone, and will not serve. */
+  takeBack?(): void;
   /** Takes nothing on any more; the queue stays. */
   stop(): void;
   /** Takes on again what has come meanwhile. */
@@ -47,11 +52,16 @@ function given(name: string, socket: Handle, origin: Origin | undefined, ticketK
   return { carried: describe(name, socket, origin, ticketKeys), handles };
 }
 
+const fileOf = (origin: Origin | undefined) => (origin?.request === undefined ? origin?.bound.file : undefined);
+
 function ofServer(name: string, server: Server): Member {
   let stopped: Stopped | undefined;
   let backlog = 0;
   const sessions = new Sessions(server);
+  const file = fileOf(originOfServer(server));
   return {
+    lend: () => lend(file),
+    takeBack: () => takeBack(file, !server.listening),
     give() {
       if (!server.listening) throw notRunning();
       const found = given(name, numberOfSocket(server), originOfServer(server), ticketKeysOf(server));
@@ -87,8 +97,11 @@ function ofDatagrams(name: string, socket: dgram.Socket): Member {
   };
 }
 
-function ofBound(name: string, bound: BoundSocket): Member {
+function ofBound(name: string, bound: BoundSocket<AddressInfo | string>): Member {
+  const { file } = bound;
   return {
+    lend: () => lend(file),
+    takeBack: () => takeBack(file, false),
     give: () => given(name, bound.socket(), bound.origin()),
     stop() {},
     resume() {},

@@ -1,9 +1,10 @@
 // notify: tells whoever started this process how it is doing (sd_notify(3)).
 import { addon, type Handle } from '../addon.ts';
-import { numberOfSocket } from '../adopt/socket-number.ts';
+import { type NodeSocket, numberOfSocket } from '../adopt/socket-number.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { codeOf, notSupported, outOfRange, systemError, wrongType, wrongValue } from '../errors.ts';
 import { readOptions } from '../options-once.ts';
+import { bare } from '../own.ts';
 import type { AnySocket } from '../raw-options.ts';
 
 /** Options of `notify.ready()`. */
@@ -72,8 +73,7 @@ function status(text: string): boolean {
 function checkStored(one: StoredSocket): { name: string; handle: Handle } {
   const { name, socket } = readOptions<StoredSocket>(one, { name: true, socket: true });
   const known = checkName('sockets[].name', name);
-  const handle =
-    socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket as Exclude<AnySocket, BoundSocket>);
+  const handle = socket instanceof BoundSocket ? socket.socket() : numberOfSocket(socket as NodeSocket | number);
   return { name: known, handle };
 }
 
@@ -87,12 +87,25 @@ function removeStored(name: string): boolean {
   return send(['FDSTOREREMOVE=1', `FDNAME=${checkName('name', name)}`]);
 }
 
+/** For the process before a hand-over: another is the service from now on. A fault is a warning, and stops nothing. */
+export function passMainPid(pid: number): void {
+  try {
+    send(checkPid(pid));
+  } catch (error) {
+    const { message } = error as Error;
+    process.emitWarning(
+      `systemd was not told that pid ${pid} is the service from now on: ${message}`,
+      bare({ type: 'ExactbindWarning', code: 'EXACTBIND_MAINPID' }),
+    );
+  }
+}
+
 /**
  * Tells systemd, `exactbind run`, or whoever else set NOTIFY_SOCKET, how this process is doing (sd_notify(3)). Each function
  * returns true if something was sent, and false where nobody asks for it: Windows, macOS, a start by hand.
  *
  * - `ready({ mainPid })`: READY=1, with `mainPid` MAINPID=: another process is the service from now on, which systemd must be
- *   told before the old one ends, or it ends the unit.
+ *   told before the old one ends, or it ends the unit. A hand-over (`listenOrTake()`, `offerSockets()`) tells it by itself.
  * - `reloading()`: RELOADING=1 with MONOTONIC_USEC=; call `ready()` afterwards.
  * - `stopping()`: STOPPING=1.
  * - `status(text)`: STATUS=, one line for people.

@@ -6,10 +6,11 @@ import { numberOfSocket } from '../adopt/socket-number.ts';
 import { checkTimeout } from '../bind/request.ts';
 import { codeOf, notRunning, systemError, wrongType, wrongValue } from '../errors.ts';
 import { type Names, readOnce, readOptions } from '../options-once.ts';
-import { Connection, isSameUser, type Missing } from './connection.ts';
+import { Connection, isSameUser, type Missing, pidOf } from './connection.ts';
 import { Control } from './control.ts';
 import { checkPath, requireHandover } from './folder.ts';
 import { type Member, memberOf, type OfferedSocket } from './members.ts';
+import { passMainPid } from './notify.ts';
 import { type Carried, encode, type Message, type Refused, VERSION } from './protocol.ts';
 
 /** Options of `offerSockets()`. */
@@ -161,12 +162,13 @@ export class Offer extends EventEmitter {
     } finally {
       if (!isReady) {
         connection.close();
+        for (const member of this.#checked.members) member.takeBack?.();
         // Closed meanwhile, there is no offer to go back to.
         if (this.#isState('taken', 'ready')) this.#state = 'offered';
         this.emit('abandoned');
       }
     }
-    if (isReady) await this.#drain(connection);
+    if (isReady) await this.#drain(connection, pidOf(socket));
   }
 
   #isState(...states: string[]): boolean {
@@ -186,6 +188,7 @@ export class Offer extends EventEmitter {
       refuse('ECONNREFUSED', (error as Error).message);
       return false;
     }
+    for (const member of members) member.lend?.();
     this.emit('taken');
     const ready = await connection.next(readyTimeout);
     if (!isType(ready, 'ready') || !this.#isState('taken')) {
@@ -226,9 +229,11 @@ export class Offer extends EventEmitter {
     if (sent < bytes.length) socket.write(bytes.subarray(sent));
   }
 
-  async #drain(connection: Connection): Promise<void> {
+  async #drain(connection: Connection, successor: number | undefined): Promise<void> {
     const { members, drainTimeout } = this.#checked;
     await this.#control?.close(true);
+    // Before the successor may say anything: systemd listens to the main process.
+    if (successor !== undefined && successor !== process.pid) passMainPid(successor);
     connection.send({ type: 'draining' });
     this.emit('ready');
     const counts = await Promise.all(members.map((member) => member.end(drainTimeout)));
@@ -270,7 +275,11 @@ if (Symbol.asyncDispose !== undefined) {
  *   (SO_PEERCRED, LOCAL_PEERCRED).
  * - Windows: `ENOTSUP`.
  *
- * In a cluster the primary offers what it has opened itself. A server on a path: `ENOTSUP`.
+ * Under systemd (NOTIFY_SOCKET) it tells that the successor is the main process from then on (MAINPID=), or the unit would end
+ * with this one.
+ *
+ * In a cluster the primary offers what it has opened itself. The file of a Unix socket stays, and is the successor's to
+ * remove. A server on a path that Node itself has bound: `ENOTSUP`.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
  * @throws Error `EADDRINUSE` if another process offers at that path; `ENOENT`, `EACCES`, `ENAMETOOLONG`;

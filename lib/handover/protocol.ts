@@ -16,29 +16,46 @@ export type Refused = 'BUSY' | 'FORBIDDEN' | 'PROTOCOL' | 'ECONNREFUSED' | 'ETIM
 
 const REFUSED: readonly string[] = ['BUSY', 'FORBIDDEN', 'PROTOCOL', 'ECONNREFUSED', 'ETIMEDOUT'] satisfies Refused[];
 
-/** One socket of an offer, as its successor needs to know it. */
-export interface Carried {
+interface CarriedSocket {
   readonly name: string;
-  readonly protocol: 'tcp' | 'udp';
-  readonly address: string;
-  readonly family: 4 | 6;
-  readonly port: number;
-  /** False of a reservation, and of UDP. */
-  readonly listening: boolean;
   /** Connections that may wait. */
   readonly backlog: number;
-  /** Whether a second descriptor holds the other addresses. */
-  readonly guarded: boolean;
-  readonly ipv6Only: boolean;
-  readonly sharing: string;
-  readonly leftovers: string;
-  readonly acceptPartial: boolean;
   readonly outcome: string | null;
   readonly exclusivity: string;
   readonly caveat: string | null;
   /** Of a TLS server, in base64. */
   readonly ticketKeys: string | null;
 }
+
+/** A socket of an offer that has a port, as its successor needs to know it. */
+export interface CarriedPort extends CarriedSocket {
+  readonly protocol: 'tcp' | 'udp';
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly port: number;
+  /** False of a reservation, and of UDP. */
+  readonly listening: boolean;
+  /** Whether a second descriptor holds the other addresses. */
+  readonly guarded: boolean;
+  readonly ipv6Only: boolean;
+  readonly sharing: string;
+  readonly leftovers: string;
+  readonly acceptPartial: boolean;
+}
+
+/** The same of a Unix socket. */
+export interface CarriedPath extends CarriedSocket {
+  readonly protocol: 'unix';
+  /** As the kernel has it: with what it was bound. */
+  readonly path: string;
+  /** The absolute path of its file; null of an abstract name, and of a file that another program is to remove. */
+  readonly file: string | null;
+  /** Device and inode of that file. */
+  readonly fileId: string | null;
+}
+
+/** One socket of an offer. */
+export type Carried = CarriedPort | CarriedPath;
 
 /**
  * The new instance says hello; the old one offers, with a descriptor for its control listener and one or two for each socket.
@@ -67,26 +84,38 @@ const orNull =
   (value) =>
     value === null || test(value);
 
-const CARRIED = {
+const SOCKET = {
   name: isText,
+  backlog: (value) => isCount(value) && (value as number) < 2 ** 31,
+  outcome: oneOf(null, 'clean', 'over-leftovers'),
+  exclusivity: oneOf('full', 'partial'),
+  caveat: orNull(isText),
+  ticketKeys: orNull((value) => isText(value) && Buffer.from(value as string, 'base64').length === 48),
+} satisfies Record<keyof CarriedSocket, Test>;
+
+const PORT = {
+  ...SOCKET,
   protocol: oneOf('tcp', 'udp'),
   address: isText,
   family: oneOf(4, 6),
   port: (value) => isCount(value) && (value as number) <= 65535,
   listening: isFlag,
-  backlog: (value) => isCount(value) && (value as number) < 2 ** 31,
   guarded: isFlag,
   ipv6Only: isFlag,
   sharing: oneOf('exclusive', 'reuse-address', 'reuse-port', 'raw'),
   leftovers: oneOf('reuse', 'refuse'),
   acceptPartial: isFlag,
-  outcome: oneOf(null, 'clean', 'over-leftovers'),
-  exclusivity: oneOf('full', 'partial'),
-  caveat: orNull(isText),
-  ticketKeys: orNull((value) => isText(value) && Buffer.from(value as string, 'base64').length === 48),
-} satisfies Record<keyof Carried, Test>;
+} satisfies Record<keyof CarriedPort, Test>;
 
-const isCarried: Test = (value) => matches(value, CARRIED);
+const PATH = {
+  ...SOCKET,
+  protocol: oneOf('unix'),
+  path: (value) => isText(value) && value !== '',
+  file: orNull((value) => isText(value) && (value as string).startsWith('/')),
+  fileId: orNull(isText),
+} satisfies Record<keyof CarriedPath, Test>;
+
+const isCarried: Test = (value) => matches(value, PORT) || matches(value, PATH);
 
 const FIELDS: Record<Message['type'], Readonly<Record<string, Test>>> = {
   hello: { version: isCount },

@@ -1,40 +1,59 @@
 // What an unmodified program does under `exactbind run`: says that it is ready, and drains when it is told to.
-import type { Server } from 'node:net';
-import net from 'node:net';
+import net, { type AddressInfo, type Server } from 'node:net';
 import { setImmediate } from 'node:timers';
 import { addon } from '../addon.ts';
 import { onListen } from '../adopt/hook.ts';
+import { isSamePath } from '../unix/existing.ts';
 import { drain, Sessions } from './drain.ts';
 import { notify } from './notify.ts';
 
 const FIRST = 3;
 
-/** The ports that were passed to this process. */
-function portsOf(env: NodeJS.ProcessEnv): Set<number> {
+/** Where the sockets are that were passed to this process. */
+interface Passed {
+  readonly ports: ReadonlySet<number>;
+  readonly paths: readonly string[];
+}
+
+function passedBy(env: NodeJS.ProcessEnv): Passed {
   const count = Number(env['LISTEN_FDS'] ?? 0);
-  const ports = Array.from({ length: Math.min(count, 1024) }, (_, at) => addon.localPort(FIRST + at));
-  return new Set(ports.filter((port) => port > 0));
+  const handles = Array.from({ length: Math.min(count, 1024) }, (_, at) => FIRST + at);
+  return {
+    ports: new Set(handles.map((handle) => addon.localPort(handle)).filter((port) => port > 0)),
+    paths: handles
+      .map((handle) => addon.localPath(handle))
+      .filter((path): path is string => Boolean(path) && typeof path === 'string'),
+  };
 }
 
 /** Servers that have been listening, and how to be told to let them go. */
 class Supervised {
   readonly #servers = new Map<Server, Sessions>();
-  readonly #ports: ReadonlySet<number>;
+  readonly #passed: Passed;
   readonly #path: string;
   #isReady = false;
 
-  constructor(path: string, ports: ReadonlySet<number>) {
+  constructor(path: string, passed: Passed) {
     this.#path = path;
-    this.#ports = ports;
+    this.#passed = passed;
+  }
+
+  #isPassed(address: AddressInfo | string): boolean {
+    const { ports, paths } = this.#passed;
+    return typeof address === 'string' ? paths.some((path) => isSamePath(path, address)) : ports.has(address.port);
   }
 
   /** For each server that is about to emit 'listening'. */
   add(server: Server): void {
     const address = server.address();
-    if (address === null || typeof address === 'string') return;
+    if (address === null) return;
+    const isPassed = this.#isPassed(address);
+    // Closing any other path would remove a file that may be the successor's.
+    if (typeof address === 'string' && !isPassed) return;
     this.#servers.set(server, new Sessions(server));
     server.once('close', () => this.#servers.delete(server));
-    if (this.#isReady || (this.#ports.size > 0 && !this.#ports.has(address.port))) return;
+    const { ports, paths } = this.#passed;
+    if (this.#isReady || (ports.size + paths.length > 0 && !isPassed)) return;
     this.#isReady = true;
     // What the program does in its own listeners comes first.
     server.once('listening', () => setImmediate(() => this.#connect()));
@@ -68,6 +87,6 @@ export function supervise(): void {
   const { isMainThread } = process.getBuiltinModule('node:worker_threads');
   if (path === undefined || LISTEN_PID !== String(process.pid) || !isMainThread) return;
   delete env['EXACTBIND_RUN'];
-  const supervised = new Supervised(path, portsOf(env));
+  const supervised = new Supervised(path, passedBy(env));
   onListen((server) => supervised.add(server));
 }

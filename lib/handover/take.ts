@@ -1,5 +1,5 @@
 // takeSockets(): the next instance, which serves before the one before has stopped.
-import net from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { addon, type Handle } from '../addon.ts';
 import { checkSignal, checkTimeout } from '../bind/request.ts';
@@ -12,7 +12,17 @@ import { revive } from './carried.ts';
 import { Connection, isSameUser, type Missing } from './connection.ts';
 import { drop, type Kept, keep, openUnix } from './control.ts';
 import { checkFolder, checkPath, requireHandover, socketAt } from './folder.ts';
-import { checkLength, decode, encode, HEADER, type Message, type MessageOf, malformed, VERSION } from './protocol.ts';
+import {
+  type Carried,
+  checkLength,
+  decode,
+  encode,
+  HEADER,
+  type Message,
+  type MessageOf,
+  malformed,
+  VERSION,
+} from './protocol.ts';
 
 /** Options of `takeSockets()`. */
 export interface TakeOptions {
@@ -29,7 +39,7 @@ const NAMES = { path: true, timeout: true, signal: true } satisfies Names<TakeOp
 /** One socket that another process had before. */
 export interface TakenSocket {
   readonly name: string;
-  readonly socket: BoundSocket;
+  readonly socket: BoundSocket<AddressInfo | string>;
 }
 
 // Milliseconds between looks at a connection that only a system call of ours may read: Node's own would lose descriptors.
@@ -147,19 +157,21 @@ interface Taken {
   readonly control: Handle;
 }
 
+const isGuarded = (carried: Carried) => carried.protocol !== 'unix' && carried.guarded;
+
 /** Makes sockets of descriptors, all or none. */
 function reviveAll(message: Message, handles: readonly Handle[], path: string): Taken {
-  const made: BoundSocket[] = [];
+  const made: BoundSocket<AddressInfo | string>[] = [];
   try {
     if (message.type === 'refused') throw refusedError(message, path);
     if (message.type !== 'offer') throw malformed(`'${message.type}' in place of an offer`);
     if (message.version !== VERSION) throw malformed(`version ${message.version}`);
-    const expected = message.sockets.reduce((sum, { guarded }) => sum + (guarded ? 2 : 1), 1);
+    const expected = message.sockets.reduce((sum, carried) => sum + (isGuarded(carried) ? 2 : 1), 1);
     if (handles.length !== expected) throw malformed(`${handles.length} descriptors in place of ${expected}`);
     const [control = -1, ...rest] = handles;
     const sockets = message.sockets.map((carried) => {
       const socket = rest.shift() as Handle;
-      const guard = carried.guarded ? rest.shift() : undefined;
+      const guard = isGuarded(carried) ? rest.shift() : undefined;
       const bound = revive(carried, socket, guard);
       made.push(bound);
       return { name: carried.name, socket: bound };
@@ -216,10 +228,19 @@ export class Succession {
       }
     }
     this.#state = 'ready';
+    for (const { socket } of this.sockets) if (socket.file !== undefined) socket.file.isOurs = true;
     this.#control.isOurs = true;
     this.#connection.unref();
     // Who does not offer leaves nobody waiting at a listener that answers never.
     pause(10_000, undefined, { ref: false }).then(() => drop(this.#path, this.#control));
+  }
+
+  /**
+   * Whether ready() has only not been answered.
+   * @internal
+   */
+  get canAskAgain(): boolean {
+    return this.#state === 'asked';
   }
 
   #isAbandoned(): boolean {

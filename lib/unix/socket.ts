@@ -1,7 +1,9 @@
 // Binds a Unix socket: replaces the file of a socket on which nobody listens, and no other.
 import { addon, type FileRow, type Handle } from '../addon.ts';
-import type { TcpHandle } from '../adopt/handle-classes.ts';
-import { adoptPipe } from '../adopt/pipe.ts';
+import type { NodeHandle, TcpHandle } from '../adopt/handle-classes.ts';
+import { remember } from '../adopt/origin.ts';
+import { adoptPipe, beforeClose } from '../adopt/pipe.ts';
+import type { Inheritance } from '../adopt/tcp.ts';
 import { DEFAULT_BACKLOG } from '../bind/plan.ts';
 import { statedRefusal } from '../bind/refusal.ts';
 import { codeOf, type Failure } from '../errors.ts';
@@ -18,6 +20,10 @@ export interface OwnFile {
   readonly path: string;
   /** It stays this file's alone while the socket is open: the kernel keeps the inode for it. */
   readonly id: string;
+  /** Whether it goes with the socket: not while the instance before, or another program, is to remove it. */
+  isOurs: boolean;
+  /** Whether a successor has the socket, who may be about to need the file. */
+  isLent: boolean;
 }
 
 /** A Unix socket that listens. */
@@ -25,11 +31,16 @@ export interface BoundPath {
   readonly socket: Handle;
   /** As the caller wrote it. */
   readonly path: string;
+  /** As whoever has bound it wrote it, where that is somebody else. */
+  readonly boundAs?: string;
   /** Abstract names have none. */
   readonly file: OwnFile | undefined;
-  readonly backlog: number | undefined;
-  readonly outcome: BindOutcome;
+  backlog: number | undefined;
+  /** Absent of a socket that another program has bound. */
+  readonly outcome: BindOutcome | undefined;
   readonly promise: Promised;
+  /** What comes from the process that had it before. */
+  readonly inheritance?: Inheritance;
   /** What only ports have. */
   readonly udp: undefined;
   readonly guard: undefined;
@@ -123,7 +134,7 @@ function finish(socket: Handle, path: string, { mode, backlog }: PathRequest): O
   if (error !== 0) return { code: codeOf(error), syscall: 'chmod', option: 'mode' };
   const file = fileAt(path);
   if (typeof file === 'string') return { code: file, syscall: 'lstat' };
-  return listen(socket, backlog) ?? { path, id: file.id };
+  return listen(socket, backlog) ?? { path, id: file.id, isOurs: true, isLent: false };
 }
 
 function bindFile(request: PathRequest, path: string): BoundPath | PathRefused {
@@ -188,7 +199,7 @@ export function bindPath(request: PathRequest, patience: number = STARTERS_MS): 
 }
 
 /** Whether a path still names this file. */
-function isOwn({ path, id }: OwnFile, file: FileRow | string = fileAt(path)): boolean {
+function isOwn({ path, id }: Pick<OwnFile, 'path' | 'id'>, file: FileRow | string = fileAt(path)): boolean {
   return typeof file !== 'string' && file.id === id;
 }
 
@@ -196,8 +207,8 @@ function isOwn({ path, id }: OwnFile, file: FileRow | string = fileAt(path)): bo
  * Removes the file of a socket that is about to close, unless it is another's by now. Where this user may not, it stays, as
  * with Node.
  */
-export function removeOwnFile(file: OwnFile): void {
-  if (!isOwn(file)) return;
+function removeOwnFile(file: OwnFile): void {
+  if (!file.isOurs || file.isLent || !isOwn(file)) return;
   const removed = underLock(file.path, CLOSING_MS, () => (isOwn(file) ? addon.removeFile(file.path) : 0));
   if (typeof removed === 'number' || removed.unlocked !== 'ETIMEDOUT') return;
   process.emitWarning(
@@ -212,17 +223,40 @@ export function closePath({ socket, file }: BoundPath): void {
   addon.close(socket);
 }
 
-/** The handle that a server adopts; with it the file goes, if it is closed while that is its own. */
-export function handleOfPath({ socket, path, backlog, file }: BoundPath): TcpHandle {
-  const onClose = () => {
-    if (file !== undefined) removeOwnFile(file);
+/** Has the file go with a handle, if that is closed while it is its own. */
+export function closeFileWith(handle: NodeHandle, { file }: BoundPath): void {
+  if (file !== undefined) beforeClose(handle, () => removeOwnFile(file));
+}
+
+/** The handle that a server adopts. */
+export function handleOfPath(bound: BoundPath): TcpHandle {
+  const { socket, path, backlog, inheritance } = bound;
+  const onListen = (given: number) => {
+    bound.backlog = given;
   };
-  return adoptPipe(socket, { path, backlog, onClose });
+  const handle = adoptPipe(socket, { path, backlog, inheritance, onListen });
+  closeFileWith(handle, bound);
+  remember(handle, { request: undefined, bound });
+  return handle;
+}
+
+/** For a socket that closed while a successor had it who never served: removes the file, if nobody listens there. */
+export function removeLeftFile(file: OwnFile): void {
+  if (!file.isOurs || file.isLent || !isOwn(file)) return;
+  // Its inode may be another's by now.
+  underLock(file.path, CLOSING_MS, () =>
+    isOwn(file) && whoIsThere(file.path) === undefined ? addon.removeFile(file.path) : 0,
+  );
+}
+
+/** Whether a path names the file of a socket, wherever this process finds it. */
+export function namesFile(path: string, { id }: OwnFile): boolean {
+  return isOwn({ path: absolute(path), id });
 }
 
 /** Whether the descriptor is still the socket that was bound: somebody may have closed it underneath. */
-export function lostPath({ socket, path }: BoundPath): Failure | undefined {
+export function lostPath({ socket, path, boundAs = path }: BoundPath): Failure | undefined {
   const found = addon.localPath(socket);
-  if (found === path) return undefined;
+  if (found === boundAs) return undefined;
   return { code: typeof found === 'number' ? codeOf(found) : 'EBADF', syscall: 'getsockname' };
 }

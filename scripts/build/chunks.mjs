@@ -33,6 +33,7 @@ export const CHUNKS = {
   inherited: ['lib/adopt/inherited.ts'],
   unix: [
     'lib/adopt/pipe.ts',
+    'lib/unix/existing.ts',
     'lib/unix/file.ts',
     'lib/unix/lock.ts',
     'lib/unix/pipes.ts',

@@ -1,15 +1,16 @@
 // exactbind run: holds ports while a command comes and goes: restarts under load, crashes, changed files, and what is passed on.
 // @module-tag node
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { BoundSocket } from 'exactbind';
 import { afterEach, expect, it } from 'vitest';
 import { fixture } from '../fixtures/handover/child.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { app, Runner } from '../fixtures/run/runner.ts';
 import { describeOn } from '../fixtures/systems.ts';
+import { ownFolder } from '../fixtures/unix/holder.ts';
 
 const runners: Runner[] = [];
 const folders: string[] = [];
@@ -38,9 +39,11 @@ function answers(text: string): string {
   return file;
 }
 
-function get(port: number, path = '/', agent?: http.Agent): Promise<string> {
+/** @param where a port, or the path of a Unix socket */
+function get(where: number | string, path = '/', agent?: http.Agent): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ host: '127.0.0.1', port, path, agent: agent ?? false }, (response) => {
+    const to = typeof where === 'string' ? { socketPath: where } : { host: '127.0.0.1', port: where };
+    const request = http.get({ ...to, path, agent: agent ?? false }, (response) => {
       let text = '';
       response.on('data', (bytes) => {
         text += bytes;
@@ -62,7 +65,7 @@ const isThere = (pid: number) => {
 };
 
 /** Clients that ask without a pause until they are told to end. */
-function load(port: number, clients: number, agent?: http.Agent) {
+function load(port: number | string, clients: number, agent?: http.Agent) {
   let isOver = false;
   const found = { answered: 0, failed: [] as string[] };
   const ask = async () => {
@@ -109,6 +112,64 @@ describeOn('linux', 'darwin')('exactbind run', () => {
     },
     180_000,
   );
+
+  it.each(['as it is given', 'by a relative name'])(
+    'restarts a program on a Unix socket without losing a request: %s',
+    { timeout: 120_000 },
+    async (how) => {
+      const folder = ownFolder();
+      const path = join(folder, 'app.sock');
+      const asked = how === 'as it is given' ? path : relative(process.cwd(), path);
+      const runner = run(['--path', path], NODE, app, '', asked);
+      expect(await runner.said(/holds (.*) unix as 'app.sock'/)).toBe(path);
+      await runner.said(/ready \(/);
+      const { ino } = statSync(path);
+      const first = pidIn(await get(path));
+      const stop = load(path, 8);
+      for (let turn = 0; turn < 5; turn++) {
+        runner.signal('SIGHUP');
+        await runner.said(/ready \(/);
+        await runner.said(/pid \d+ has ended: /);
+      }
+      const { answered, failed } = await stop();
+      expect(failed).toEqual([]);
+      expect(answered).toBeGreaterThan(5);
+      expect(pidIn(await get(path))).not.toBe(first);
+      expect(statSync(path).ino).toBe(ino);
+      await runner.end();
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+
+  it('gives no PORT with a path alone, and passes paths after ports, with their names', async () => {
+    const folder = ownFolder();
+    const paths = ['--path', join(folder, 'a b.sock'), '--path', `api=${join(folder, 'other')}`];
+    const script = "console.log('PORT', process.env.PORT, process.env.LISTEN_FDNAMES)";
+    const alone = new Runner(['--no-restart', ...paths], [NODE, '-e', script], { PORT: '80' });
+    runners.push(alone);
+    expect(await alone.said(/^PORT .*/)).toBe('PORT undefined a_b.sock:api');
+    await alone.ended();
+    const both = run(['--no-restart', ...paths, '--port', 'web=127.0.0.1:0'], NODE, '-e', script);
+    expect(await both.said(/^PORT .*/)).toMatch(/^PORT \d+ web:a_b.sock:api$/);
+    await both.ended();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('passes a Unix socket to whoever knows LISTEN_FDS', async () => {
+    const path = join(ownFolder(), 'app.sock');
+    const runner = run(['--path', `web=${path}`, '--no-hook', '--no-restart'], NODE, fixture('inherits.mjs'));
+    expect(JSON.parse(await runner.said(/^\{"sockets.*/)).sockets).toMatchObject([{ name: 'web', address: path }]);
+  });
+
+  it('says who has a path that it cannot have, and starts nothing', async () => {
+    const path = join(ownFolder(), 'app.sock');
+    const holder = new BoundSocket({ path });
+    const runner = run(['--path', path], NODE, '-e', 'console.log("started")');
+    expect(await runner.ended()).toBe(3);
+    expect(runner.lines.join('\n')).toMatch(new RegExp(`EADDRINUSE.*pid ${process.pid}.*listening on ${path}`));
+    expect(runner.lines.join('\n')).not.toContain('started');
+    holder.close();
+  });
 
   it('starts a command again that crashes, and keeps those waiting who come meanwhile', async () => {
     const runner = run(ANY, NODE, app);
@@ -249,12 +310,25 @@ describeOn('linux', 'darwin')('exactbind run', () => {
     holder.close();
   });
 
-  it.each([[['--port', '70000']], [['--port', '3000-2000']], [['--port', 'a:b:1']], [['--ready-after', 'soon']]])(
-    'refuses %o',
-    async (options) => {
-      expect(await run(options, NODE, '-e', '0').ended()).toBe(2);
-    },
-  );
+  it('says of a range that none of its ports can be had', async () => {
+    const holders = [ownPort(), ownPort()].map((port) => new BoundSocket({ port, host: '127.0.0.1' }));
+    const [first, last] = holders.map((holder) => holder.address().port);
+    const runner = run(['--port', `127.0.0.1:${first}-${last}`], NODE, '-e', '0');
+    expect(await runner.ended()).toBe(3);
+    expect(runner.lines.join('\n')).toMatch(/EADDRINUSE.*none of the 2 ports can be bound/);
+    for (const holder of holders) holder.close();
+  });
+
+  it.each([
+    [['--path', '']],
+    [['--path', 'web=']],
+    [['--port', '70000']],
+    [['--port', '3000-2000']],
+    [['--port', 'a:b:1']],
+    [['--ready-after', 'soon']],
+  ])('refuses %o', async (options) => {
+    expect(await run(options, NODE, '-e', '0').ended()).toBe(2);
+  });
 
   it('leaves nothing behind, and its children no variable of its own', async () => {
     const script = 'console.log(JSON.stringify([process.env.EXACTBIND_RUN, process.env.NOTIFY_SOCKET]))';

@@ -1,13 +1,16 @@
 // inheritedSockets(): what systemd passes is checked, taken over and served; what was meant for others is left alone.
 // @module-tag node
+import { spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import http from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BindOptions, BoundSocket } from 'exactbind';
 import { inheritedSockets } from 'exactbind/handover';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { type Child, fixture, start, WITH_PID } from '../fixtures/handover/child.ts';
 import { needs } from '../fixtures/needs.ts';
 import { describeOn, itOn } from '../fixtures/systems.ts';
@@ -39,6 +42,17 @@ interface Told {
   readonly sockets: Record<string, unknown>[];
 }
 
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'inherited-'));
+  onTestFinished(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+async function getAt(socketPath: string): Promise<string> {
+  const [response] = await once(http.get({ socketPath, agent: false }), 'response');
+  return (await response.setEncoding('utf8').toArray()).join('');
+}
+
 const get = async (port: number) => (await fetch(`http://127.0.0.1:${port}`)).text();
 
 describeOn('linux', 'darwin')('inheritedSockets()', () => {
@@ -55,6 +69,54 @@ describeOn('linux', 'darwin')('inheritedSockets()', () => {
     expect(await child.said()).toMatchObject({ listening: 'web', ...one.address() });
     expect(await child.said()).toMatchObject({ listening: 'web', ...two.address() });
     expect(await get(one.address().port)).toMatch(/^web by \d+$/);
+  });
+
+  it('takes a Unix socket over, whose file stays its starter’s', async () => {
+    const path = join(folder(), 'app.sock');
+    const before = new BoundSocket({ path });
+    const child = inherits([before.fd()], { LISTEN_FDNAMES: 'web' });
+    const { sockets } = await child.said<Told>();
+    expect(sockets).toEqual([{ name: 'web', address: path, exclusivity: before.exclusivity, caveat: before.caveat }]);
+    expect(await child.said()).toEqual({ listening: 'web', path });
+    expect(await getAt(path)).toBe(`web by ${child.process.pid}`);
+    expect(await child.end()).toBe(0);
+    expect(existsSync(path)).toBe(true);
+    before.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  itOn('linux')('does not shrink the backlog of a Unix socket', async () => {
+    needs('iproute2');
+    const path = join(folder(), 'app.sock');
+    const before = new BoundSocket({ path, backlog: 2000 });
+    const child = inherits([before.fd()]);
+    await child.said();
+    await child.said();
+    const { stdout } = spawnSync('ss', ['-xlnH', 'src', path], { encoding: 'utf8' });
+    expect(Number(stdout.trim().split(/\s+/)[3])).toBeGreaterThanOrEqual(2000);
+    before.close();
+  });
+
+  it('gives listenOrTake() the Unix socket of its path, and no other', async () => {
+    const where = folder();
+    const path = join(where, 'app.sock');
+    const before = new BoundSocket({ path });
+    const options = { path, handover: join(where, 'offer') };
+    const take = (asked: object) => {
+      const child = start([...WITH_PID, ...INHERITS, 'listenOrTake', JSON.stringify(asked)], [before.fd()], {
+        LISTEN_FDS: '1',
+      });
+      children.push(child);
+      return child;
+    };
+    const child = take(options);
+    expect(await child.said()).toEqual({ listening: 'main', path });
+    expect(await getAt(path)).toBe(`main by ${child.process.pid}`);
+    await child.end();
+    expect(existsSync(path)).toBe(true);
+    const other = take({ ...options, path: join(where, 'other.sock') });
+    expect(await other.said()).toEqual({ listening: 'main', path: join(where, 'other.sock') });
+    before.close();
   });
 
   it('calls what has no name unknown, as systemd does', async () => {

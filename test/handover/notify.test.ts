@@ -103,6 +103,19 @@ describeOn('linux', 'darwin')('notify', () => {
     for (const socket of sockets) socket.close();
   });
 
+  it('passes none of a list of which one is wrong', async () => {
+    const next = await receive(inFolder());
+    const socket = new BoundSocket({ port: 0 });
+    const sockets = [
+      { name: 'good', socket },
+      { name: 'b d', socket },
+    ];
+    expect(codeOf(() => notify.storeSockets(sockets))).toBe('ERR_INVALID_ARG_VALUE');
+    notify.status('after');
+    expect(await next()).toEqual(['STATUS=after', []]);
+    socket.close();
+  });
+
   itOn('linux')('reaches an abstract name', async () => {
     const next = await receive(`@exactbind-${process.pid}`);
     expect(notify.status('x')).toBe(true);
@@ -138,7 +151,14 @@ describeOn('linux', 'darwin')('notify', () => {
     ['a pid of another type', () => notify.ready({ mainPid: '1' as never }), 'ERR_INVALID_ARG_TYPE'],
     ['a name of an option that is none', () => notify.ready({ pid: 1 } as never), 'ERR_INVALID_ARG_VALUE'],
     ['a second assignment in a status', () => notify.status('x\nMAINPID=1'), 'ERR_INVALID_ARG_VALUE'],
+    ['a pid that is no whole number', () => notify.ready({ mainPid: 1.5 }), 'ERR_OUT_OF_RANGE'],
+    ['a status that is no text', () => notify.status(1 as never), 'ERR_INVALID_ARG_TYPE'],
+    ['a zero byte in a status', () => notify.status('x\0'), 'ERR_INVALID_ARG_VALUE'],
     ['a colon in a name', () => notify.removeStored('a:b'), 'ERR_INVALID_ARG_VALUE'],
+    ['a blank in a name', () => notify.removeStored('a b'), 'ERR_INVALID_ARG_VALUE'],
+    ['a name that is too long', () => notify.removeStored('a'.repeat(256)), 'ERR_INVALID_ARG_VALUE'],
+    ['no name', () => notify.removeStored(''), 'ERR_INVALID_ARG_VALUE'],
+    ['a name that is no text', () => notify.removeStored(1 as never), 'ERR_INVALID_ARG_TYPE'],
     ['no list', () => notify.storeSockets({} as never), 'ERR_INVALID_ARG_TYPE'],
     ['no socket', () => notify.storeSockets([{ name: 'a', socket: {} as never }]), 'ERR_INVALID_ARG_TYPE'],
   ])('refuses %s', (_, act, code) => {

@@ -2,13 +2,16 @@
 // @module-tag node
 import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { listen, setOption } from 'exactbind';
 import { retire } from 'exactbind/handover';
 import { afterEach, expect, it } from 'vitest';
 import { fixture } from '../fixtures/handover/child.ts';
+import { needs } from '../fixtures/needs.ts';
 import { closed } from '../fixtures/servers.ts';
 import { describeOn } from '../fixtures/systems.ts';
+import { ownFolder } from '../fixtures/unix/holder.ts';
 
 const servers: Server[] = [];
 afterEach(() => Promise.all(servers.splice(0).map(closed)));
@@ -82,6 +85,31 @@ describeOn('linux')('retire()', () => {
     expect([...answers].sort()).toEqual(['joined', 'served']);
   });
 
+  it('counts those of its own address alone, and can be asked again', async () => {
+    const [alone] = (await group(1, '127.0.0.1')) as [Server];
+    const { port } = alone.address() as { port: number };
+    const joinAt = async (host: string) => {
+      const server = createServer((socket) => socket.end('served'));
+      servers.push(server);
+      await listen(server, { port, host, sharing: 'reuse-port' });
+    };
+    await joinAt('127.0.0.2');
+    expect(await codeOf(retire(alone, { after: 0 }))).toBe('ESRCH');
+    await joinAt('127.0.0.1');
+    await retire(alone, { after: 0 });
+    expect(alone.listening).toBe(false);
+  });
+
+  it('counts those of both families apart from those of IPv6 alone', async () => {
+    needs('IPv6');
+    const [alone] = (await group(1, '::')) as [Server];
+    const { port } = alone.address() as { port: number };
+    const other = createServer();
+    servers.push(other);
+    await listen(other, { port, host: '::', ipv6Only: true, sharing: 'reuse-port' });
+    expect(await codeOf(retire(alone, { after: 0 }))).toBe('ESRCH');
+  });
+
   it('refuses what it cannot do, and the server serves on', async () => {
     const [alone] = (await group(1)) as [Server];
     expect(await codeOf(retire(alone, { after: 0 }))).toBe('ESRCH');
@@ -89,6 +117,10 @@ describeOn('linux')('retire()', () => {
     servers.push(own);
     await listen(own, { port: 0, host: '127.0.0.1' });
     expect(await codeOf(retire(own))).toBe('ENOTSUP');
+    const onPath = createServer();
+    servers.push(onPath);
+    await listen(onPath, { path: join(ownFolder(), 'app.sock') });
+    expect(await codeOf(retire(onPath))).toBe('ENOTSUP');
     expect(await codeOf(retire(createServer()))).toBe('ERR_SERVER_NOT_RUNNING');
     expect(await codeOf(retire({} as Server))).toBe('ERR_INVALID_ARG_TYPE');
     expect(await codeOf(retire(alone, { after: -1 }))).toBe('ERR_OUT_OF_RANGE');

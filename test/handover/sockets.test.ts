@@ -75,8 +75,8 @@ describeOn('linux', 'darwin')('a hand-over', () => {
     onTestFinished(() => offer.close());
     const succession = await takeSockets({ path });
     onTestFinished(() => succession.abandon());
-    expect(succession.sockets.map(({ name, socket }) => [name, socket.address().port])).toEqual(
-      made.map(({ name, socket }) => [name, socket.address().port]),
+    expect(succession.sockets.map(({ name, socket }) => [name, socket.address()])).toEqual(
+      made.map(({ name, socket }) => [name, socket.address()]),
     );
   });
 

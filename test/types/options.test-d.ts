@@ -72,7 +72,9 @@ describe('options of any socket', () => {
   });
 
   it('take every kind of socket, and nothing else', () => {
-    expectTypeOf(getOption).parameter(0).toEqualTypeOf<Socket | Server | DatagramSocket | Bound | number>();
+    expectTypeOf(getOption)
+      .parameter(0)
+      .toEqualTypeOf<Socket | Server | DatagramSocket | Bound<AddressInfo | string> | number>();
     expectTypeOf<TLSSocket>().toExtend<Parameters<typeof getOption>[0]>();
     expectTypeOf<Http2SecureServer>().toExtend<Parameters<typeof getOption>[0]>();
     // @ts-expect-error: no socket
