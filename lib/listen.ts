@@ -25,7 +25,7 @@ import {
   wrongType,
   wrongValue,
 } from './errors.ts';
-import { framesBelow, withFrames } from './frames.ts';
+import { type Frames, framesBelow, withFrames } from './frames.ts';
 import { refusedErrorLater } from './inspect/refusal.ts';
 import { bare, has, own } from './own.ts';
 import { bindPathWithin } from './path-wait.ts';
@@ -156,7 +156,7 @@ function openOrThrow(server: Server, bind: ReadBindOptions): Bound | Refused | P
   }
 }
 
-async function refuse(server: Server, refused: Refused | PathRefused, frames: string | undefined): Promise<never> {
+async function refuse(server: Server, refused: Refused | PathRefused, frames: Frames): Promise<never> {
   const error = await (has(refused, 'path') ? pathErrorLater(refused) : refusedErrorLater(refused));
   throw announced(server, error, frames);
 }
@@ -173,30 +173,31 @@ async function openLater(server: Server, { bind, signal, limit }: Asked): Promis
     const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
     return await bindWithin({ ...bind, host }, until);
   } catch (error) {
-    throw closing.signal.aborted ? notRunning() : announced(server, error, frames);
+    throw closing.signal.aborted ? withFrames(notRunning(), frames) : announced(server, error, frames);
   } finally {
     server.off('close', onClose);
   }
 }
 
 // Start files test `syscall` for 'listen' before they explain a conflict, so the system's refusals say so.
-function announced(server: Server, error: unknown, frames: string | undefined): unknown {
-  if (typeof own(error as SystemError, 'errno') !== 'number') return error;
+function announced(server: Server, error: unknown, frames: Frames): unknown {
+  if (typeof own(error as SystemError, 'errno') !== 'number') return withFrames(error, frames);
   const isName = (error as SystemError).syscall === 'getaddrinfo';
   // What the cause adds is the call that failed: its frames are the same.
-  const refusal = isName ? error : withFrames(asListenError(withFrames(error as SystemError, '')), frames);
+  const refusal = withFrames(isName ? error : asListenError(withFrames(error as SystemError, () => '')), frames);
   if (server.listenerCount('error') > 0) server.emit('error', refusal);
   return refusal;
 }
 
 function adopt(server: Server, bound: object, signal: AbortSignal | undefined): Promise<void> {
+  const frames = framesBelow(listen);
   return new Promise((resolve, reject) => {
     const settle = (done: () => void) => () => {
       server.off('listening', onListening).off('close', onClose).off('error', onError);
       done();
     };
     const onListening = settle(resolve);
-    const onClose = settle(() => reject(signal?.aborted ? aborted(signal.reason) : notRunning()));
+    const onClose = settle(() => reject(withFrames(signal?.aborted ? aborted(signal.reason) : notRunning(), frames)));
     const onError = (error: Error) => settle(() => reject(error))();
     server.once('listening', onListening).once('close', onClose).once('error', onError);
     try {

@@ -5,8 +5,8 @@ import { onAbort } from './abort.ts';
 import { dgramState } from './adopt/handle-classes.ts';
 import { type Asked, isName, type ListenOptions, type Ports, readListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, incompatible, type SystemError, wrongType } from './errors.ts';
-import { framesBelow, withFrames } from './frames.ts';
+import { aborted, incompatible, wrongType } from './errors.ts';
+import { endsAt } from './frames.ts';
 import { bare, own } from './own.ts';
 import { bindWithin } from './wait.ts';
 
@@ -40,7 +40,7 @@ export async function bindUdp(socket: Socket, options: Ports | ListenOptions | B
   const asked = options instanceof BoundSocket ? undefined : readListenOptions(options);
   const signal = asked?.signal;
   if (signal?.aborted) throw aborted(signal.reason);
-  const bound = asked === undefined ? (options as BoundSocket) : await open(socket, asked);
+  const bound = asked === undefined ? (options as BoundSocket) : await endsAt(bindUdp, open(socket, asked));
   try {
     if (bound === options) checkFamily(socket, bound.address().address);
     hand(socket, bound);
@@ -89,16 +89,7 @@ function close(socket: Socket): void {
   }
 }
 
-async function open(socket: Socket, asked: Asked): Promise<BoundSocket> {
-  const frames = framesBelow(bindUdp);
-  try {
-    return await openAsked(socket, asked);
-  } catch (error) {
-    throw typeof own(error as SystemError, 'errno') === 'number' ? withFrames(error as SystemError, frames) : error;
-  }
-}
-
-async function openAsked(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {
+async function open(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {
   const state = dgramState(socket);
   const { reuseAddr, reusePort } = bare(state);
   const { sharing = 'exclusive', protocol = 'udp' } = options;

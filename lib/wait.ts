@@ -18,7 +18,8 @@ import {
 } from './bind/request.ts';
 import { tryBind } from './bind/socket.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, codeOf, type SystemError, systemError, wrongValue } from './errors.ts';
+import { aborted, codeOf, type SystemError, systemError, timedOut, wrongValue } from './errors.ts';
+import { endsAt } from './frames.ts';
 import { inspectPort, type ReadInspectOptions, readInspectOptions } from './inspect/index.ts';
 import { mayBeRefused } from './inspect/limits.ts';
 import { predict } from './inspect/predict.ts';
@@ -26,7 +27,7 @@ import { addReport, refusedError, refusedErrorLater } from './inspect/refusal.ts
 import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
 import { sentenceOf } from './inspect/sentence.ts';
 import { type Names, type Read, readOptions } from './options-once.ts';
-import { bare, give, has, own } from './own.ts';
+import { bare, has, own } from './own.ts';
 import {
   EVERY_STATE,
   existingOf,
@@ -265,11 +266,10 @@ async function lookAtEach(asked: ReadInspectOptions, isFree: boolean): Promise<P
 const isListener = (holder: Holder) =>
   holder.protocol === 'udp' ? own(holder, 'remoteAddress') === undefined : holder.state === 'LISTEN';
 
-function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
+function overdue(report: PortReport, isFree: boolean, timeout: number): Error {
   const { host, port } = report;
   const missing = isFree ? `is not free: ${sentenceOf(report)}` : 'has no listener';
-  const error = new Error(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`);
-  give(error, { code: 'ETIMEDOUT', address: host, port });
+  const error = timedOut(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`, { address: host, port });
   addReport(error, report);
   // Nobody has it, and perhaps nobody ever had.
   if (report.verdict === 'free') Reflect.deleteProperty(error, 'heldBy');
@@ -296,15 +296,21 @@ export async function waitForPort(
   port: number | string | InspectOptions,
   options: WaitForPortOptions,
 ): Promise<PortReport> {
-  const { until, timeout, signal } = checkOptions(options);
-  if (signal?.aborted) throw aborted(signal.reason);
+  const limit = checkOptions(options);
+  if (limit.signal?.aborted) throw aborted(limit.signal.reason);
+  return endsAt(waitForPort, waitUntil(readInspectOptions(port), limit));
+}
+
+async function waitUntil(
+  asked: ReadInspectOptions,
+  { until, timeout, signal }: Limit & Pick<Read<WaitForPortOptions>, 'until'>,
+): Promise<PortReport> {
   const isFree = until === 'free';
-  const asked = readInspectOptions(port);
   const deadline = performance.now() + timeout;
   for (;;) {
     const report = await lookAtEach(asked, isFree);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
-    if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
+    if (performance.now() >= deadline) throw overdue(report, isFree, timeout);
     const requests = (await addressesOf(asked, isFree)).map((one) => checkBindOptions(one));
     const [request] = requests as [BindRequest];
     const alarm = isFree ? await alarmOn(request, signal) : new Alarm(undefined, signal);

@@ -8,6 +8,7 @@ import { placeOf } from '../bind/places.ts';
 import { checkPort, checkSignal, checkTimeout, isName, type ListenOptions } from '../bind/request.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { aborted, systemError, wrongType } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { listen } from '../listen.ts';
 import { hasName, readAll, readOnce } from '../options-once.ts';
 import { bare } from '../own.ts';
@@ -151,7 +152,10 @@ async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo
  */
 export async function listenOrTake(server: Server, options: ListenOrTakeOptions): Promise<AddressInfo> {
   requireHandover('listenOrTake');
-  const asked = read(options);
+  return endsAt(listenOrTake, takeOrListen(server, read(options)));
+}
+
+async function takeOrListen(server: Server, asked: Asked): Promise<AddressInfo> {
   const { path, signal } = asked;
   if (signal?.aborted) throw aborted(signal.reason);
   if (isOffered(path)) {

@@ -5,6 +5,7 @@ import { addon, type Handle } from '../addon.ts';
 import { numberOfSocket } from '../adopt/socket-number.ts';
 import { checkTimeout } from '../bind/request.ts';
 import { codeOf, notRunning, systemError, wrongType, wrongValue } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { type Names, readOnce, readOptions } from '../options-once.ts';
 import { Connection, isSameUser, type Missing } from './connection.ts';
 import { Control } from './control.ts';
@@ -279,5 +280,5 @@ if (Symbol.asyncDispose !== undefined) {
  */
 export async function offerSockets(options: OfferOptions): Promise<Offer> {
   requireHandover('offerSockets');
-  return new Offer(checkOffer(options)).open(false);
+  return endsAt(offerSockets, new Offer(checkOffer(options)).open(false));
 }

@@ -6,6 +6,7 @@ import { closeListener } from '../adopt/accepting.ts';
 import { numberOfSocket } from '../adopt/socket-number.ts';
 import { checkTimeout } from '../bind/request.ts';
 import { codeOf, notRunning, notSupported, systemError, wrongType } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { readOptions } from '../options-once.ts';
 import { system } from '../platform.ts';
@@ -127,5 +128,8 @@ export async function retire(server: Server, options: RetireOptions = {}): Promi
   if (!(server instanceof Server)) throw wrongType('server', 'an instance of net.Server', server);
   if (!server.listening) throw notRunning();
   const group = groupOf(numberOfSocket(server));
-  await locked(group.port, () => retireNow(server, group, after));
+  await endsAt(
+    retire,
+    locked(group.port, () => retireNow(server, group, after)),
+  );
 }

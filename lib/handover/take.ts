@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { addon, type Handle } from '../addon.ts';
 import { checkSignal, checkTimeout } from '../bind/request.ts';
 import type { BoundSocket } from '../bound-socket.ts';
-import { aborted, codeOf, handoverError, systemError, wrongType } from '../errors.ts';
+import { aborted, codeOf, handoverError, invalidState, systemError, wrongType } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { type Names, readOptions } from '../options-once.ts';
 import { bare } from '../own.ts';
 import { printable } from '../printable.ts';
@@ -260,10 +261,6 @@ export class Succession {
   }
 }
 
-function invalidState(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_INVALID_STATE' });
-}
-
 export async function take(path: string, timeout: number, signal: AbortSignal | undefined): Promise<Succession> {
   const deadline = new Deadline(path, timeout, signal);
   checkFolder(path);
@@ -305,5 +302,5 @@ export async function takeSockets(options: TakeOptions): Promise<Succession> {
   const limit = timeout === undefined ? 5000 : checkTimeout('options.timeout', timeout);
   const aborting = checkSignal('options.signal', signal);
   if (path === undefined) throw wrongType('options.path', 'of type string', path);
-  return take(checkPath('options.path', path), limit, aborting);
+  return endsAt(takeSockets, take(checkPath('options.path', path), limit, aborting));
 }

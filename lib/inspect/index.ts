@@ -4,6 +4,7 @@ import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName, refuseUrl } from '../bind/request.ts';
 import { badPort, incompatible, wrongValue } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { type Names as NamesOf, type Read, readOptions } from '../options-once.ts';
 import { LISTENING, listSockets, listSocketsLater, NAMES, type Names, withoutNames } from '../socket-list.ts';
 import { inspectPath, inspectPathSync } from '../unix/inspect.ts';
@@ -103,7 +104,8 @@ export async function inspectPort(
   const path = pathOf(read);
   if (path !== undefined) return inspectPath(path);
   const asked = read as ReadInspectOptions;
-  const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
+  const { host } = asked;
+  const request = requestOf(isName(host) ? { ...asked, host: await endsAt(inspectPort, resolveHost(host)) } : asked);
   return answeredLater(request, NAMES.every, inspect(request));
 }
 
