@@ -19,11 +19,11 @@ export interface SystemError extends Error {
   option?: string;
   /** Who holds the address, or why nobody can have it: `node (pid 4711, user ada) listening on *:3000`. */
   heldBy?: string;
-  /** What to do now; absent where there is no honest advice. */
+  /** What to do now; absent if no honest advice exists. */
   remedy?: string;
   /** The whole report on the address, a port or a path; not enumerable. */
   report?: PortReport | PathReport;
-  /** The report on each port of a list that failed: at most 100; not enumerable. */
+  /** The report on each failed port of a list: at most 100; not enumerable. */
   reports?: readonly PortReport[];
   /** How many more ports failed than `reports` holds; not enumerable. */
   omitted?: number;

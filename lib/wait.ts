@@ -277,20 +277,20 @@ function overdue(report: PortReport, isFree: boolean, timeout: number): Error {
 }
 
 /**
- * Waits until a port is free, or until somebody listens on it. Nothing is bound meanwhile, but for a moment where the list
- * of sockets cannot decide whether a port is free.
+ * Waits until a port is free, or until somebody listens on it. It binds nothing in between, except for a moment if the
+ * list of sockets cannot decide whether the port is free.
  *
- * - Linux: `'free'` is woken by the kernel when a socket on the port goes (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), and
- *   by a timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most. The kernel does not report a socket
- *   that starts to listen: `'listening'` looks every 25 ms at most.
+ * - Linux: for `'free'`, the kernel wakes it when a socket on the port is gone (SKNLGRP_INET_TCP_DESTROY of
+ *   sock_diag(7)), a timer when a TIME_WAIT ends. If the kernel refuses that, it looks every 25 ms at most. The kernel
+ *   does not report a socket that starts to listen: for `'listening'` it looks every 25 ms at most.
  * - macOS, Windows: it looks every 25 ms at most.
  *
- * @param port as `inspectPort()` takes it
- * @returns what `inspectPort()` says then
+ * @param port the argument of `inspectPort()`
+ * @returns the report of `inspectPort()` at that moment
  * @throws what `inspectPort()` throws; TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError
  * `ERR_OUT_OF_RANGE`
- * @throws Error `ETIMEDOUT`, with `heldBy` and `report`; `AbortError`; for `'free'` at once a refusal that no
- * holder causes: `EACCES`, `EADDRNOTAVAIL`
+ * @throws Error `ETIMEDOUT`, with `heldBy` and `report`; `AbortError`; for `'free'`, at once, a refusal without a
+ * holder: `EACCES`, `EADDRNOTAVAIL`
  */
 export async function waitForPort(
   port: number | string | InspectOptions,
