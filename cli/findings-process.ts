@@ -51,7 +51,7 @@ const SETTINGS: readonly Setting[] = [
   ...['net.ipv4.ip_nonlocal_bind', 'net.ipv6.ip_nonlocal_bind'].map((name) => ({
     name,
     isUnusual: isOn,
-    sentence: () => 'an address that no interface has is bound like any other, so a wrong host goes unnoticed',
+    sentence: () => 'bind() accepts an address that no interface has, so a wrong host goes unnoticed',
     remedy: `sysctl -w ${name}=0, and IP_FREEBIND in the program that needs it`,
   })),
   {
@@ -70,7 +70,7 @@ const SETTINGS: readonly Setting[] = [
   ...['net.ipv4.tcp_l3mdev_accept', 'net.ipv4.udp_l3mdev_accept'].map((name) => ({
     name,
     isUnusual: isOn,
-    sentence: () => 'a socket on no device serves every VRF, and is in the way there',
+    sentence: () => 'a socket without a device serves every VRF, and blocks the port there',
     remedy: `sysctl -w ${name}=0 keeps the VRFs apart`,
   })),
   {
@@ -89,7 +89,7 @@ const settings: About = ({ settings: found }) => {
       : [];
   });
   if (unusual.length > 0 || Object.keys(found).length === 0) return unusual;
-  return [ok('settings', 'No system setting (sysctl) changes what is said here.')];
+  return [ok('settings', 'No system setting (sysctl) changes these answers.')];
 };
 
 /** Why some process may not be seen, and what would show it. */

@@ -147,7 +147,7 @@ const reserved: About = ({ system, ports: { reserved: ranges } }) => {
 
 const EXCLUDED: Record<Facts['system'], string> = {
   linux: '',
-  darwin: 'choose another port: the system keeps it for programs of its own',
+  darwin: 'choose another port: the system keeps it for its own programs',
   windows: 'choose another port, or end what took the range (Hyper-V, WinNAT: net stop winnat)',
 };
 

@@ -28,7 +28,9 @@ export interface Host {
   readonly kernel: string;
   readonly arch: string;
   readonly node: string;
+  /** Of the measuring process; null on Windows. */
   readonly uid: number | null;
+  /** Addresses and owners that are not to be had here, and why. */
   readonly leftOut: Readonly<Record<string, string>>;
 }
 

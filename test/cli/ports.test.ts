@@ -32,7 +32,7 @@ describe('a word for a port', () => {
   it.each([
     ['0', /^A port is a number/],
     ['65536', /^A port is a number/],
-    ['8010-8000', /^A range begins with the lower port: 8000-8010/],
+    ['8010-8000', /^A range starts with the lower port: 8000-8010/],
     ['0-5', /^A port is a number/],
     ['1-65536', /^A port is a number/],
     ['', /^A port is a number/],
