@@ -66,12 +66,14 @@ describe('the site', () => {
 // Axe looks at each word, and what it finds is in the shape: of many siblings of one shape two are as good as all.
 const FEW = `(() => {
   const shapes = new Map();
+  const numbers = new Map();
   const shapeOf = (element) => {
     const inside = [...new Set([...element.children].map(shapeOf))].sort();
     const text = [...element.childNodes].some(({ nodeType, data }) => nodeType === 3 && data.trim() !== '');
-    const shape = JSON.stringify([element.tagName, element.className, element.getAttribute('style'), text, inside]);
-    shapes.set(element, shape);
-    return shape;
+    const words = JSON.stringify([element.tagName, element.className, element.getAttribute('style'), text, inside]);
+    if (!numbers.has(words)) numbers.set(words, numbers.size);
+    shapes.set(element, numbers.get(words));
+    return numbers.get(words);
   };
   const thin = (element) => {
     const seen = new Map();
