@@ -110,14 +110,14 @@ function hiding({ process: { capabilities: found, uid }, sight }: Facts): [why: 
 const sight: About = (facts) => {
   const { system, process: own, list } = facts;
   if (system === 'windows') {
-    return [ok('sight', 'Windows names the process of each listed socket, whoever it belongs to.')];
+    return [ok('sight', 'Windows names the process of each listed socket, for every user.')];
   }
   if (system === 'darwin' && own.uid === 0) return [ok('sight', 'As root, the processes of all users can be seen.')];
   const why = hiding(facts);
   if (why.length === 0 && list.seesEveryProcess) {
     return [ok('sight', 'Every process of this machine can be seen: whoever has a port can be named.')];
   }
-  if (why.length === 0) why.push(['some processes cannot be looked into', 'ask as root, outside of any container']);
+  if (why.length === 0) why.push(['some processes are hidden', 'ask as root, outside of any container']);
   const sentence = `Not every holder of a port can be named: ${why.map(([words]) => words).join('; ')}.`;
   return [note('sight', sentence, why.map(([, remedy]) => remedy).join('; '))];
 };
@@ -125,7 +125,7 @@ const sight: About = (facts) => {
 const surroundings: About = ({ process: { confinements }, sight: { container, isWsl } }) => {
   const found: Finding[] = [];
   if (container !== null) {
-    const sentence = `This process runs in ${container}. Only sockets of its own network are listed, and in the way.`;
+    const sentence = `This process runs in ${container}. Only sockets of its own network are listed, and only these can conflict.`;
     found.push(ok('container', sentence));
   }
   if (isWsl) {
@@ -134,9 +134,7 @@ const surroundings: About = ({ process: { confinements }, sight: { container, is
   }
   if (confinements.length > 0) {
     const sentence = `A rule may keep this process from ports that nobody has: ${confinements.join(', ')}.`;
-    found.push(
-      note('confinement', sentence, 'ask whoever made the rule; where it refuses, the error is EACCES or EPERM'),
-    );
+    found.push(note('confinement', sentence, 'ask whoever made the rule; its refusals are EACCES or EPERM'));
   }
   return found;
 };
@@ -153,7 +151,7 @@ const hook: About = ({ hook: { isActive, nodeOptions, path } }) => {
       'Node starts.';
     return [note('hook', sentence, option)];
   }
-  return [ok('hook', 'The hook is active: every server of a program that is started here binds exactly.')];
+  return [ok('hook', 'The hook is active: every server of a program started here binds exactly.')];
 };
 
 /** In the order in which they are printed. */

@@ -60,7 +60,7 @@ describeOn('linux', 'darwin')('exactbind kill', () => {
     expect(isRunning(pid)).toBe(true);
   });
 
-  it('ends everybody who shares the socket', async () => {
+  it('ends every process that shares the socket', async () => {
     const port = ownPort();
     const { pid, other = 0, ended } = await holding('shared', port);
     const { code, stdout } = await cli(['kill', port, '--yes']);
@@ -70,7 +70,7 @@ describeOn('linux', 'darwin')('exactbind kill', () => {
     await expect.poll(() => isRunning(other)).toBe(false);
   });
 
-  it('says that one who does not end still holds it, and ends that one with --force', async () => {
+  it('reports a holder that does not end, and ends it with --force', async () => {
     const port = ownPort();
     const { pid, ended } = await holding('stubborn', port);
     const asked = await cli(['kill', port, '--yes', '--timeout', '200ms']);
@@ -80,7 +80,7 @@ describeOn('linux', 'darwin')('exactbind kill', () => {
     expect(await ended).toEqual([null, 'SIGKILL']);
   });
 
-  it('says who has started it again', async () => {
+  it('reports who started it again', async () => {
     const port = ownPort();
     const { pid, other = 0 } = await holding('restarts', port);
     const { code, stderr } = await cli(['kill', port, '--yes']);
@@ -91,7 +91,7 @@ describeOn('linux', 'darwin')('exactbind kill', () => {
     expect([isRunning(Number(again)), isRunning(other)]).toEqual([true, false]);
   });
 
-  it('never ends who has started it', async () => {
+  it('never ends the process that started it', async () => {
     const port = ownPort();
     const { pid, code, text } = await holding('runs', port, [command, 'kill', String(port), '--yes', '--force']);
     expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining('it started this command') });
@@ -187,7 +187,7 @@ describeOn('linux')('exactbind kill on Linux', () => {
     return { code, text };
   }
 
-  it('asks in a terminal, and does as it is told', async () => {
+  it('asks in a terminal, and obeys the answer', async () => {
     const port = ownPort();
     const { pid, ended } = await holding('plain', port);
     for (const answer of ['\n', 'n\n', '\u0003']) {
@@ -199,7 +199,7 @@ describeOn('linux')('exactbind kill on Linux', () => {
     expect(await ended).toEqual([null, 'SIGTERM']);
   });
 
-  it('ends nobody who has come while it asked', async () => {
+  it('never ends a holder that came while it asked', async () => {
     const port = ownPort();
     const { child, ended } = await holding('plain', port);
     let second = 0;
@@ -216,18 +216,15 @@ describeOn('linux')('exactbind kill on Linux', () => {
   it.each([
     ['idles', 0, / is free\r?\n$/],
     ['holds', 1, /other processes hold the port by now/],
-  ] as const)(
-    'never ends a process that has got the pid of the holder while it asked, and %s',
-    async (how, code, said) => {
-      needs('python3', 'coreutils', 'pids of its own');
-      const port = ownPort();
-      const kill = [...inTerminal(200), process.execPath, command, 'kill', String(port)];
-      const reused = fileURLToPath(new URL('../fixtures/kill/reused.mjs', import.meta.url));
-      const [file = '', ...args] = [...AMONG_OWN_PIDS, process.execPath, reused, how, String(port), ...kill];
-      const { stdout, stderr } = await runCommand(file, args);
-      const { text, ...found } = JSON.parse(stdout || JSON.stringify({ text: stderr }));
-      expect(found, text).toEqual({ code, isReused: true, isRunning: true });
-      expect(text).toMatch(said);
-    },
-  );
+  ] as const)('never ends a process that got the pid of the holder while it asked, and %s', async (how, code, said) => {
+    needs('python3', 'coreutils', 'pids of its own');
+    const port = ownPort();
+    const kill = [...inTerminal(200), process.execPath, command, 'kill', String(port)];
+    const reused = fileURLToPath(new URL('../fixtures/kill/reused.mjs', import.meta.url));
+    const [file = '', ...args] = [...AMONG_OWN_PIDS, process.execPath, reused, how, String(port), ...kill];
+    const { stdout, stderr } = await runCommand(file, args);
+    const { text, ...found } = JSON.parse(stdout || JSON.stringify({ text: stderr }));
+    expect(found, text).toEqual({ code, isReused: true, isRunning: true });
+    expect(text).toMatch(said);
+  });
 });
