@@ -108,7 +108,7 @@ export async function listen(
   return addressOf(server);
 }
 
-// Whoever is told that it failed must not be left with a server that listens.
+// A caller that gets an error must not be left with a server that listens.
 function addressOf(server: Server): AddressInfo | string {
   try {
     const address = server.address();

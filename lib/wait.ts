@@ -106,7 +106,7 @@ async function pidOn(port: ListedPort): Promise<number | undefined> {
   return sockets.flatMap(({ pids }) => pids).find((pid) => pid !== process.pid);
 }
 
-/** From the lowest to the highest: what goes between them wakes too, and is looked for in vain. */
+/** From the lowest port to the highest: a socket that goes between them wakes too, for nothing. */
 function spanOf(ports: readonly number[]): { first: number; last: number } {
   return {
     first: ports.reduce((least, port) => Math.min(least, port)),

@@ -30,7 +30,7 @@ export interface Host {
   readonly node: string;
   /** Of the measuring process; null on Windows. */
   readonly uid: number | null;
-  /** Addresses and owners that are not to be had here, and why. */
+  /** The addresses and owners that this machine lacks, and why. */
   readonly leftOut: Readonly<Record<string, string>>;
 }
 
