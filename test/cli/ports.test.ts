@@ -39,8 +39,8 @@ describe('a word for a port', () => {
     ['-1', /^A port is a number/],
     ['::1:3000', /^A port is a number/],
     [':3000', /^A port is a number/],
-    ['no-such-service', /knows no service of that name/],
-    ['toString', /knows no service of that name/],
+    ['no-such-service', /has no service of that name/],
+    ['toString', /has no service of that name/],
   ])('is not %j', (word, message) => {
     expect(() => askedBy(word, {})).toThrow(message);
   });
