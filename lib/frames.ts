@@ -19,12 +19,17 @@ let folder: string | undefined;
 
 /** The folder of the package's code; in a bundle none, because the program's own code is in the same file. */
 function ownFolder(): string {
-  if (folder === undefined) {
-    const { existsSync } = process.getBuiltinModule('node:fs');
-    const isBundled = !existsSync(`${__dirname}/bundled-handover.mjs`);
-    folder = isBundled ? '' : __dirname;
-  }
+  folder ??= isInPackage() ? __dirname : '';
   return folder;
+}
+
+function isInPackage(): boolean {
+  try {
+    return process.getBuiltinModule('node:fs').existsSync(`${__dirname}/bundled-handover.mjs`);
+  } catch {
+    // The permission model may refuse the look: then no frame is hidden.
+    return false;
+  }
 }
 
 function isOwn(frame: string): boolean {
