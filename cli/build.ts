@@ -161,8 +161,8 @@ export const build = new Command('build')
   .summary('compile the native part from source, for a platform without a binary')
   .description(
     'Compiles the native part from source, for a platform without a binary, and puts it into this copy of the package.\n\n' +
-      'It uses the C++17 compiler of this machine ($CXX, c++, g++, clang++). Where there is none, npm fetches Zig, which is ' +
-      'one. The headers of Node-API come from npm too.',
+      'It uses the C++17 compiler of this machine ($CXX, c++, g++, clang++). Without one, npm fetches Zig. The ' +
+      'Node-API headers come from npm too.',
   )
   .addHelpText('after', '\nExit codes: 0 compiled, 2 usage error, 3 not compiled.')
   .action(buildHere);

@@ -135,10 +135,10 @@ async function examine(version: string): Promise<Report> {
 const codeOf = (error: NodeJS.ErrnoException) => error.code ?? '';
 
 export const doctor = new Command('doctor')
-  .summary('say what can be relied on here, why, and what to do')
+  .summary('report what you can rely on here, why, and what to do')
   .description(
-    'Says what each sharing mode promises on this machine, and what else decides: the binary, IPv6, ports that the system ' +
-      'keeps, privileges, settings, what can be seen of others, and the hook. Nothing is changed.',
+    'Reports what each sharing mode promises on this machine, and what else matters: the binary, IPv6, ports that the ' +
+      'system keeps, privileges, settings, what it sees of others, and the hook. It changes nothing.',
   )
   .option('--json', 'the findings and the facts as JSON (docs/doctor.md)')
   .addHelpText('after', '\nExit codes: 0 no problem, 1 a problem, 2 usage error, 3 unknown.')

@@ -17,11 +17,11 @@ const WINDOWS: Readonly<Record<number, string>> = { 5: 'EPERM', 87: 'ESRCH' };
 /** What happened, for the message and the exit code. */
 export type Ending = 'freed' | 'held' | 'changed' | { readonly refused: string; readonly pid: number };
 
-/** A process that nobody else can be taken for. */
+/** A process that cannot be confused with another. */
 class Kept {
   readonly pid: number;
   readonly #startedAt: number | undefined;
-  /** A pidfd, a HANDLE; undefined where the system has none: then the number and the start of the process have to do. */
+  /** A pidfd, a HANDLE; undefined where the system has none: then number and start time must do. */
   readonly #handle: number | undefined;
   readonly #door: Door;
 
@@ -67,7 +67,7 @@ interface Plan {
 
 const keyOf = ({ process: { pid, startedAt } }: Pick<Target, 'process'>) => `${pid} ${startedAt}`;
 
-/** Who of the targets still holds the port; undefined if somebody does whom nobody has agreed to end. */
+/** The targets that still hold the port; undefined if anybody else holds it too. */
 function still(targets: readonly Target[], report: PortReport): Set<number> | undefined {
   const known = new Set(targets.map(keyOf));
   const owners = ownersIn({ holders: holdersOf(report) });
@@ -101,7 +101,7 @@ function signalAll(kept: readonly Kept[], number: number): Ending | undefined {
 }
 
 async function endAll({ asked, targets, timeout, force }: Plan, kept: readonly Kept[], door: Door): Promise<Ending> {
-  // Only now: whoever holds the port while we keep hold of him is who is signalled.
+  // Only now: we signal a process that holds the port while we hold its pidfd.
   const holding = still(targets, await ask(asked));
   if (holding === undefined) return 'changed';
   const signals = process.platform === 'win32' ? [SIGKILL] : force ? [SIGTERM, SIGKILL] : [SIGTERM];

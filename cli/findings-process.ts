@@ -51,7 +51,7 @@ const SETTINGS: readonly Setting[] = [
   ...['net.ipv4.ip_nonlocal_bind', 'net.ipv6.ip_nonlocal_bind'].map((name) => ({
     name,
     isUnusual: isOn,
-    sentence: () => 'an address that no interface has is bound like any other, so a wrong host goes unnoticed',
+    sentence: () => 'bind() accepts an address that no interface has, so a wrong host goes unnoticed',
     remedy: `sysctl -w ${name}=0, and IP_FREEBIND in the program that needs it`,
   })),
   {
@@ -70,7 +70,7 @@ const SETTINGS: readonly Setting[] = [
   ...['net.ipv4.tcp_l3mdev_accept', 'net.ipv4.udp_l3mdev_accept'].map((name) => ({
     name,
     isUnusual: isOn,
-    sentence: () => 'a socket on no device serves every VRF, and is in the way there',
+    sentence: () => 'a socket without a device serves every VRF, and blocks the port there',
     remedy: `sysctl -w ${name}=0 keeps the VRFs apart`,
   })),
   {
@@ -89,7 +89,7 @@ const settings: About = ({ settings: found }) => {
       : [];
   });
   if (unusual.length > 0 || Object.keys(found).length === 0) return unusual;
-  return [ok('settings', 'No system setting (sysctl) changes what is said here.')];
+  return [ok('settings', 'No system setting (sysctl) changes these answers.')];
 };
 
 /** Why some process may not be seen, and what would show it. */
@@ -110,14 +110,14 @@ function hiding({ process: { capabilities: found, uid }, sight }: Facts): [why: 
 const sight: About = (facts) => {
   const { system, process: own, list } = facts;
   if (system === 'windows') {
-    return [ok('sight', 'Windows names the process of each listed socket, whoever it belongs to.')];
+    return [ok('sight', 'Windows names the process of each listed socket, for every user.')];
   }
   if (system === 'darwin' && own.uid === 0) return [ok('sight', 'As root, the processes of all users can be seen.')];
   const why = hiding(facts);
   if (why.length === 0 && list.seesEveryProcess) {
     return [ok('sight', 'Every process of this machine can be seen: whoever has a port can be named.')];
   }
-  if (why.length === 0) why.push(['some processes cannot be looked into', 'ask as root, outside of any container']);
+  if (why.length === 0) why.push(['some processes are hidden', 'ask as root, outside of any container']);
   const sentence = `Not every holder of a port can be named: ${why.map(([words]) => words).join('; ')}.`;
   return [note('sight', sentence, why.map(([, remedy]) => remedy).join('; '))];
 };
@@ -125,7 +125,7 @@ const sight: About = (facts) => {
 const surroundings: About = ({ process: { confinements }, sight: { container, isWsl } }) => {
   const found: Finding[] = [];
   if (container !== null) {
-    const sentence = `This process runs in ${container}. Only sockets of its own network are listed, and in the way.`;
+    const sentence = `This process runs in ${container}. Only sockets of its own network are listed, and only these can conflict.`;
     found.push(ok('container', sentence));
   }
   if (isWsl) {
@@ -134,9 +134,7 @@ const surroundings: About = ({ process: { confinements }, sight: { container, is
   }
   if (confinements.length > 0) {
     const sentence = `A rule may keep this process from ports that nobody has: ${confinements.join(', ')}.`;
-    found.push(
-      note('confinement', sentence, 'ask whoever made the rule; where it refuses, the error is EACCES or EPERM'),
-    );
+    found.push(note('confinement', sentence, 'ask whoever made the rule; its refusals are EACCES or EPERM'));
   }
   return found;
 };
@@ -153,7 +151,7 @@ const hook: About = ({ hook: { isActive, nodeOptions, path } }) => {
       'Node starts.';
     return [note('hook', sentence, option)];
   }
-  return [ok('hook', 'The hook is active: every server of a program that is started here binds exactly.')];
+  return [ok('hook', 'The hook is active: every server of a program started here binds exactly.')];
 };
 
 /** In the order in which they are printed. */

@@ -42,43 +42,44 @@ const binary: About = ({ binary: { path, why } }) => {
 
 const exclusive: About = ({ system, tried: { plain } }) => {
   if (plain.host === null) {
-    const remedy = 'look at what refuses it: exactbind inspect PORT names the rule, where it is known';
-    return [problem('exclusive', `No address can be bound at all: ${plain.code}.`, remedy)];
+    const remedy = 'run exactbind inspect PORT: it names the rule, if that is known';
+    return [problem('exclusive', `This process cannot bind any address: ${plain.code}.`, remedy)];
   }
   const what = `The default, every address (${plain.host})`;
   if (plain.exclusivity === 'full') {
-    return [ok('exclusive', `${what}, is exclusive in full: no other user can get what is meant for it.`)];
+    return [ok('exclusive', `${what}, is fully exclusive: no other user can get what is meant for it.`)];
   }
   const remedy =
-    system === 'darwin' ? 'bind each address that you serve: one address is exclusive in full' : 'set guard: true';
-  return [note('exclusive', `${what}, is exclusive in part: ${plain.caveat}.`, remedy)];
+    system === 'darwin' ? 'bind each address that you serve: a single address is fully exclusive' : 'set guard: true';
+  return [note('exclusive', `${what}, is partly exclusive: ${plain.caveat}.`, remedy)];
 };
 
 const guard: About = ({ system, tried: { guard: tried } }) => {
   if (tried.exclusivity === 'full') {
-    const held = 'A specific address with guard: true is exclusive in full';
+    const held = 'A specific address with guard: true is fully exclusive';
     return [ok('guard', system === 'linux' ? `${held}: a second socket holds the port everywhere else.` : `${held}.`)];
   }
   if (tried.host === null) {
-    const remedy = 'look at what refuses it: exactbind inspect PORT names the rule, where it is known';
-    return [problem('guard', `guard: true cannot be had: ${tried.code}.`, remedy)];
+    const remedy = 'run exactbind inspect PORT: it names the rule, if that is known';
+    return [problem('guard', `guard: true fails: ${tried.code}.`, remedy)];
   }
-  const remedy = 'name a port, or free some of those that the system chooses from';
-  return [problem('guard', `guard: true is in vain: ${tried.caveat}.`, remedy)];
+  const remedy = 'name a port, or free some ephemeral ports';
+  return [problem('guard', `guard: true does not help: ${tried.caveat}.`, remedy)];
 };
 
 const UNREADABLE: Record<Facts['system'], string> = {
-  linux: 'let this process open a socket of NETLINK_SOCK_DIAG: its sandbox or container refuses it',
-  darwin: 'nothing has to be done: throw-away binds say whether a port is held, and nobody is named',
+  linux: 'allow NETLINK_SOCK_DIAG sockets: the sandbox or container refuses them',
+  darwin: 'do nothing: throw-away binds tell whether a port is held, but no holder is named',
   windows: 'run it outside the sandbox that refuses GetExtendedTcpTable()',
 };
 
 const list: About = ({ system, release, list: { error, hasBound } }) => {
   if (error !== null) {
-    const sentence = `The list of sockets cannot be read: ${error}. Nobody who has a port can be named.`;
+    const sentence = `The list of sockets cannot be read: ${error}. No holder of a port can be named.`;
     return [(system === 'darwin' ? note : problem)('list', sentence, UNREADABLE[system])];
   }
-  if (hasBound) return [ok('list', 'The list of sockets is whole: it has those too that are bound and do not listen.')];
+  if (hasBound)
+    return [ok('list', 'The list of sockets is complete: it also shows sockets that are bound and do not listen.')];
   const sentence = 'The list of sockets lacks TCP sockets that are bound and do not listen';
   if (system !== 'linux') return [ok('list', `${sentence}: a throw-away bind finds them.`)];
   const remedy = "Linux 6.8 lists them; until then leftovers: 'refuse' or guard: true leaves nothing to be missed";
@@ -91,14 +92,14 @@ const ipv6: About = ({ system, settings, tried: { plain } }) => {
   const remedy = (name: string) =>
     `sysctl -w net.ipv6.conf.${name}.disable_ipv6=0 (docker run --sysctl net.ipv6.conf.${name}.disable_ipv6=0)`;
   if (plain.host !== '::') {
-    const sentence = `There is no IPv6 (no ::): without a host, ${plain.host} is bound, and ::1 cannot be.`;
+    const sentence = `This machine has no IPv6 (no ::): the default host is ${plain.host}, and ::1 cannot be bound.`;
     return [note('ipv6', sentence, system === 'linux' ? remedy('all') : 'switch IPv6 on for a network interface')];
   }
   if (isOffAt('lo')) {
-    const sentence = 'IPv6 is off on the loopback interface: :: is bound, and ::1 cannot be.';
+    const sentence = 'IPv6 is off on the loopback interface: :: can be bound, but ::1 cannot.';
     return [note('ipv6', sentence, remedy('lo'))];
   }
-  return [ok('ipv6', 'IPv6 is there: without a host, :: is bound, which serves IPv4 too.')];
+  return [ok('ipv6', 'IPv6 works: the default host is ::, which serves IPv4 too.')];
 };
 
 // Where servers usually are.
@@ -113,7 +114,8 @@ const HOW_TO_SHOW: Record<Facts['system'], string> = {
 
 function keepingOut({ system }: Facts, ports: readonly number[]): string {
   const names = ports.join(',');
-  if (system === 'linux') return `sysctl -w net.ipv4.ip_local_reserved_ports=${names} keeps them for those who ask`;
+  if (system === 'linux')
+    return `sysctl -w net.ipv4.ip_local_reserved_ports=${names} keeps them for programs that name them`;
   if (system === 'darwin') return 'sysctl -w net.inet.ip.portrange.first=49152';
   return 'netsh interface ipv4 set dynamicportrange tcp start=49152 num=16384';
 }
@@ -121,7 +123,7 @@ function keepingOut({ system }: Facts, ports: readonly number[]): string {
 const ephemeral: About = (facts) => {
   const range = facts.ports.ephemeral.tcp;
   if (range === null) {
-    const sentence = 'The system does not tell from which ports it chooses.';
+    const sentence = 'The system does not tell which ports it chooses from.';
     return [note('ephemeral', sentence, HOW_TO_SHOW[facts.system])];
   }
   const count = range.last - range.first + 1;
@@ -129,25 +131,25 @@ const ephemeral: About = (facts) => {
   const isReserved = (port: number) => facts.ports.reserved?.some(({ first, last }) => port >= first && port <= last);
   const usual = USUAL.filter((port) => port >= range.first && port <= range.last && !isReserved(port));
   if (usual.length > 0) {
-    const what = `${sentence}: ${usual.join(', ')} are among them, and an outgoing connection can have one of them.`;
+    const what = `${sentence}. That includes ${usual.join(', ')}: an outgoing connection can take one of these.`;
     return [note('ephemeral', what, keepingOut(facts, usual))];
   }
   if (count < FEW) {
     const remedy = facts.system === 'linux' ? 'sysctl -w net.ipv4.ip_local_port_range="32768 60999"' : '';
-    return [note('ephemeral', `${sentence}: ${count} are soon used up.`, remedy || keepingOut(facts, []))];
+    return [note('ephemeral', `${sentence}: ${count} run out soon.`, remedy || keepingOut(facts, []))];
   }
-  return [ok('ephemeral', `${sentence}. A server's own port is best outside.`)];
+  return [ok('ephemeral', `${sentence}. Give a server a port outside this range.`)];
 };
 
 const reserved: About = ({ system, ports: { reserved: ranges } }) => {
   if (system !== 'linux' || ranges === null || ranges.length === 0) return [];
-  const sentence = `Reserved, so never chosen by the system, and bound by whoever names them: ${rangesWords(ranges)}.`;
+  const sentence = `Reserved: the system never chooses these by itself, but programs can bind them: ${rangesWords(ranges)}.`;
   return [ok('reserved', sentence, 'sysctl net.ipv4.ip_local_reserved_ports shows all of them')];
 };
 
 const EXCLUDED: Record<Facts['system'], string> = {
   linux: '',
-  darwin: 'choose another port: the system keeps it for programs of its own',
+  darwin: 'choose another port: the system keeps it for its own programs',
   windows: 'choose another port, or end what took the range (Hyper-V, WinNAT: net stop winnat)',
 };
 
@@ -160,7 +162,7 @@ const excluded: About = ({ system, ports: { excluded: ranges } }) =>
       return [note(id, `The system does not tell which ${protocol.toUpperCase()} ports it refuses.`, command)];
     }
     if (found.length === 0) return [];
-    const sentence = `The system refuses these ${protocol.toUpperCase()} ports, though nobody has them: ${rangesWords(found)}.`;
+    const sentence = `The system refuses these ${protocol.toUpperCase()} ports, although nobody has them: ${rangesWords(found)}.`;
     return [note(id, sentence, EXCLUDED[system])];
   });
 

@@ -12,11 +12,11 @@ const VERDICTS: Record<Verdict, string> = {
   free: 'free',
   listening: 'taken: somebody listens',
   bound: 'taken: bound, and nobody listens yet',
-  leftovers: 'taken: connections of an earlier listener are left',
-  outgoing: 'taken: it is the local port of an outgoing connection',
+  leftovers: 'taken: by connections of an earlier listener',
+  outgoing: 'taken: an outgoing connection uses it',
   excluded: 'refused: probably in an excluded range',
   privileged: 'refused: a privileged port',
-  denied: 'refused, and not for somebody who has it',
+  denied: 'refused, although nobody has it',
   unknown: 'unknown',
 };
 
@@ -109,9 +109,9 @@ function blockOf(report: PortReport, door: Door, isOneOfMany: boolean): string {
 }
 
 export const inspect = aboutPorts(new Command('inspect'))
-  .summary('show who has a port, who could bind it, and until when')
-  .description('Shows who has a port, who could bind it, and until when. Nothing is ended, and no connection is made.')
-  .option('--json', 'the report of inspectPort() as JSON; of several ports, a list of them')
+  .summary('show who has a port, who could bind it, and for how long')
+  .description('Shows who has a port, who could bind it, and for how long. It ends nothing and makes no connection.')
+  .option('--json', 'the report of inspectPort() as JSON; for several ports, a list')
   .action(async (words: string[], options: Options, command: Command) => {
     const path = words.length === 1 ? pathFrom(words[0] as string) : undefined;
     if (path !== undefined) return inspectPath(path, options);

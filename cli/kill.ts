@@ -34,7 +34,7 @@ function objection(targets: readonly Target[], { force, user }: Options, door: D
   const [other, ...others] = othersUsers(targets);
   if (others.length > 0) return [[`the processes are of several users: ${[other, ...others].join(', ')}`], EXIT.no];
   if (other !== undefined && other !== user) {
-    return [[`another user's process is ended with --user ${door.printable(other)} only`], EXIT.usage];
+    return [[`another user's process: --user ${door.printable(other)} allows it`], EXIT.usage];
   }
   if (process.platform === 'win32' && !force) {
     return [['Windows cannot ask a process to end: --force ends it at once'], EXIT.usage];
@@ -65,7 +65,8 @@ function nobody(report: PortReport, door: Door): number {
   if (code === EXIT.yes) say(`${door.endpoint(host, port)} is free`);
   else if (unseen.length > 0)
     warn(`${unseen.map((one) => door.whoHolds(one)).join('; ')}: run it as that user, or as root`);
-  else if (verdict === 'leftovers' || verdict === 'outgoing') warn('no process listens: connections are never ended');
+  else if (verdict === 'leftovers' || verdict === 'outgoing')
+    warn('no process listens, and connections are never ended');
   else warn(reason ?? `${door.endpoint(host, port)}: ${verdict}`);
   return code;
 }
@@ -85,7 +86,7 @@ async function takenAgain(asked: Asked, supervisors: readonly string[], door: Do
 
 /** What an ending that is none means. */
 function wordsOf(ending: Exclude<Ending, 'freed'>, { timeout, force }: Options): string {
-  if (ending === 'changed') return 'the processes that hold the port have changed meanwhile: look again';
+  if (ending === 'changed') return 'other processes hold the port by now: run it again';
   if (ending === 'held') {
     const more = force || process.platform === 'win32' ? '' : '; --force ends it without asking';
     return `still held after ${seconds(timeout)}${more}`;
@@ -103,7 +104,7 @@ async function kill(asked: Asked, options: Options): Promise<number> {
   const unseen = holdersOf(report).filter(({ pid }) => pid === undefined);
   if (unseen.length > 0) {
     warn(
-      `${unseen.map((one) => door.whoHolds(one)).join('; ')}: all are ended or none: run it as that user, or as root`,
+      `${unseen.map((one) => door.whoHolds(one)).join('; ')}: it ends all of them or none: run it as that user, or as root`,
     );
     return EXIT.no;
   }
@@ -115,7 +116,7 @@ async function kill(asked: Asked, options: Options): Promise<number> {
   const supervisors = [...new Set(targets.flatMap((target) => supervisorOf(target, door) ?? []))];
   for (const line of supervisors) warn(line);
   const agreed = await isAgreed(targets.length, options);
-  if (agreed === undefined) warn('without a terminal to ask in, --yes is needed');
+  if (agreed === undefined) warn('no terminal to ask in: pass --yes');
   if (!agreed) return agreed === undefined ? EXIT.usage : EXIT.no;
   const { timeout, force = false } = options;
   const ending = await end({ asked, targets, timeout, force }, door);
@@ -132,18 +133,18 @@ async function kill(asked: Asked, options: Options): Promise<number> {
 export const killCommand = withAddress(
   new Command('kill').argument('<port>', '3000, http, localhost:3000 or [::1]:3000'),
 )
-  .summary('end the processes that hold a port, and nobody else')
+  .summary('end the processes that hold a port, and no others')
   .description(
-    'Ends the processes that hold a port, all of them or none, and waits until it is free. It asks before, and never ends ' +
-      'clients, its own ancestors, or what systemd or docker holds for others.',
+    'Ends the processes that hold a port, all or none of them, and waits until it is free. It asks first, and never ends ' +
+      'clients, its own ancestors, or a process that holds the port for others (systemd, docker).',
   )
   .option('--yes', 'do not ask')
-  .option('--user <name>', 'end processes of this user, who is not the one that runs the command')
+  .option('--user <name>', 'allow it to end processes of this other user')
   .option('--timeout <time>', `how long to wait until the port is free: ${TIME}`, timeFrom, TEN_SECONDS)
-  .option('--force', 'after that end them without asking (SIGKILL); on Windows at once')
+  .option('--force', 'then end them by SIGKILL; on Windows, at once')
   .addHelpText('after', '\nExit codes: 0 free, 1 still held, 2 usage error, 3 unknown.')
   .action(async (word: string, options: Options, command: Command) => {
     const [asked, ...others] = askedIn(command, [word], options);
-    if (asked === undefined || others.length > 0) return command.error('error: one port at a time');
+    if (asked === undefined || others.length > 0) return command.error('error: kill takes one port at a time');
     process.exitCode = await kill(asked, options);
   });

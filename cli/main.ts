@@ -21,7 +21,7 @@ if (process.env.NO_COLOR === '') delete process.env.NO_COLOR;
 const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
 
 const program = new Command('exactbind')
-  .description('Shows who holds a port, why, and until when.')
+  .description('Shows who holds a port, why, and for how long.')
   .version(version, '-v, --version');
 
 const completion = completionOf(new Command('completion'));

@@ -39,7 +39,7 @@ function tableOf(cells: readonly Cell[], words: InWords): string[] {
 function summary({ cells }: Matrix, wrong: readonly Cell[], seconds: number): string {
   const measured = `${cells.length.toLocaleString('en')} cells measured in ${seconds.toFixed(1)} s`;
   if (wrong.length === 0) return styled('green', `${measured}; the rule predicts every one of them`);
-  return styled('red', `${measured}; the rule predicts ${wrong.length.toLocaleString('en')} of them otherwise`);
+  return styled('red', `${measured}; the rule mispredicts ${wrong.length.toLocaleString('en')} of them`);
 }
 
 function wrongLines(wrong: readonly Cell[]): string[] {
@@ -117,7 +117,7 @@ export const matrix = new Command('matrix')
       'is tried too.',
   )
   .option('--json', 'every cell, measured and predicted')
-  .option('--html <file>', 'a page to choose among them, and among what is predicted of other systems')
+  .option('--html <file>', 'a page to explore them, and the predictions for other systems')
   .addHelpText(
     'after',
     '\nThe page is one file and loads nothing. FILE is replaced once all is measured,\nand never through a symbolic link.',

@@ -23,12 +23,12 @@ async function firstFree(asked: readonly Asked[]): Promise<number> {
 export const next = withAddress(new Command('next').argument('[ports]', 'a range, or several with commas', USUAL))
   .summary('print a port that is free now')
   .description(
-    'Prints the first port of a range that this process can bind now. It is not held: another program can take it.',
+    'Prints the first port of a range that this process can bind now. Nothing holds it: another program can take it.',
   )
   .addHelpText('after', '\nExit codes: 0 found, 1 none is free, 2 usage error, 3 unknown.')
   .action(async (words: string, options: PortOptions, command: Command) => {
     const asked = askedIn(command, words.split(','), options);
-    if (asked.some(({ host }) => host !== asked[0]?.host)) command.error('error: the ports are of one address');
+    if (asked.some(({ host }) => host !== asked[0]?.host)) command.error('error: all ports must have the same host');
     try {
       const port = await firstFree(asked);
       process.stdout.write(`${port}\n`);

@@ -22,7 +22,7 @@ const VERDICTS: Record<PathReport['verdict'], readonly [colour: 'green' | 'red' 
   free: ['green', 'free'],
   listening: ['red', 'taken: somebody listens'],
   bound: ['red', 'taken: bound, and nobody listens yet'],
-  denied: ['red', 'refused, and not for somebody who has it'],
+  denied: ['red', 'refused: not a socket, or no permission'],
   unknown: ['yellow', 'unknown'],
 };
 

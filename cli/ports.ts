@@ -41,7 +41,7 @@ function serviceFrom(word: string, protocol: Asked['protocol']): number {
   if (port !== undefined) return port;
   const other = protocol === 'tcp' && portOfService(word, 'udp') !== undefined;
   throw new InvalidArgumentError(
-    other ? `The service ${word} is one of UDP: add --udp.` : `${WORDS} This system knows no service of that name.`,
+    other ? `The service ${word} is a UDP service: add --udp.` : `${WORDS} This system has no service of that name.`,
   );
 }
 
@@ -51,7 +51,7 @@ function portsIn(word: string, protocol: Asked['protocol']): number[] {
   const [, from, to] = /^(\d+)-(\d+)$/.exec(word) ?? [];
   if (from === undefined || to === undefined) return [serviceFrom(word, protocol)];
   const [first, last] = [numberFrom(from), numberFrom(to)];
-  if (last < first) throw new InvalidArgumentError(`A range begins with the lower port: ${last}-${first}.`);
+  if (last < first) throw new InvalidArgumentError(`A range starts with the lower port: ${last}-${first}.`);
   return Array.from({ length: last - first + 1 }, (_, at) => first + at);
 }
 

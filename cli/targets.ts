@@ -73,8 +73,8 @@ function forbids(target: Target, owners: readonly Owner[], own: ReadonlySet<numb
   const isSystemd = name === 'systemd';
   if (isSystemd) return `it holds the socket for a unit: ${stopUnits(target, owners, door)}`;
   if (PROXIES.test(name)) return stopContainer(target, door);
-  if (KERNEL.includes(pid)) return 'without it nothing runs here';
-  return own.has(pid) ? 'this command was started by it' : undefined;
+  if (KERNEL.includes(pid)) return 'everything here depends on it';
+  return own.has(pid) ? 'it started this command' : undefined;
 }
 
 /** Why none of them is ended: one line for each that forbids it. */

@@ -26,9 +26,11 @@ export const wait = aboutPorts(
   '\nExit codes: 0 as asked, 1 not in time, 2 usage error, 3 unknown.',
 )
   .summary('wait until somebody listens on a port, or until it is free')
-  .description('Waits until somebody listens on a port, or with --free until it is free; of several ports, on each.')
-  .option('--free', 'until it is free, and not until somebody listens')
-  .option('--timeout <time>', `how long at most: ${TIME}`, timeFrom)
+  .description(
+    'Waits until somebody listens on a port, or with --free until it is free; with several ports, on all of them.',
+  )
+  .option('--free', 'wait until the port is free instead')
+  .option('--timeout <time>', `the longest wait: ${TIME}`, timeFrom)
   .action(async (words: string[], options: Options, command: Command) => {
     const asked = askedIn(command, words, options);
     const outcomes = await Promise.all(asked.map((one) => outcome(one, options)));

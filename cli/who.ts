@@ -72,9 +72,9 @@ function jsonOf(report: PortReport, door: Door): object {
 
 export const who = aboutPorts(new Command('who'))
   .summary('print the processes that have a port, and who started them')
-  .description('Prints the processes that have a port and who started them, one a line, and nothing else.')
+  .description('Prints the processes that have a port and who started them, one per line.')
   .option('--json', 'the processes and their ancestors as JSON')
-  .option('--pid', 'the pids, one a line')
+  .option('--pid', 'only the pids, one per line')
   .action(async (words: string[], options: Options, command: Command) => {
     const path = words.length === 1 ? pathFrom(words[0] as string) : undefined;
     if (path !== undefined) return whoHasPath(path, options);

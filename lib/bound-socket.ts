@@ -87,21 +87,21 @@ function openOrThrow(options: AnyBindOptions): Opened | BoundPath {
 
 /**
  * A socket that is bound, and for TCP listening, from construction on: the kernel completes handshakes before a server
- * adopts it. With `reserve: true` it is bound and nothing else, and still nobody can take its address.
+ * adopts it. With `reserve: true` it is only bound, and still nobody can take its address.
  *
- * Members are those of `BoundSocket` in `node:net` (24.21, 26.4), which sets SO_REUSEADDR and so does not hold its port
- * on Linux.
+ * It has the members of `BoundSocket` in `node:net` (24.21, 26.4). That one sets SO_REUSEADDR and so does not hold its
+ * port on Linux.
  *
- * - Linux: on `::` exclusive in full; on other addresses of TCP `guard: true` makes it so, and `caveat` says what is left
- *   open without it. Restarts over leftovers of an earlier run.
+ * - Linux: fully exclusive on `::`. For TCP on other addresses, `guard: true` makes it so; without it, `caveat` says
+ *   what is left open. Restarts over the leftovers of an earlier run.
  * - macOS: a wildcard is `'partial'`: see `caveat`.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
- * With `path` it is a Unix socket (docs/unix-sockets.md): the file of a socket on which nobody listens is replaced, and
+ * With `path` it is a Unix socket (docs/unix-sockets.md). It replaces the file of a socket on which nobody listens;
  * `close()`, of the server too, removes the file while it is this socket's.
  *
- * Keep a reference to one that is not adopted: when it is collected, its socket is closed, with a warning
- * (`EXACTBIND_COLLECTED`), unless `fd()` has been read.
+ * Keep a reference until a server adopts it: garbage collection closes the socket, with a warning
+ * (`EXACTBIND_COLLECTED`), unless you have called `fd()`.
  *
  * @example server.listen(new BoundSocket({ port: 3000 }), () => console.log('listening'))
  * @throws from the constructor `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`,
@@ -109,16 +109,16 @@ function openOrThrow(options: AnyBindOptions): Opened | BoundPath {
  */
 export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   /**
-   * `'clean'` if nothing was on the address, `'over-leftovers'` if TIME_WAIT or other remains of an earlier run were, or a
-   * rival that bound in the same instant and lost.
-   * Absent where the system does not tell: `sharing` `'reuse-port'`, `'raw'`, and `'reuse-address'` where it is not exclusive.
+   * `'clean'` if nothing was on the address; `'over-leftovers'` if TIME_WAIT or other remains of an earlier run were,
+   * or a rival that bound in the same instant and lost. Absent if the system does not tell: `sharing` `'reuse-port'`,
+   * `'raw'`, and `'reuse-address'` where it is not exclusive.
    */
   readonly outcome: BindOutcome | undefined;
-  /** `'partial'` where the system leaves a hole, which `caveat` describes. */
+  /** `'partial'` if the system leaves a hole, which `caveat` describes. */
   readonly exclusivity: 'full' | 'partial';
   readonly caveat: string | undefined;
 
-  /** Closes a socket that was never adopted; otherwise does nothing. Absent where the runtime has no such symbol. */
+  /** Closes the socket if nobody adopted it; otherwise does nothing. Absent if the runtime has no such symbol. */
   declare readonly [Symbol.dispose]: () => void;
 
   /** @internal */
@@ -143,18 +143,20 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
    * Opens, sets the options, binds and listens, synchronously.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
    * @throws RangeError `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`
-   * @throws Error `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … with `syscall` naming the call that failed; `ENOTSUP` naming
-   * the option that this system does not have; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`. Of a list of
-   * ports that all failed, `EADDRINUSE` (`EACCES` if all were that) of the first, with `reports` and `omitted`
+   * @throws Error `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … with the failed call in `syscall`; `ENOTSUP` naming the
+   * option that this system lacks; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`. If all ports of a
+   * list failed: `EADDRINUSE` (`EACCES` if all were that) of the first, with `reports` and `omitted`
    */
   constructor(options?: BindOptions);
   /**
    * Opens, sets the options, replaces the file of a socket on which nobody listens, binds, sets `mode` and listens,
-   * synchronously. While another process starts on the same path it waits for up to a second.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR` with what is for ports
+   * synchronously. Waits up to a second while another process starts on the same path.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR` with options of
+   * ports
    * @throws RangeError `ERR_OUT_OF_RANGE`
-   * @throws Error `ENAMETOOLONG`; `EADDRINUSE` where somebody listens, or what is there is no socket; `EACCES`, `ENOENT`, …;
-   * `ENOTSUP` on Windows, where `listen()` takes a named pipe; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
+   * @throws Error `ENAMETOOLONG`; `EADDRINUSE` if somebody listens, or if the path is not a socket; `EACCES`, `ENOENT`,
+   * …; `ENOTSUP` on Windows, where `listen()` takes a named pipe; `ERR_ACCESS_DENIED` under `--permission` without
+   * `--allow-net`
    */
   constructor(options: PathBindOptions & { path: A });
   /** @internal */
@@ -210,7 +212,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   /**
-   * The address the socket is bound to, as `net.Server.address()` gives it: of a Unix socket its path.
+   * Returns the address that the socket is bound to, like `net.Server.address()`; of a Unix socket, its path.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`; `EBADF`, `ENOTSOCK` if the descriptor was closed underneath
    */
   address(): A {
@@ -228,7 +230,8 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   /**
-   * The descriptor, which stays the BoundSocket's: do not close it. -1 on Windows, where a socket has none.
+   * Returns the descriptor. It stays the BoundSocket's: do not close it. -1 on Windows, where a socket has no
+   * descriptor.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
    */
   fd(): number {
@@ -239,10 +242,10 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   /**
-   * Gives the socket up and returns its descriptor, for `server.listen({ fd })` outside cluster workers (in a worker
-   * Node sends the number to the primary, where it means another file). The caller closes it. A UDP descriptor that is
-   * given to `dgram` can be stolen from then on: libuv sets SO_REUSEADDR on it. The file of a Unix socket then stays when it
-   * is closed, and the next start replaces it.
+   * Gives the socket up and returns its descriptor, for `server.listen({ fd })` outside cluster workers (a worker sends
+   * the number to the primary, where it means another file). You close it. If you give a UDP descriptor to `dgram`,
+   * others can steal its port from then on, because libuv sets SO_REUSEADDR on it. The file of a Unix socket then
+   * stays, and the next start replaces it.
    * @throws Error `ENOTSUP` on Windows, and with a guard; `ERR_SOCKET_HANDLE_ADOPTED`
    */
   detach(): number {
@@ -264,7 +267,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
   }
 
   /**
-   * Closes a socket that was never adopted, and frees its address. Removes the file of a Unix socket while it is its own.
+   * Closes a socket that nobody adopted, and frees its address. Removes the file of a Unix socket while it is its own.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
    */
   close(): void {
@@ -302,7 +305,7 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
 
   /**
    * Sets a socket option by the kernel's name. SO_REUSEADDR, SO_REUSEPORT and SO_EXCLUSIVEADDRUSE decide who may share
-   * the address: they are set with `sharing: 'raw'` only.
+   * the address: you can set them only with `sharing: 'raw'`.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
    * @throws Error `ENOTSUP`, `ENOPROTOOPT`, `EPERM`, …; `ERR_SOCKET_HANDLE_ADOPTED`
    */

@@ -13,18 +13,18 @@ import { system } from './platform.ts';
 import { settingsWords } from './socket-options/lookup.ts';
 import type { SocketOptions } from './socket-options/values.ts';
 
-/** Options of `connect()`: those of `net.connect()` for TCP, and those that are set before connect. */
+/** Options of `connect()`: those of `net.connect()` for TCP, and those to set before connect. */
 export interface ConnectOptions extends Omit<TcpNetConnectOpts, 'port'> {
   port: number | string;
   /** Options to set before connect, by the kernel's name: `{ TCP_USER_TIMEOUT: 5000, SO_MARK: 7 }`. */
   socketOptions?: SocketOptions | undefined;
-  /** Multipath TCP, which Linux alone has. @defaultValue false */
+  /** Multipath TCP; only on Linux. @defaultValue false */
   mptcp?: boolean | undefined;
   /**
-   * A reservation (`new BoundSocket({ port, reserve: true })`) to connect from: its address and port, or none. `connect()`
-   * consumes it: the connection owns its socket from then on, and whatever fails closes it.
+   * A reservation (`new BoundSocket({ port, reserve: true })`) to connect from, with its address and port or not at
+   * all. `connect()` uses it up: from then on the connection owns the socket, and any failure closes it.
    *
-   * A name is looked up for one address, of the reservation's family; one on `::` connects to both families.
+   * Of a name, it uses one address of the reservation's family. A reservation on `::` connects to both families.
    */
   from?: BoundSocket | undefined;
 }
@@ -87,21 +87,21 @@ function readConnectOptions(options: object): Record<keyof typeof NAMES, unknown
 }
 
 /**
- * Opens a TCP connection whose socket has `socketOptions` before it is bound and connected, and returns the `net.Socket`
- * as `net.connect()` does. Every address that Node tries for a name gets a socket of its own with the same options.
+ * Opens a TCP connection, sets `socketOptions` before it binds and connects the socket, and returns the `net.Socket`
+ * like `net.connect()`. If Node tries several addresses of a name, each gets its own socket with the same options.
  *
- * An option that is refused keeps the attempt from being made: nothing is sent without it. The socket then emits 'error'
- * with `syscall` `'setsockopt'` and `option`; where several addresses were tried, an AggregateError of these.
+ * If an option is refused, it makes no attempt: nothing is sent without the option. The socket then emits 'error' with
+ * `syscall` `'setsockopt'` and `option`; after several addresses, an AggregateError of these.
  *
- * With `from`, the connection comes from a reservation's address and port, and from no other: an attempt that cannot fails.
+ * With `from`, the connection comes from the reservation's address and port. An attempt that cannot use them fails.
  *
- * `localAddress` and `localPort` are bound after the options and, unlike with `net.connect()`, without SO_REUSEADDR. It
- * can be the `createConnection` of an http request or agent.
+ * It binds `localAddress` and `localPort` after it has set the options and, unlike `net.connect()`, without
+ * SO_REUSEADDR. You can pass it as the `createConnection` of an http request or agent.
  * @example connect({ host: 'example.org', port: 80, socketOptions: { TCP_USER_TIMEOUT: 5000 } })
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`; RangeError
- * `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_PORT`; of these, a reservation stays with the caller
- * @throws Error `ENOTSUP` naming the option that this system does not have; `ERR_SOCKET_HANDLE_ADOPTED` of a reservation
- * that was used or closed; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
+ * `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_PORT`; after these, the reservation is still yours
+ * @throws Error `ENOTSUP` naming the option that this system lacks; `ERR_SOCKET_HANDLE_ADOPTED` for a reservation that
+ * is used or closed; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
  */
 export function connect(options: ConnectOptions, connectListener?: () => void): Socket {
   const read = readConnectOptions(options);
@@ -149,7 +149,7 @@ function openSocket(options: SocketConstructorOpts, outgoing: Outgoing): Outgoin
   }
 }
 
-/** Where an agent wants to be connected to. */
+/** The target of an agent. */
 export interface ConnectorTarget extends Omit<ConnectionOptions, 'host' | 'port'> {
   protocol?: string | null | undefined;
   host?: string | null | undefined;
@@ -169,10 +169,10 @@ function protocolOfAgent(agent: unknown): string {
 }
 
 /**
- * Makes what agents call to be connected, with the same options each time, and TLS where the target's protocol is
- * `https:`: the `connect` of an undici Agent, or the `createConnection` of an http or https Agent.
+ * Returns a function that connects for agents, with the same options each time, and with TLS if the target's protocol
+ * is `https:`. Use it as the `connect` of an undici Agent, or the `createConnection` of an http or https Agent.
  * @example new Agent({ connect: connector({ socketOptions: { TCP_USER_TIMEOUT: 5000 } }) })
- * @throws when the agent connects, what `connect()` throws: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * @throws when the agent connects, whatever `connect()` throws: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
  * `ERR_OUT_OF_RANGE`, `ENOTSUP`, `ERR_ACCESS_DENIED`
  */
 export function connector(

@@ -1,4 +1,5 @@
 // Every error this package raises: Node's shape and codes, the exact failing system call in `cause`.
+import { atCaller } from './frames.ts';
 import type { PortReport } from './inspect/report.ts';
 import { bare, give, own } from './own.ts';
 import { system } from './platform.ts';
@@ -18,11 +19,11 @@ export interface SystemError extends Error {
   option?: string;
   /** Who holds the address, or why nobody can have it: `node (pid 4711, user ada) listening on *:3000`. */
   heldBy?: string;
-  /** What to do now; absent where there is no honest advice. */
+  /** What to do now; absent if no honest advice exists. */
   remedy?: string;
   /** The whole report on the address, a port or a path; not enumerable. */
   report?: PortReport | PathReport;
-  /** The report on each port of a list that failed: at most 100; not enumerable. */
+  /** The report on each failed port of a list: at most 100; not enumerable. */
   reports?: readonly PortReport[];
   /** How many more ports failed than `reports` holds; not enumerable. */
   omitted?: number;
@@ -102,7 +103,7 @@ export function systemError(failure: Failure, where?: { address: string; port: n
   const place = where === undefined ? '' : ` ${where.address}${where.port > 0 ? `:${where.port}` : ''}`;
   const about = option === undefined ? '' : ` (${option})`;
   const added = remark === undefined ? '' : `: ${remark}`;
-  const error = new Error(`${syscall} ${code}: ${explained}${place}${about}${added}`) as SystemError;
+  const error = atCaller(new Error(`${syscall} ${code}: ${explained}${place}${about}${added}`)) as SystemError;
   give(error, { code, errno, syscall });
   if (where !== undefined) give(error, { address: where.address });
   if (where !== undefined && where.port > 0) give(error, { port: where.port });
@@ -128,7 +129,7 @@ export function notSupported(option: string, reason: string, syscall = 'setsocko
 function coded<E extends Error>(error: E, code: string): E {
   // As Node's own errors: the code shows in the stack, not in the name.
   error.name = `${error.name} [${code}]`;
-  void error.stack;
+  void atCaller(error).stack;
   Reflect.deleteProperty(error, 'name');
   return give(error, { code });
 }
@@ -201,10 +202,20 @@ export function accessDenied(resource: string): Error {
 export function aborted(cause: unknown): Error {
   const error = give(new Error('The operation was aborted', { cause }), { code: 'ABORT_ERR' });
   error.name = 'AbortError';
-  return error;
+  return atCaller(error);
 }
 
 /** What a hand-over is refused with by somebody who is there. */
 export function handoverError(what: 'BUSY' | 'FORBIDDEN' | 'PROTOCOL', message: string): Error {
   return coded(new Error(message), `ERR_EXACTBIND_HANDOVER_${what}`);
+}
+
+/** What is asked of an object that has given it up. */
+export function invalidState(message: string): Error {
+  return coded(new Error(message), 'ERR_INVALID_STATE');
+}
+
+/** A time that is up, with what is missing. */
+export function timedOut(message: string, where: { address: string; port: number }): Error {
+  return atCaller(give(new Error(message), { code: 'ETIMEDOUT', ...where }));
 }

@@ -25,7 +25,7 @@ import {
   wrongType,
   wrongValue,
 } from './errors.ts';
-import { framesBelow, withFrames } from './frames.ts';
+import { type Frames, framesBelow, withFrames } from './frames.ts';
 import { refusedErrorLater } from './inspect/refusal.ts';
 import { bare, has, own } from './own.ts';
 import { bindPathWithin } from './path-wait.ts';
@@ -39,43 +39,44 @@ import { bindWithin } from './wait.ts';
 /**
  * Makes a server (net, http, https, http2, tls) listen on an address that nobody else can share or take.
  *
- * A name gives the one address that the running Node would choose for it; without a host it is `::` for both families,
- * and `0.0.0.0` only where the machine has no IPv6. In a cluster worker the socket is the worker's own.
+ * A name stands for the one address that the running Node would choose. Without a host, the address is `::` for both
+ * families, and `0.0.0.0` only if the machine has no IPv6. In a cluster worker, the socket belongs to that worker.
  *
- * A BoundSocket that was made before stays the caller's if the server does not take it.
+ * If the server does not take your BoundSocket, it stays yours.
  *
- * Takes the first port of a list that can be bound; with `wait`, the port that is free first.
+ * Of a list of ports, it takes the first that can be bound; with `wait`, the one that is free first.
  *
  * @example const { port } = await listen(server, { port: portRange(3000, 3999) })
  * @returns the address, once the server is listening
- * @throws what `new BoundSocket()` throws; a refusal of the system has `syscall: 'listen'`, as with Node's own listen(),
- * and the exact call in `cause`. It is emitted as 'error' on the server too, if somebody listens for it. With `wait`, it
- * is the refusal of the last attempt, and its message ends with the time waited.
+ * @throws what `new BoundSocket()` throws. A refusal of the system has `syscall: 'listen'`, like Node's own listen(),
+ * and the exact call in `cause`. The server emits it as 'error' too, if that has a listener. With `wait`, it is the
+ * refusal of the last attempt, and its message ends with the time waited.
  * @throws Error `ERR_SERVER_ALREADY_LISTEN`; `ERR_SERVER_NOT_RUNNING` if the server is closed before it is listening;
  * `AbortError` if `signal`, or that of `wait`, is aborted before that; `ENOTSUP` where the runtime cannot adopt a
  * socket (Bun)
  */
 export function listen(server: Server, options: Ports | ListenOptions): Promise<AddressInfo>;
 /**
- * Makes a server listen on a Unix socket: the file of one on which nobody listens any more is replaced, and no other;
- * `server.close()` removes the file while it is this server's (docs/unix-sockets.md).
+ * Makes a server listen on a Unix socket. Replaces the file of a socket on which nobody listens any more, and no other
+ * file; `server.close()` removes the file while it is this server's (docs/unix-sockets.md).
  *
  * - Linux: abstract names too.
- * - Windows: a named pipe, of which this server makes the first instance.
+ * - Windows: a named pipe; this server creates its first instance.
  * @returns the path, once the server is listening
  * @throws what `new BoundSocket({ path })` throws, and for a port `listen()`: `EADDRINUSE`, `EACCES`, `ENAMETOOLONG`,
- * `ERR_SERVER_ALREADY_LISTEN`, `ERR_SERVER_NOT_RUNNING`, `ERR_INVALID_ARG_TYPE`, `ERR_INCOMPATIBLE_OPTION_PAIR`, `ENOTSUP`
+ * `ERR_SERVER_ALREADY_LISTEN`, `ERR_SERVER_NOT_RUNNING`, `ERR_INVALID_ARG_TYPE`, `ERR_INCOMPATIBLE_OPTION_PAIR`,
+ * `ENOTSUP`
  */
 export function listen(server: Server, options: PathListenOptions): Promise<string>;
 /**
- * Makes a server listen on a socket that was bound before, which stays the caller's if the server does not take it.
- * @returns the address, or of a Unix socket the path, once the server is listening
+ * Makes a server listen on a socket that is bound already. If the server does not take it, it stays yours.
+ * @returns the address (of a Unix socket, the path), once the server is listening
  * @throws TypeError `ERR_INVALID_ARG_TYPE`; Error `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SERVER_ALREADY_LISTEN`,
  * `ERR_SERVER_NOT_RUNNING`, `EADDRINUSE` for a reservation, `ENOTSUP` where the runtime cannot adopt a socket (Bun)
  */
 export function listen<A extends AddressInfo | string>(server: Server, options: BoundSocket<A>): Promise<A>;
 /**
- * Takes what any of the others takes, for a port.
+ * Takes the arguments of any of the others, for a port.
  * @throws what these throw: `EADDRINUSE`, `EACCES`, `ERR_INVALID_ARG_TYPE`, …
  */
 export function listen(server: Server, options: BoundSocket | Ports | ListenOptions): Promise<AddressInfo>;
@@ -107,7 +108,7 @@ export async function listen(
   return addressOf(server);
 }
 
-// Whoever is told that it failed must not be left with a server that listens.
+// A caller that gets an error must not be left with a server that listens.
 function addressOf(server: Server): AddressInfo | string {
   try {
     const address = server.address();
@@ -156,7 +157,7 @@ function openOrThrow(server: Server, bind: ReadBindOptions): Bound | Refused | P
   }
 }
 
-async function refuse(server: Server, refused: Refused | PathRefused, frames: string | undefined): Promise<never> {
+async function refuse(server: Server, refused: Refused | PathRefused, frames: Frames): Promise<never> {
   const error = await (has(refused, 'path') ? pathErrorLater(refused) : refusedErrorLater(refused));
   throw announced(server, error, frames);
 }
@@ -173,30 +174,31 @@ async function openLater(server: Server, { bind, signal, limit }: Asked): Promis
     const host = isName(bind.host) ? await resolveHost(bind.host) : bind.host;
     return await bindWithin({ ...bind, host }, until);
   } catch (error) {
-    throw closing.signal.aborted ? notRunning() : announced(server, error, frames);
+    throw closing.signal.aborted ? withFrames(notRunning(), frames) : announced(server, error, frames);
   } finally {
     server.off('close', onClose);
   }
 }
 
 // Start files test `syscall` for 'listen' before they explain a conflict, so the system's refusals say so.
-function announced(server: Server, error: unknown, frames: string | undefined): unknown {
-  if (typeof own(error as SystemError, 'errno') !== 'number') return error;
+function announced(server: Server, error: unknown, frames: Frames): unknown {
+  if (typeof own(error as SystemError, 'errno') !== 'number') return withFrames(error, frames);
   const isName = (error as SystemError).syscall === 'getaddrinfo';
   // What the cause adds is the call that failed: its frames are the same.
-  const refusal = isName ? error : withFrames(asListenError(withFrames(error as SystemError, '')), frames);
+  const refusal = withFrames(isName ? error : asListenError(withFrames(error as SystemError, () => '')), frames);
   if (server.listenerCount('error') > 0) server.emit('error', refusal);
   return refusal;
 }
 
 function adopt(server: Server, bound: object, signal: AbortSignal | undefined): Promise<void> {
+  const frames = framesBelow(listen);
   return new Promise((resolve, reject) => {
     const settle = (done: () => void) => () => {
       server.off('listening', onListening).off('close', onClose).off('error', onError);
       done();
     };
     const onListening = settle(resolve);
-    const onClose = settle(() => reject(signal?.aborted ? aborted(signal.reason) : notRunning()));
+    const onClose = settle(() => reject(withFrames(signal?.aborted ? aborted(signal.reason) : notRunning(), frames)));
     const onError = (error: Error) => settle(() => reject(error))();
     server.once('listening', onListening).once('close', onClose).once('error', onError);
     try {

@@ -3,12 +3,12 @@ import { notSupported } from './errors.ts';
 import { system } from './platform.ts';
 import { type AnySocket, getOption } from './raw-options.ts';
 
-/** The peer as it was when it connected. */
+/** The peer at the time of its connect. */
 export interface PeerCredentials {
   pid: number;
   uid: number;
   gid: number;
-  /** Supplementary groups; null where the system does not tell (Linux before 4.13). */
+  /** Supplementary groups; null if the system does not tell (Linux before 4.13). */
   groups: number[] | null;
 }
 
@@ -37,12 +37,12 @@ function onDarwin(socket: AnySocket): PeerCredentials | null {
 }
 
 /**
- * Says who is at the other end of a Unix socket: process, user and group at the time it connected; for a listener, of the
- * process that listens. Null for a socket of another family, or without a peer.
+ * Tells who is at the other end of a Unix socket: process, user and group when it connected; for a listener, those of
+ * the listening process. Null for a socket of another family, or without a peer.
  *
  * - Linux: `SO_PEERCRED`, `SO_PEERGROUPS`.
  * - macOS: `LOCAL_PEERCRED`, `LOCAL_PEERPID`.
- * - Windows: `ENOTSUP`, because the local sockets of Node are named pipes there.
+ * - Windows: `ENOTSUP`, because Node's local sockets are named pipes there.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`; Error `ENOTSUP`, `ERR_SOCKET_NO_HANDLE`
  */

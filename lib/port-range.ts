@@ -9,7 +9,8 @@ function checkEnd(port: number): number {
 /**
  * Lists the ports from `first` to `last`, both included, for the `port` of `listen()`, `bindUdp()` and `BoundSocket`.
  * @example await listen(server, { port: portRange(3000, 3999) })
- * @throws RangeError `ERR_SOCKET_BAD_PORT` of what is no port from 1 to 65535; `ERR_OUT_OF_RANGE` if `last` comes first
+ * @throws RangeError `ERR_SOCKET_BAD_PORT` for anything but a port from 1 to 65535; `ERR_OUT_OF_RANGE` if `last` is
+ * less than `first`
  */
 export function portRange(first: number, last: number): number[] {
   const [from, to] = [checkEnd(first), checkEnd(last)];

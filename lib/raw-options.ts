@@ -27,27 +27,28 @@ function handleOf(socket: AnySocket): Handle {
 /**
  * Reads a socket option by the kernel's name (getsockopt). docs/options.md lists the names, types and units.
  *
- * The number that the running system gives to the option is used, and units are the same everywhere: `SO_LINGER` in
- * seconds, `SO_RCVTIMEO` in milliseconds, interface indices in host order.
+ * It uses the running system's number of the option. Units are the same everywhere: `SO_LINGER` in seconds,
+ * `SO_RCVTIMEO` in milliseconds, interface indices in host order.
  * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name, or one that can only be set; `ERR_INVALID_ARG_TYPE`
- * @throws Error `ENOTSUP` for an option of other systems, and where the socket's family does not have it; `ENOPROTOOPT`,
- * `ENOTCONN`, … as the system answers; `EBADF`, `ENOTSOCK` for a descriptor that is no socket; `ERR_SOCKET_NO_HANDLE`
+ * @throws Error `ENOTSUP` for an option of other systems, or one that the socket's family lacks; `ENOPROTOOPT`,
+ * `ENOTCONN`, … as the system answers; `EBADF`, `ENOTSOCK` for a descriptor that is not a socket;
+ * `ERR_SOCKET_NO_HANDLE`
  */
 export function getOption<Name extends GettableName>(socket: AnySocket, name: Name): OptionValues[Name] {
   return readOption(handleOf(socket), name);
 }
 
 /**
- * Sets a socket option by the kernel's name (setsockopt). Connections inherit it from their listener, with the exceptions in
- * docs/options.md.
+ * Sets a socket option by the kernel's name (setsockopt). Connections inherit it from their listener, with the
+ * exceptions in docs/options.md.
  *
- * A value that the kernel would change without a word is out of range. `setNoDelay()`, `setKeepAlive()` and
- * `setTypeOfService()` of Node skip the call where they believe that nothing changes; this function keeps them informed of
- * this very object.
+ * A value that the kernel would silently change is out of range. Node's `setNoDelay()`, `setKeepAlive()` and
+ * `setTypeOfService()` skip the call if they believe that nothing changes; this function keeps that belief true for the
+ * object that you pass.
  * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name, or one that can only be read; `ERR_INVALID_ARG_TYPE`;
  * RangeError `ERR_OUT_OF_RANGE`
  * @throws Error `ENOTSUP` for an option of other systems; `ENOPROTOOPT`, `EPERM`, `EINVAL`, … as the system answers;
- * `EBADF`, `ENOTSOCK`; `ERR_SOCKET_NO_HANDLE`; with a BoundSocket what its own `setOption()` throws
+ * `EBADF`, `ENOTSOCK`; `ERR_SOCKET_NO_HANDLE`; for a BoundSocket, what its own `setOption()` throws
  */
 export function setOption<Name extends SettableName>(socket: AnySocket, name: Name, value: OptionValues[Name]): void {
   if (socket instanceof net.Socket) {
@@ -68,10 +69,10 @@ function checkNumbers(numbers: Record<string, unknown>): void {
 }
 
 /**
- * Reads an option by its numbers (`constants` has them): the bytes that the system wrote, at most `length`.
+ * Reads an option by its numbers (from `constants`). Returns the bytes that the system wrote, at most `length`.
  *
- * The system finds zeros in the buffer. Those few options that take a question from there, and would write to where it
- * says, answer nothing.
+ * The buffer that it passes to the system holds zeros. A few options read a question from that buffer, and would write
+ * to an address in it; they answer nothing.
  * @param length - 0 to 65536 bytes
  * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`
  * @throws Error the system's code; `ERR_SOCKET_NO_HANDLE`
@@ -84,7 +85,7 @@ export function getRawOption(socket: AnySocket, level: number, option: number, l
 }
 
 /**
- * Sets an option by its numbers (`constants` has them): to the bytes of a Buffer as they are, or to a number as a C int.
+ * Sets an option by its numbers (from `constants`): to the bytes of a Buffer, or to a number as a C int.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`
  * @throws Error the system's code; `ERR_SOCKET_NO_HANDLE`
  */

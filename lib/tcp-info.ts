@@ -18,7 +18,7 @@ export type TcpState =
   | 'LAST_ACK'
   | 'TIME_WAIT';
 
-/** Null where the running system has no such figure, and never 0 in its place. */
+/** A figure that the running system lacks is null, never 0. */
 export interface TcpInfo {
   /** Linux's names. */
   state: TcpState | null;
@@ -48,7 +48,7 @@ export interface TcpInfo {
   sendWindow: number | null;
   /** The window that this end offers, bytes. */
   receiveWindow: number | null;
-  /** Sent and not acknowledged, bytes. Windows; Linux, where it is reckoned from segments. */
+  /** Sent and not acknowledged, bytes. Windows; Linux, computed from segments. */
   bytesInFlight: number | null;
   /** Sent, bytes; with retransmissions on Linux. */
   bytesSent: number | null;
@@ -67,13 +67,13 @@ export interface TcpInfo {
   /** Linux, macOS. */
   segmentsSent: number | null;
   segmentsReceived: number | null;
-  /** Written and not sent yet, bytes. Linux. */
+  /** Written but not sent yet, bytes. Linux. */
   notSentBytes: number | null;
   /** Bytes per second. Linux. */
   deliveryRate: number | null;
   /** Bytes per second; Infinity without a limit. Linux. */
   pacingRate: number | null;
-  /** Whether `deliveryRate` was limited by what was written. Linux. */
+  /** Whether the program's writes limited `deliveryRate`. Linux. */
   appLimited: boolean | null;
   /** Time with data to send, ms. Linux. */
   busyTime: number | null;
@@ -91,7 +91,7 @@ export interface TcpInfo {
   ecn: boolean | null;
   /** Time since the connection was made, ms. Windows. */
   connectedTime: number | null;
-  /** The system's own fields by its own names and in its own units, those that it fills. */
+  /** The fields that the system fills, with its own names and units. */
   raw: RawFields;
 }
 
@@ -294,7 +294,7 @@ export function tcpInfoFrom(on: System, raw: RawFields): TcpInfo {
 }
 
 /**
- * Reads what the kernel knows of a TCP connection.
+ * Reads the kernel's figures about a TCP connection.
  *
  * - Linux: `TCP_INFO`; each kernel fills as many fields as it has.
  * - macOS: `TCP_CONNECTION_INFO`, which counts times in milliseconds.

@@ -5,8 +5,8 @@ import { onAbort } from './abort.ts';
 import { dgramState } from './adopt/handle-classes.ts';
 import { type Asked, isName, type ListenOptions, type Ports, readListenOptions } from './bind/request.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, incompatible, type SystemError, wrongType } from './errors.ts';
-import { framesBelow, withFrames } from './frames.ts';
+import { aborted, incompatible, wrongType } from './errors.ts';
+import { endsAt } from './frames.ts';
 import { bare, own } from './own.ts';
 import { bindWithin } from './wait.ts';
 
@@ -19,15 +19,15 @@ type BindHandle = (handle: object) => void;
  * - Linux, macOS: without SO_REUSEADDR and SO_REUSEPORT, which libuv sets on every UDP socket it opens.
  * - Windows: `SO_EXCLUSIVEADDRUSE`.
  *
- * In a cluster worker the socket is the worker's own. `options.host` may be a name; without it, it is every address of
- * the socket's own family. A BoundSocket that was made before stays the caller's if the socket does not take it.
+ * In a cluster worker, the socket belongs to that worker. `options.host` may be a name; the default is every address of
+ * the socket's own family. If the socket does not take your BoundSocket, it stays yours.
  * @returns the address; 'listening' has been emitted by then
  * @throws what `new BoundSocket()` throws; `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`; `AbortError`.
  * With `wait`, `EADDRINUSE` of the last attempt; its message ends with the time waited
  */
 export function bindUdp(socket: Socket, options: Ports | ListenOptions): Promise<AddressInfo>;
 /**
- * Hands a UDP socket that was bound before to `dgram`; it stays the caller's if that does not take it.
+ * Hands a UDP socket that is bound already to `dgram`. If the socket does not take it, it stays yours.
  * @returns the address; 'listening' has been emitted by then
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`; Error
  * `ERR_SOCKET_HANDLE_ADOPTED`, `ERR_SOCKET_ALREADY_BOUND`, `ERR_SOCKET_DGRAM_NOT_RUNNING`
@@ -46,7 +46,7 @@ export async function bindUdp(
   const asked = options instanceof BoundSocket ? undefined : readListenOptions(options);
   const signal = asked?.signal;
   if (signal?.aborted) throw aborted(signal.reason);
-  const bound = asked === undefined ? (options as BoundSocket) : await open(socket, asked);
+  const bound = asked === undefined ? (options as BoundSocket) : await endsAt(bindUdp, open(socket, asked));
   try {
     if (bound === options) checkFamily(socket, bound.address().address);
     hand(socket, bound);
@@ -95,16 +95,7 @@ function close(socket: Socket): void {
   }
 }
 
-async function open(socket: Socket, asked: Asked): Promise<BoundSocket> {
-  const frames = framesBelow(bindUdp);
-  try {
-    return await openAsked(socket, asked);
-  } catch (error) {
-    throw typeof own(error as SystemError, 'errno') === 'number' ? withFrames(error as SystemError, frames) : error;
-  }
-}
-
-async function openAsked(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {
+async function open(socket: Socket, { bind: options, signal, limit }: Asked): Promise<BoundSocket> {
   const state = dgramState(socket);
   const { reuseAddr, reusePort } = bare(state);
   const { sharing = 'exclusive', protocol = 'udp' } = options;

@@ -18,7 +18,8 @@ import {
 } from './bind/request.ts';
 import { tryBind } from './bind/socket.ts';
 import { BoundSocket } from './bound-socket.ts';
-import { aborted, codeOf, type SystemError, systemError, wrongValue } from './errors.ts';
+import { aborted, codeOf, type SystemError, systemError, timedOut, wrongValue } from './errors.ts';
+import { endsAt } from './frames.ts';
 import { inspectPort, type ReadInspectOptions, readInspectOptions } from './inspect/index.ts';
 import { mayBeRefused } from './inspect/limits.ts';
 import { predict } from './inspect/predict.ts';
@@ -26,7 +27,7 @@ import { addReport, refusedError, refusedErrorLater } from './inspect/refusal.ts
 import type { Holder, InspectOptions, PortReport } from './inspect/report.ts';
 import { sentenceOf } from './inspect/sentence.ts';
 import { type Names, type Read, readOptions } from './options-once.ts';
-import { bare, give, has, own } from './own.ts';
+import { bare, has, own } from './own.ts';
 import {
   EVERY_STATE,
   existingOf,
@@ -105,7 +106,7 @@ async function pidOn(port: ListedPort): Promise<number | undefined> {
   return sockets.flatMap(({ pids }) => pids).find((pid) => pid !== process.pid);
 }
 
-/** From the lowest to the highest: what goes between them wakes too, and is looked for in vain. */
+/** From the lowest port to the highest: a socket that goes between them wakes too, for nothing. */
 function spanOf(ports: readonly number[]): { first: number; last: number } {
   return {
     first: ports.reduce((least, port) => Math.min(least, port)),
@@ -265,11 +266,10 @@ async function lookAtEach(asked: ReadInspectOptions, isFree: boolean): Promise<P
 const isListener = (holder: Holder) =>
   holder.protocol === 'udp' ? own(holder, 'remoteAddress') === undefined : holder.state === 'LISTEN';
 
-function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
+function overdue(report: PortReport, isFree: boolean, timeout: number): Error {
   const { host, port } = report;
   const missing = isFree ? `is not free: ${sentenceOf(report)}` : 'has no listener';
-  const error = new Error(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`);
-  give(error, { code: 'ETIMEDOUT', address: host, port });
+  const error = timedOut(`${endpoint(host, port)} ${missing}; waited ${timeout} ms`, { address: host, port });
   addReport(error, report);
   // Nobody has it, and perhaps nobody ever had.
   if (report.verdict === 'free') Reflect.deleteProperty(error, 'heldBy');
@@ -277,34 +277,40 @@ function timedOut(report: PortReport, isFree: boolean, timeout: number): Error {
 }
 
 /**
- * Waits until a port is free, or until somebody listens on it. Nothing is bound meanwhile, but for a moment where the list
- * of sockets cannot decide whether a port is free.
+ * Waits until a port is free, or until somebody listens on it. It binds nothing in between, except for a moment if the
+ * list of sockets cannot decide whether the port is free.
  *
- * - Linux: `'free'` is woken by the kernel when a socket on the port goes (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), and
- *   by a timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most. The kernel does not report a socket
- *   that starts to listen: `'listening'` looks every 25 ms at most.
+ * - Linux: for `'free'`, the kernel wakes it when a socket on the port is gone (SKNLGRP_INET_TCP_DESTROY of
+ *   sock_diag(7)), a timer when a TIME_WAIT ends. If the kernel refuses that, it looks every 25 ms at most. The kernel
+ *   does not report a socket that starts to listen: for `'listening'` it looks every 25 ms at most.
  * - macOS, Windows: it looks every 25 ms at most.
  *
- * @param port as `inspectPort()` takes it
- * @returns what `inspectPort()` says then
+ * @param port the argument of `inspectPort()`
+ * @returns the report of `inspectPort()` at that moment
  * @throws what `inspectPort()` throws; TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError
  * `ERR_OUT_OF_RANGE`
- * @throws Error `ETIMEDOUT`, with `heldBy` and `report`; `AbortError`; for `'free'` at once a refusal that no
- * holder causes: `EACCES`, `EADDRNOTAVAIL`
+ * @throws Error `ETIMEDOUT`, with `heldBy` and `report`; `AbortError`; for `'free'`, at once, a refusal without a
+ * holder: `EACCES`, `EADDRNOTAVAIL`
  */
 export async function waitForPort(
   port: number | string | InspectOptions,
   options: WaitForPortOptions,
 ): Promise<PortReport> {
-  const { until, timeout, signal } = checkOptions(options);
-  if (signal?.aborted) throw aborted(signal.reason);
+  const limit = checkOptions(options);
+  if (limit.signal?.aborted) throw aborted(limit.signal.reason);
+  return endsAt(waitForPort, waitUntil(readInspectOptions(port), limit));
+}
+
+async function waitUntil(
+  asked: ReadInspectOptions,
+  { until, timeout, signal }: Limit & Pick<Read<WaitForPortOptions>, 'until'>,
+): Promise<PortReport> {
   const isFree = until === 'free';
-  const asked = readInspectOptions(port);
   const deadline = performance.now() + timeout;
   for (;;) {
     const report = await lookAtEach(asked, isFree);
     if (isFree ? report.bindable.exclusive : report.holders.some(isListener)) return report;
-    if (performance.now() >= deadline) throw timedOut(report, isFree, timeout);
+    if (performance.now() >= deadline) throw overdue(report, isFree, timeout);
     const requests = (await addressesOf(asked, isFree)).map((one) => checkBindOptions(one));
     const [request] = requests as [BindRequest];
     const alarm = isFree ? await alarmOn(request, signal) : new Alarm(undefined, signal);

@@ -1,6 +1,7 @@
 // Measures the bind matrix of this machine, and says beside each cell what the rule of its system predicts.
 import os from 'node:os';
-import { ADDRESSES, type Cell, type CellAddress, type MatrixSystem, type Result, targetOf } from './cells.ts';
+import { ADDRESSES, type Cell, type CellAddress, type Result, targetOf } from './cells.ts';
+import type { Host } from './html/data.ts';
 import { Measurement } from './measurement.ts';
 import type { Script } from './other.ts';
 import { Party } from './party.ts';
@@ -25,15 +26,8 @@ export { htmlOf } from './html/page.ts';
 export { predict } from './predict.ts';
 export { MATRIX_RULES } from './systems.ts';
 
-export interface Matrix {
-  readonly os: MatrixSystem;
-  readonly kernel: string;
-  readonly arch: string;
-  readonly node: string;
-  /** Of the measuring process; null on Windows. */
-  readonly uid: number | null;
-  /** Addresses and owners that are not to be had here, and why. */
-  readonly leftOut: Readonly<Record<string, string>>;
+/** The machine and what was measured on it. */
+export interface Matrix extends Host {
   readonly cells: readonly Cell[];
 }
 

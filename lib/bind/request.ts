@@ -15,25 +15,25 @@ export type Ports = number | string | Iterable<number | string>;
 /** Options of `new BoundSocket()`. */
 export interface BindOptions {
   /**
-   * 0 to 65535; 0 lets the system choose. Or a list of ports from 1 to 65535, at most 65,536 of them, which is read once:
-   * `[3000, 3001]`, `portRange(3000, 3999)`. The first port that can be bound is bound, and the bind itself decides which.
-   * `EADDRINUSE` and `EACCES` go on to the next port; any other error ends it. @defaultValue 0
+   * 0 to 65535; 0 lets the system choose. Or a list of ports from 1 to 65535, at most 65,536 of them, read once:
+   * `[3000, 3001]`, `portRange(3000, 3999)`. It binds the first port that it can; the bind itself decides. After
+   * `EADDRINUSE` and `EACCES` it tries the next port; any other error ends the search. @defaultValue 0
    */
   port?: Ports | undefined;
-  /** An IPv4 or IPv6 literal. @defaultValue `::` for both families; `0.0.0.0` where the system has no IPv6 */
+  /** An IPv4 or IPv6 literal. @defaultValue `::` for both families; `0.0.0.0` if the system has no IPv6 */
   host?: string | undefined;
-  /** `IPV6_V6ONLY`, which is set explicitly either way. @defaultValue false */
+  /** `IPV6_V6ONLY`, set explicitly in either case. @defaultValue false */
   ipv6Only?: boolean | undefined;
-  /** Connections that may wait to be accepted. @defaultValue 511, or what is passed to `server.listen()` */
+  /** Connections that may wait to be accepted. @defaultValue 511, or the backlog of `server.listen()` */
   backlog?: number | undefined;
   /** @defaultValue `'tcp'` */
   protocol?: Protocol | undefined;
   /**
-   * Who else may hold the address. `'raw'` sets exactly the `socketOptions` given and promises nothing.
+   * Who else may hold the address. `'raw'` sets exactly the given `socketOptions` and promises nothing.
    * @defaultValue `'exclusive'`
    */
   sharing?: Sharing | undefined;
-  /** May TIME_WAIT and other leftovers of an earlier run be bound over? @defaultValue `'reuse'` */
+  /** Whether to bind over TIME_WAIT and other leftovers of an earlier run. @defaultValue `'reuse'` */
   leftovers?: Leftovers | undefined;
   /** Bind without listening: nobody can take the address until it is adopted or closed. @defaultValue false */
   reserve?: boolean | undefined;
@@ -42,34 +42,35 @@ export interface BindOptions {
   /**
    * Hold the port on every other address too, so that no other user's socket can come over to this one.
    *
-   * - Linux: for every address of TCP but `::`, which needs none, and for UDP with SO_BINDTODEVICE; costs a second
+   * - Linux: for every TCP address but `::`, which needs none, and for UDP with SO_BINDTODEVICE. It costs a second
    *   descriptor. No other socket can have the port on any address. TCP with SO_BINDTODEVICE: `ENOTSUP`.
-   * - Wherever the mode is exclusive in full without it, it changes nothing; elsewhere `ENOTSUP`.
+   * - It changes nothing if the mode is fully exclusive without it. Anywhere else: `ENOTSUP`.
    * @defaultValue false
    */
   guard?: boolean | undefined;
-  /** Do not warn where the system leaves a hole (`exclusivity: 'partial'`). @defaultValue false */
+  /** Do not warn if the system leaves a hole (`exclusivity: 'partial'`). @defaultValue false */
   acceptPartial?: boolean | undefined;
   /** A Unix socket takes `PathBindOptions` instead. */
   path?: undefined;
-  /** Of a Unix socket's file: see `PathBindOptions`. */
+  /** For the file of a Unix socket: see `PathBindOptions`. */
   mode?: undefined;
 }
 
 /** Options of `new BoundSocket()` for a Unix socket. */
 export interface PathBindOptions extends Pick<BindOptions, 'backlog' | 'socketOptions' | 'acceptPartial'> {
   /**
-   * The path of its file, at most 107 bytes (macOS: 103), or an abstract name, which begins with `\0`.
+   * The path of the file, at most 107 bytes (macOS: 103), or an abstract name, which begins with `\0`.
    *
-   * - The file of a socket on which nobody listens any more is replaced; never a file of another kind, and never a symbolic
+   * - It replaces the file of a socket on which nobody listens any more, never another kind of file, never a symbolic
    *   link. `close()` removes the file while it is this socket's.
    * - Linux: abstract names too, at most 108 bytes; elsewhere `ENOTSUP`.
-   * - Windows: `listen()` alone, a named pipe such as `\\\\.\\pipe\\app`; its first instance is ours.
+   * - Windows: only for `listen()`, a named pipe such as `\\\\.\\pipe\\app`; the server creates its first instance.
    */
   path: string;
   /**
-   * The permissions of the file, 0 to 0o777, set before anybody can connect. `ENOTSUP` on Windows and for abstract names.
-   * @defaultValue what the umask leaves of 0o777
+   * The permissions of the file, 0 to 0o777, set before anybody can connect. `ENOTSUP` on Windows and for abstract
+   * names.
+   * @defaultValue 0o777 minus the umask
    */
   mode?: number | undefined;
 }
@@ -90,14 +91,17 @@ export interface WaitOptions {
 
 /** Options of `listen()` and `bindUdp()`. */
 export interface ListenOptions extends BindOptions {
-  /** Closes the server when aborted, as Node's own `listen()` does; aborted earlier, the promise is rejected. */
+  /**
+   * Closes the server when aborted, like the signal of Node's own `listen()`. If it is aborted earlier, the promise
+   * rejects.
+   */
   signal?: AbortSignal | undefined;
   /**
-   * Milliseconds (or more) to wait while somebody else holds the address, instead of failing with `EADDRINUSE` at once. Other
-   * refusals are never waited for.
+   * Milliseconds to wait, or `WaitOptions`, while somebody else holds the address, instead of failing with `EADDRINUSE`
+   * at once. It never waits after other refusals.
    *
-   * - Linux: woken by the kernel when a socket on the port goes (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), and by a
-   *   timer when a TIME_WAIT ends; where that is refused, it looks every 25 ms at most.
+   * - Linux: the kernel wakes it when a socket on the port is gone (SKNLGRP_INET_TCP_DESTROY of sock_diag(7)), a timer
+   *   when a TIME_WAIT ends. If the kernel refuses that, it looks every 25 ms at most.
    * - macOS, Windows: it looks every 25 ms at most.
    * @defaultValue 0
    */
@@ -106,12 +110,13 @@ export interface ListenOptions extends BindOptions {
 
 /** Options of `listen()` for a Unix socket. */
 export interface PathListenOptions extends PathBindOptions {
-  /** Closes the server when aborted; aborted earlier, the promise is rejected. */
+  /** Closes the server when aborted. If it is aborted earlier, the promise rejects. */
   signal?: AbortSignal | undefined;
   /**
-   * Milliseconds (or more) to wait while somebody else listens on the path, instead of failing with `EADDRINUSE` at once.
+   * Milliseconds to wait, or `WaitOptions`, while somebody else listens on the path, instead of failing with
+   * `EADDRINUSE` at once.
    *
-   * No system tells when a Unix socket goes: it looks every 25 ms at most, and at once when the process that has it ends
+   * No system reports that a Unix socket is gone: it looks every 25 ms at most, and at once when its process ends
    * (Linux: pidfd_open(2), macOS: kqueue(2)).
    * @defaultValue 0
    */

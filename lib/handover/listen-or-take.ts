@@ -17,6 +17,7 @@ import {
 } from '../bind/request.ts';
 import { BoundSocket } from '../bound-socket.ts';
 import { aborted, systemError, wrongType } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { listen } from '../listen.ts';
 import { hasName, readAll, readOnce } from '../options-once.ts';
 import { bare } from '../own.ts';
@@ -30,8 +31,8 @@ import { type Succession, take } from './take.ts';
 /** What a hand-over adds to the options of `listen()`. */
 export interface HandoverOptions {
   /**
-   * Where instances of this program find each other: a path, or a bare name, which is a file in `$RUNTIME_DIRECTORY`,
-   * `$XDG_RUNTIME_DIR`, `/run/user/UID`, on macOS in the user's temporary folder.
+   * Where instances of this program find each other: a path, or a bare name. A bare name is a file in
+   * `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR`, `/run/user/UID`, or on macOS the user's temporary folder.
    */
   handover: string;
   /** As in `offerSockets()`. @defaultValue 30000 */
@@ -197,17 +198,18 @@ async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo
 }
 
 /**
- * Makes a server listen, by taking over from the instance of this program that runs, if one does; then offers the same to
- * the next. Of two that start at once, one listens and the other takes over from it.
+ * Makes a server listen: takes over from a running instance of this program, or else listens anew. Then it offers its
+ * socket to the next. If two start at once, one listens and the other takes over from it.
  *
- * If the running instance has another address than the one asked for, this one listens there itself, and the running one
- * drains all the same.
+ * If the running instance has a different address, this one listens on its own, and the running one drains all the
+ * same.
  *
  * - Linux, macOS: through a Unix socket that only this user can reach.
  * - Windows: `ENOTSUP`.
  *
- * @returns the address, once the server is listening and the instance before accepts no more
- * @throws what `listen()`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` where a bare name has no folder
+ * @returns the address, once the server is listening and the previous instance has stopped accepting
+ * @throws what `listen()`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` if no folder exists for a bare
+ * name
  */
 export function listenOrTake(server: Server, options: ListenOrTakeOptions): Promise<AddressInfo>;
 /**
@@ -222,7 +224,10 @@ export async function listenOrTake(
   options: ListenOrTakeOptions | PathListenOrTakeOptions,
 ): Promise<AddressInfo | string> {
   requireHandover('listenOrTake');
-  const asked = read(options);
+  return endsAt(listenOrTake, takeOrListen(server, read(options)));
+}
+
+async function takeOrListen(server: Server, asked: Asked): Promise<AddressInfo> {
   const { path, signal } = asked;
   if (signal?.aborted) throw aborted(signal.reason);
   if (isOffered(path)) {

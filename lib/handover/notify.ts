@@ -9,13 +9,13 @@ import type { AnySocket } from '../raw-options.ts';
 
 /** Options of `notify.ready()`. */
 export interface ReadyOptions {
-  /** The process that the service manager is to take for the service from now on. @defaultValue the one it started */
+  /** The process that is the service from now on. @defaultValue the one that the service manager started */
   mainPid?: number | undefined;
 }
 
-/** A socket that the service manager is to keep. */
+/** A socket for the service manager to keep. */
 export interface StoredSocket {
-  /** By which `inheritedSockets()` of the next start knows it. */
+  /** Its name in `inheritedSockets()` of the next start. */
   name: string;
   socket: AnySocket;
 }
@@ -101,19 +101,21 @@ export function passMainPid(pid: number): void {
 }
 
 /**
- * Tells systemd, `exactbind run`, or whoever else set NOTIFY_SOCKET, how this process is doing (sd_notify(3)). Each function
- * returns true if something was sent, and false where nobody asks for it: Windows, macOS, a start by hand.
+ * Reports the state of this process to systemd, `exactbind run`, or whoever else set NOTIFY_SOCKET (sd_notify(3)). Each
+ * function returns true if it sent something, and false if nobody asks for it: on Windows, on macOS, after a start by
+ * hand.
  *
- * - `ready({ mainPid })`: READY=1, with `mainPid` MAINPID=: another process is the service from now on, which systemd must be
- *   told before the old one ends, or it ends the unit. A hand-over (`listenOrTake()`, `offerSockets()`) tells it by itself.
+ * - `ready({ mainPid })`: READY=1, with `mainPid` also MAINPID=: another process is the service from now on. Say so
+ *   before the old one ends, or systemd ends the unit. A hand-over (`listenOrTake()`, `offerSockets()`) does it by itself.
  * - `reloading()`: RELOADING=1 with MONOTONIC_USEC=; call `ready()` afterwards.
  * - `stopping()`: STOPPING=1.
  * - `status(text)`: STATUS=, one line for people.
- * - `storeSockets(list)`: FDSTORE=1 with FDNAME=: systemd keeps copies, also over a crash, and `inheritedSockets()` of the next
- *   start has them. The unit needs FileDescriptorStoreMax=, which is 0 by default; what is beyond it is closed silently.
+ * - `storeSockets(list)`: FDSTORE=1 with FDNAME=: systemd keeps copies, even across a crash, and `inheritedSockets()`
+ *   of the next start returns them. The unit needs FileDescriptorStoreMax=, which is 0 by default; systemd silently
+ *   closes sockets beyond it.
  * - `removeStored(name)`: FDSTOREREMOVE=1.
- * @throws Error `ENOENT`, `ECONNREFUSED`, `EACCES`, … of sendmsg(2); `EAGAIN` if the receiver does not read for five seconds;
- * `ENOTSUP` for an address that is no Unix socket
+ * @throws Error `ENOENT`, `ECONNREFUSED`, `EACCES`, … of sendmsg(2); `EAGAIN` if the receiver does not read for five
+ * seconds; `ENOTSUP` for an address that is not a Unix socket
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
  */
 export const notify = {

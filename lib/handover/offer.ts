@@ -5,6 +5,7 @@ import { addon, type Handle } from '../addon.ts';
 import { numberOfSocket } from '../adopt/socket-number.ts';
 import { checkTimeout } from '../bind/request.ts';
 import { codeOf, notRunning, systemError, wrongType, wrongValue } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { type Names, readOnce, readOptions } from '../options-once.ts';
 import { Connection, isSameUser, type Missing, pidOf } from './connection.ts';
 import { Control } from './control.ts';
@@ -15,13 +16,13 @@ import { type Carried, encode, type Message, type Refused, VERSION } from './pro
 
 /** Options of `offerSockets()`. */
 export interface OfferOptions {
-  /** Of a Unix socket, in a folder that belongs to this user and that nobody else can write. */
+  /** The path of a Unix socket, in a folder that belongs to this user and that nobody else can write to. */
   path: string;
   /** At most 126. The next instance gets them in this order. */
   sockets: readonly OfferedSocket[];
-  /** Milliseconds that a successor has from the offer until it is ready. @defaultValue 30000 */
+  /** Milliseconds from the offer until the successor must be ready. @defaultValue 30000 */
   readyTimeout?: number | undefined;
-  /** Milliseconds that connections have from then on, before they are closed. @defaultValue 30000 */
+  /** Milliseconds until the remaining connections are closed. @defaultValue 30000 */
   drainTimeout?: number | undefined;
 }
 
@@ -40,11 +41,11 @@ const LOCK_TIMEOUT = 5000;
 export interface OfferEvents {
   /** A successor has the sockets. */
   taken: [];
-  /** The successor serves; this instance accepts no more, and drains. */
+  /** The successor serves; this instance accepts no more and drains. */
   ready: [];
-  /** The successor has gone, has given up, or was too slow: this instance serves on, and offers again. */
+  /** The successor died, gave up, or was too slow: this instance serves on and offers again. */
   abandoned: [];
-  /** Nothing is left to wait for; so many connections were closed because of the time. */
+  /** Nothing is left to wait for. `closed` counts the connections that `drainTimeout` cut off. */
   drained: [{ closed: number }];
 }
 
@@ -84,10 +85,10 @@ export function checkOffer(options: OfferOptions): Checked {
 
 /** Sockets that the next instance can take. */
 export class Offer extends EventEmitter {
-  /** Of its Unix socket, absolute. */
+  /** The absolute path of its Unix socket. */
   readonly path: string;
 
-  /** Ends the offer as `close()` does. Absent where the runtime has no such symbol. */
+  /** Ends the offer like `close()`. Absent if the runtime has no such symbol. */
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   readonly #checked: Checked;
@@ -122,8 +123,8 @@ export class Offer extends EventEmitter {
   }
 
   /**
-   * Ends the offer; what is offered stays as it is. A successor that has not become ready is abandoned. Removes the socket
-   * file. Does nothing once a successor is ready.
+   * Ends the offer and abandons a successor that is not ready yet. The offered sockets stay as they are. Removes the
+   * socket file. Does nothing once a successor is ready.
    */
   async close(): Promise<void> {
     if (this.#state === 'draining' || this.#state === 'gone') return;
@@ -263,30 +264,30 @@ if (Symbol.asyncDispose !== undefined) {
 }
 
 /**
- * Offers sockets to the next instance of this program, which takes them with `takeSockets()`: no connection is lost or
- * refused, and at no moment can somebody else have the address.
+ * Offers sockets to the next instance of this program, which takes them with `takeSockets()`. No connection is lost or
+ * refused, and nobody else can get the address at any moment.
  *
- * This instance serves on until a successor is ready. Then it accepts no more, without closing the queue, and drains: each
- * answer of HTTP/1 says `Connection: close`, HTTP/2 gets GOAWAY, and idle connections end by the server's own
- * `keepAliveTimeout`. Whatever is left after `drainTimeout` is closed and counted. A successor that dies, stops, or is not
- * ready in time leaves everything as it was. The offer keeps no process alive by itself.
+ * This instance serves on until a successor is ready. Then it stops accepting, without closing the queue, and drains:
+ * HTTP/1 answers say `Connection: close`, HTTP/2 sends GOAWAY, and idle connections end by the server's own
+ * `keepAliveTimeout`. It closes and counts whatever is left after `drainTimeout`. If the successor dies, stops, or is
+ * not ready in time, everything stays as it was. The offer does not keep the process alive.
  *
- * - Linux, macOS: descriptors pass through a Unix socket of mode 0600 (SCM_RIGHTS), between processes of one user alone
+ * - Linux, macOS: descriptors pass through a Unix socket of mode 0600 (SCM_RIGHTS), only between processes of one user
  *   (SO_PEERCRED, LOCAL_PEERCRED).
  * - Windows: `ENOTSUP`.
  *
- * Under systemd (NOTIFY_SOCKET) it tells that the successor is the main process from then on (MAINPID=), or the unit would end
- * with this one.
+ * Under systemd (NOTIFY_SOCKET) it reports that the successor is the main process from then on (MAINPID=), or the unit would
+ * end with this one.
  *
- * In a cluster the primary offers what it has opened itself. The file of a Unix socket stays, and is the successor's to
- * remove. A server on a path that Node itself has bound: `ENOTSUP`.
+ * In a cluster, the primary offers the sockets that it opened itself. The file of a Unix socket stays, and the successor
+ * removes it. A server on a path that Node itself has bound: `ENOTSUP`.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
  * @throws Error `EADDRINUSE` if another process offers at that path; `ENOENT`, `EACCES`, `ENAMETOOLONG`;
- * `ERR_EXACTBIND_HANDOVER_FORBIDDEN` for a folder or a file that is not ours alone; `ERR_SOCKET_NO_HANDLE`,
+ * `ERR_EXACTBIND_HANDOVER_FORBIDDEN` for a folder or a file that is not this user's alone; `ERR_SOCKET_NO_HANDLE`,
  * `ERR_SERVER_NOT_RUNNING`, `ERR_SOCKET_HANDLE_ADOPTED` for a socket that is not open; `ENOTSUP`
  */
 export async function offerSockets(options: OfferOptions): Promise<Offer> {
   requireHandover('offerSockets');
-  return new Offer(checkOffer(options)).open(false);
+  return endsAt(offerSockets, new Offer(checkOffer(options)).open(false));
 }

@@ -6,6 +6,7 @@ import { closeListener } from '../adopt/accepting.ts';
 import { numberOfSocket } from '../adopt/socket-number.ts';
 import { checkTimeout } from '../bind/request.ts';
 import { codeOf, notRunning, notSupported, systemError, wrongType } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { familyNumber, typeNumber } from '../numbers.ts';
 import { readOptions } from '../options-once.ts';
 import { system } from '../platform.ts';
@@ -14,7 +15,7 @@ import { alwaysHash, attach, except, exceptLast } from './steering.ts';
 
 /** Options of `retire()`. */
 export interface RetireOptions {
-  /** Milliseconds that a handshake may take: longer than the longest round trip of a client. @defaultValue 50 */
+  /** Milliseconds that a handshake may take: more than the longest round trip of a client. @defaultValue 50 */
   after?: number | undefined;
 }
 
@@ -104,20 +105,21 @@ async function retireNow(server: Server, group: Group, after: number): Promise<v
 }
 
 /**
- * Takes a server out of a group of SO_REUSEPORT without losing a connection: it is not chosen any more, handshakes that
- * have begun end, what waits is accepted, and only then the listener is closed. Connections go on; the others of the group
- * take what comes. Start the new member before, and call this in the old one.
+ * Takes a server out of a SO_REUSEPORT group without losing a connection: the kernel stops choosing it, handshakes that
+ * have begun complete, the server accepts whatever waits in its queue, and only then its listener is closed. Its
+ * connections go on; the other members take the new ones. Start the new member first, then call this in the old one.
  *
- * The kernel resets what waits in the queue of a member that closes, unless net.ipv4.tcp_migrate_req is set; this needs no
- * such setting, and no privilege. Several may retire at once, and one after the other does. A program of SO_ATTACH_REUSEPORT_CBPF
- * or _EBPF that the group had is gone afterwards.
+ * Without this, the kernel resets the queue of a member that closes, unless net.ipv4.tcp_migrate_req is set. This needs
+ * neither that setting nor a privilege. Several members may retire at once; they do so one after the other. It removes
+ * the group's own SO_ATTACH_REUSEPORT_CBPF or _EBPF program.
  *
  * - Linux 5.3 and later: SO_ATTACH_REUSEPORT_CBPF.
  * - Elsewhere: `ENOTSUP`.
  * @example await retire(server); server.closeIdleConnections();
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`; Error `ERR_SERVER_NOT_RUNNING`
- * @throws Error `ENOTSUP`; `ESRCH` if no other socket of this user is in the group; `ETIMEDOUT` if others are retiring all the
- * time, or if no packet reaches the port from this machine. The server serves on then
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`; Error
+ * `ERR_SERVER_NOT_RUNNING`
+ * @throws Error `ENOTSUP`; `ESRCH` if no other socket of this user is in the group; `ETIMEDOUT` if others are retiring
+ * all the time, or if no packet reaches the port from this machine. The server then serves on
  */
 export async function retire(server: Server, options: RetireOptions = {}): Promise<void> {
   const { after = 50 } = readOptions<RetireOptions>(options, { after: true });
@@ -127,5 +129,8 @@ export async function retire(server: Server, options: RetireOptions = {}): Promi
   if (!(server instanceof Server)) throw wrongType('server', 'an instance of net.Server', server);
   if (!server.listening) throw notRunning();
   const group = groupOf(numberOfSocket(server));
-  await locked(group.port, () => retireNow(server, group, after));
+  await endsAt(
+    retire,
+    locked(group.port, () => retireNow(server, group, after)),
+  );
 }

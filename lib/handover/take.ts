@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { addon, type Handle } from '../addon.ts';
 import { checkSignal, checkTimeout } from '../bind/request.ts';
 import type { BoundSocket } from '../bound-socket.ts';
-import { aborted, codeOf, handoverError, systemError, wrongType } from '../errors.ts';
+import { aborted, codeOf, handoverError, invalidState, systemError, wrongType } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { type Names, readOptions } from '../options-once.ts';
 import { bare } from '../own.ts';
 import { printable } from '../printable.ts';
@@ -28,7 +29,7 @@ import {
 export interface TakeOptions {
   /** Where the running instance offers. */
   path: string;
-  /** Milliseconds until the sockets must have come. @defaultValue 5000 */
+  /** Milliseconds until the sockets must have arrived. @defaultValue 5000 */
   timeout?: number | undefined;
   /** Ends the wait when aborted. */
   signal?: AbortSignal | undefined;
@@ -36,7 +37,7 @@ export interface TakeOptions {
 
 const NAMES = { path: true, timeout: true, signal: true } satisfies Names<TakeOptions>;
 
-/** One socket that another process had before. */
+/** A socket that came from another process. */
 export interface TakenSocket {
   readonly name: string;
   readonly socket: BoundSocket<AddressInfo | string>;
@@ -185,7 +186,7 @@ function reviveAll(message: Message, handles: readonly Handle[], path: string): 
   }
 }
 
-/** Sockets that were taken, before the process that had them stops. */
+/** Sockets taken from another process that still serves. */
 export class Succession {
   /** In the order of the offer. */
   readonly sockets: readonly TakenSocket[];
@@ -204,10 +205,11 @@ export class Succession {
   }
 
   /**
-   * Says that this instance serves: call it once the servers listen. The one before then stops accepting, and drains.
-   * @returns once it has stopped, or has died; an offer at the same path goes on with its socket file
-   * @throws Error `ETIMEDOUT` if the one before does not answer, which can be asked for again, or if it gave this instance up,
-   * and serves on; `ECONNREFUSED` if the offer was closed; `ERR_EXACTBIND_HANDOVER_PROTOCOL`; `ERR_INVALID_STATE` after
+   * Says that this instance serves: call it once the servers listen. The previous instance then stops accepting and
+   * drains.
+   * @returns once that has stopped or died; an offer at the same path goes on with its socket file
+   * @throws Error `ETIMEDOUT` if the previous instance does not answer (call it again), or if it abandoned this one and
+   * serves on; `ECONNREFUSED` if the offer was closed; `ERR_EXACTBIND_HANDOVER_PROTOCOL`; `ERR_INVALID_STATE` after
    * `abandon()`
    */
   async ready(): Promise<void> {
@@ -264,8 +266,8 @@ export class Succession {
   }
 
   /**
-   * Gives the sockets back: the instance before serves on as if nothing had been. Closes those that no server has adopted;
-   * close the servers first. Does nothing after `ready()`.
+   * Gives the sockets back: the previous instance serves on as if nothing had happened. Close your servers first; it
+   * closes the sockets that no server adopted. Does nothing after `ready()`.
    */
   async abandon(): Promise<void> {
     if (this.#state === 'ready' || this.#state === 'abandoned') return;
@@ -279,10 +281,6 @@ export class Succession {
     drop(this.#path, this.#control);
     this.#connection.close();
   }
-}
-
-function invalidState(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_INVALID_STATE' });
 }
 
 export async function take(path: string, timeout: number, signal: AbortSignal | undefined): Promise<Succession> {
@@ -307,18 +305,18 @@ export async function take(path: string, timeout: number, signal: AbortSignal | 
 }
 
 /**
- * Takes the sockets that another process of the same user offers at a path. They are BoundSockets: hand them to servers,
- * wait for 'listening', and call `ready()`. Both processes accept until then, and no connection is lost.
+ * Takes the sockets that another process of the same user offers at a path. They are BoundSockets: hand them to
+ * servers, wait for 'listening', and call `ready()`. Until then both processes accept. No connection is lost.
  *
- * Options that were set on them, their queue, `outcome` and `exclusivity` are as they were there.
+ * They keep their options, queue, `outcome` and `exclusivity`.
  *
  * - Linux, macOS: through a Unix socket (SCM_RIGHTS).
  * - Windows: `ENOTSUP`.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
- * @throws Error `ENOENT`, `ECONNREFUSED` if nobody offers; `ETIMEDOUT`; `AbortError`; `ERR_EXACTBIND_HANDOVER_BUSY` while
- * another successor is at it; `ERR_EXACTBIND_HANDOVER_FORBIDDEN` where another user has to do with it;
- * `ERR_EXACTBIND_HANDOVER_PROTOCOL` if what comes is not an offer of this version; `ENOTSUP`
+ * @throws Error `ENOENT`, `ECONNREFUSED` if nobody offers; `ETIMEDOUT`; `AbortError`; `ERR_EXACTBIND_HANDOVER_BUSY`
+ * while another successor takes over; `ERR_EXACTBIND_HANDOVER_FORBIDDEN` if another user is involved;
+ * `ERR_EXACTBIND_HANDOVER_PROTOCOL` if the answer is not an offer of this version; `ENOTSUP`
  */
 export async function takeSockets(options: TakeOptions): Promise<Succession> {
   requireHandover('takeSockets');
@@ -326,5 +324,5 @@ export async function takeSockets(options: TakeOptions): Promise<Succession> {
   const limit = timeout === undefined ? 5000 : checkTimeout('options.timeout', timeout);
   const aborting = checkSignal('options.signal', signal);
   if (path === undefined) throw wrongType('options.path', 'of type string', path);
-  return take(checkPath('options.path', path), limit, aborting);
+  return endsAt(takeSockets, take(checkPath('options.path', path), limit, aborting));
 }

@@ -4,6 +4,7 @@ import { resolveHost } from '../adopt/resolve-host.ts';
 import type { Refusal } from '../bind/places.ts';
 import { type BindRequest, checkBindOptions, isName, refuseUrl } from '../bind/request.ts';
 import { badPort, incompatible, wrongValue } from '../errors.ts';
+import { endsAt } from '../frames.ts';
 import { type Names as NamesOf, type Read, readOptions } from '../options-once.ts';
 import { LISTENING, listSockets, listSocketsLater, NAMES, type Names, withoutNames } from '../socket-list.ts';
 import { inspectPath, inspectPathSync } from '../unix/inspect.ts';
@@ -72,9 +73,9 @@ async function answeredLater(request: BindRequest, which: Names, inspection: Ins
 }
 
 /**
- * Tells who has a port, whether this process could bind it, and until when: of all users, TCP and UDP apart, on every
- * address or one. The work is done off the main thread. No process is spawned and no connection made. Where the list of
- * sockets cannot decide what `bindable` asks, a socket is bound for a moment, and never listens.
+ * Tells who has a port, whether this process could bind it, and for how long it is taken. It sees the sockets of all
+ * users, TCP or UDP, on every address or on one. It works off the main thread, spawns no process and makes no
+ * connection. If the list of sockets cannot decide `bindable`, it binds a socket for a moment, which never listens.
  *
  * - Linux: NETLINK_SOCK_DIAG (sock_diag(7)), and /proc for the processes.
  * - macOS: `net.inet.tcp.pcblist_n` and libproc. Not run on a Mac yet.
@@ -82,16 +83,16 @@ async function answeredLater(request: BindRequest, which: Names, inspection: Ins
  *
  * @param options a port, or `{ port, host, protocol }`; `host` may be a name
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_SOCKET_BAD_PORT`
- * @throws Error `ENOTFOUND`, `EAI_AGAIN` of a name; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
+ * @throws Error `ENOTFOUND`, `EAI_AGAIN` for a name; `ERR_ACCESS_DENIED` under `--permission` without `--allow-net`
  */
 export function inspectPort(options: number | string | InspectOptions): Promise<PortReport>;
 /**
- * Tells who has a Unix socket, and whether this process could listen there. No connection is made: of the file of a socket that
- * nobody is seen to have, the verdict is `'unknown'`.
+ * Tells who has a Unix socket, and whether this process could listen there. It makes no connection, so the file of a
+ * socket without a visible holder has the verdict `'unknown'`.
  *
- * - Linux: NETLINK_SOCK_DIAG (unix_diag), which shows the sockets of one network namespace; also abstract names.
- * - macOS: libproc, which shows the processes of this user, or to root all.
- * - Windows: the list of named pipes, which tells nobody's name.
+ * - Linux: NETLINK_SOCK_DIAG (unix_diag), which shows the sockets of one network namespace, abstract names too.
+ * - macOS: libproc, which shows the processes of this user; to root, all.
+ * - Windows: the list of named pipes, which names no process.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
  * @throws Error `ENAMETOOLONG`; `ENOTSUP` for an abstract name elsewhere than on Linux; `ERR_ACCESS_DENIED`
  */
@@ -103,18 +104,19 @@ export async function inspectPort(
   const path = pathOf(read);
   if (path !== undefined) return inspectPath(path);
   const asked = read as ReadInspectOptions;
-  const request = requestOf(isName(asked.host) ? { ...asked, host: await resolveHost(asked.host) } : asked);
+  const { host } = asked;
+  const request = requestOf(isName(host) ? { ...asked, host: await endsAt(inspectPort, resolveHost(host)) } : asked);
   return answeredLater(request, NAMES.every, inspect(request));
 }
 
 /**
- * Tells the same at once, on this thread; `host` must be an address.
- * @throws what `inspectPort()` rejects with, but for names: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * Tells the same synchronously, on this thread; `host` must be an address.
+ * @throws what `inspectPort()` rejects with, except for names: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
  * `ERR_SOCKET_BAD_PORT`, `ERR_ACCESS_DENIED`
  */
 export function inspectPortSync(options: number | string | InspectOptions): PortReport;
 /**
- * Tells the same of a Unix socket at once, on this thread.
+ * Tells the same about a Unix socket synchronously, on this thread.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INCOMPATIBLE_OPTION_PAIR`
  * @throws Error `ENAMETOOLONG`; `ENOTSUP` for an abstract name elsewhere than on Linux; `ERR_ACCESS_DENIED`
  */

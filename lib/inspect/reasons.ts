@@ -20,7 +20,7 @@ export interface Outcome {
   readonly holders: readonly Holder[];
 }
 
-const UNLISTED = 'the system refuses the address and lists nobody who has it';
+const UNLISTED = 'the system refuses the address, but lists no holder';
 
 const listed = (words: readonly string[]) =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
@@ -28,9 +28,9 @@ const listed = (words: readonly string[]) =>
 const isLinkLocal = (host: string) => /^fe80:/i.test(host) && !host.includes('%');
 
 function whyDenied({ refusal, protocol }: Outcome): string {
-  if (refusal?.code === 'EADDRINUSE' && !isWsl()) return 'macOS keeps this port for programs of its own';
+  if (refusal?.code === 'EADDRINUSE' && !isWsl()) return 'macOS keeps this port for its own programs';
   if (refusal?.code === 'EADDRINUSE') {
-    return `a program on the Windows machine around this one probably has the ${protocol.toUpperCase()} port: Linux lists nobody`;
+    return `a program on the Windows host probably has the ${protocol.toUpperCase()} port: Linux lists no holder`;
   }
   const known = confinements();
   const code = refusal?.code ?? 'EACCES';
@@ -47,7 +47,7 @@ export function reasonOf(outcome: Outcome): string | undefined {
     return `ports below ${first} need ${what}${system === 'darwin' ? ' on a specific address' : ''}`;
   }
   if (verdict === 'excluded') {
-    return 'nobody is listed, so the port is probably in an excluded range (Hyper-V, WinNAT), which is an inference';
+    return 'no holder is listed, so the port is probably in an excluded range (Hyper-V, WinNAT)';
   }
   if (verdict === 'denied') return whyDenied(outcome);
   if (refusal?.code === 'EADDRNOTAVAIL') return `no interface of this machine has the address ${place.host}`;

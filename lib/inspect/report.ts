@@ -5,12 +5,12 @@ import type { Protocol } from '../systems/system.ts';
  * - `'free'`: nobody has the address.
  * - `'listening'`: somebody listens on it (TCP) or receives on it (UDP).
  * - `'bound'`: a TCP socket has the address and does not listen (yet).
- * - `'leftovers'`: only connections of a server that listens no more, TIME_WAIT among them.
- * - `'outgoing'`: it is the local port of a client's connection.
- * - `'privileged'`: nobody has it, and this process may not bind ports so low.
- * - `'excluded'`: Windows refuses it and lists no owner: inferred to be in an excluded range.
- * - `'denied'`: nobody has it and it is not too low, and still this process may not bind it; `reason` has what is known of why.
- * - `'unknown'`: the system did not say, and `reason` tells why.
+ * - `'leftovers'`: only connections of a server that no longer listens, TIME_WAIT among them.
+ * - `'outgoing'`: a client's connection uses it as its local port.
+ * - `'privileged'`: nobody has it, but this process may not bind such a low port.
+ * - `'excluded'`: Windows refuses it and lists no owner, so it is probably in an excluded range.
+ * - `'denied'`: nobody has it, it is not too low, and still this process may not bind it; `reason` says what is known.
+ * - `'unknown'`: the system does not tell; `reason` says why.
  */
 export type Verdict =
   | 'free'
@@ -23,7 +23,7 @@ export type Verdict =
   | 'denied'
   | 'unknown';
 
-/** Whether this process could bind and listen now, by `sharing`. Null where neither the rule nor the system says. */
+/** Whether this process could bind and listen now, by `sharing`. Null if neither the rule nor the system can tell. */
 export interface Bindable {
   readonly exclusive: boolean | null;
   /** False where the system cannot: `sharing: 'reuse-address'` is `ENOTSUP` there. */
@@ -32,10 +32,10 @@ export interface Bindable {
   readonly reusePort: boolean | null;
 }
 
-/** A process that has a socket open. A field is absent where the system does not tell it to this user. */
+/** A process that has a socket open. A field is absent if the system does not tell it to this user. */
 export interface HolderProcess {
   readonly pid: number;
-  /** Of the executable: `node`. */
+  /** The name of the executable: `node`. */
   readonly name?: string;
   /** The command line (Windows: the path of the executable). */
   readonly command?: string;
@@ -44,48 +44,48 @@ export interface HolderProcess {
   readonly self: boolean;
   /** Milliseconds since the epoch. */
   readonly startedAt?: number;
-  /** The process that is its parent now. */
+  /** Its current parent process. */
   readonly parent?: { readonly pid: number; readonly command?: string };
 }
 
-/** A socket that has the port. A field is absent where the system does not tell it to this user. */
+/** A socket that has the port. A field is absent if the system does not tell it to this user. */
 export interface Holder {
-  /** Of the first of `processes`. */
+  /** The first of `processes`. */
   readonly pid?: number;
-  /** Of its executable: `node`. */
+  /** The name of its executable: `node`. */
   readonly name?: string;
   /** Its command line (Windows: the path of the executable). */
   readonly command?: string;
-  /** Of the socket: who created it. The process may have become another user since; see `processes`. */
+  /** The user who created the socket. The process may have become another user since; see `processes`. */
   readonly user?: string;
   readonly uid?: number;
-  /** Of the socket's control group (Linux): `docker 3f2a91c0b7de`, `nginx.service`, or its path. */
+  /** The socket's control group (Linux): `docker 3f2a91c0b7de`, `nginx.service`, or its path. */
   readonly container?: string;
   readonly address: string;
   readonly port: number;
-  /** Of a connection. */
+  /** The peer of a connection. */
   readonly remoteAddress?: string;
   readonly remotePort?: number;
   readonly protocol: Protocol;
   /** The kernel's word: LISTEN, BOUND, TIME_WAIT, ESTABLISHED, …; UNCONN for UDP. */
   readonly state: string;
-  /** It is a socket of this very process. */
+  /** Whether the socket belongs to this process. */
   readonly self: boolean;
   /**
-   * The process runs the same executable and script as the same user: another instance of this program. Null if that cannot
-   * be seen, or its command line does not tell: a title that it gave itself, a wrapper that runs scripts.
+   * Whether the process runs the same executable and script as the same user: another instance of this program. Null if
+   * that is not visible, or if its command line does not tell: a title that it set itself, a wrapper that runs scripts.
    */
   readonly sameProgram: boolean | null;
   /** Milliseconds until this leftover ends by itself. */
   readonly timeLeftMs?: number;
   /**
-   * The processes that are seen to have the socket open, the oldest first: the port is free when all of them have closed it.
-   * No system records which one created it. At most 100; absent of a leftover.
+   * The visible processes that have the socket open, the oldest first: the port is free when all of them have closed
+   * it. No system records which one created it. At most 100; absent for a leftover.
    */
   readonly processes?: readonly HolderProcess[];
-  /** Whether others may have it open that this user cannot see. */
+  /** Whether processes that this user cannot see may have it open. */
   readonly hiddenProcesses?: boolean;
-  /** Why there is no `pid`, if a process should have one. */
+  /** Why `pid` is absent although a process has the socket. */
   readonly hidden?: string;
 }
 
@@ -97,13 +97,13 @@ export interface PortReport {
   readonly bindable: Bindable;
   /** Sockets, listeners first. At most 100. */
   readonly holders: readonly Holder[];
-  /** How many more there are. */
+  /** How many more exist. */
   readonly omitted?: number;
-  /** Milliseconds until the last leftover ends, if that is known of all of them. */
+  /** Milliseconds until the last leftover ends, if the system tells it for all of them. */
   readonly freeInMs?: number;
-  /** What the verdict alone does not say. */
+  /** More than the verdict alone says. */
   readonly reason?: string;
-  /** What to do now; absent where nothing can honestly be advised. */
+  /** What to do now; absent if no honest advice exists. */
   readonly remedy?: string;
 }
 

@@ -92,5 +92,5 @@ export function sentenceOf(given: PortReport): string {
   if (verdict === 'listening' || verdict === 'bound') return listed(holders.map(holding), omitted);
   if (verdict === 'leftovers') return leftovers(report);
   if (verdict === 'outgoing') return listed(holders.filter(isOwned).map(outgoing));
-  return reason ?? 'nobody any more: the address has become free';
+  return reason ?? 'nobody any more: the address is free now';
 }

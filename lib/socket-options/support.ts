@@ -42,11 +42,11 @@ function ask(name: string): boolean {
 }
 
 /**
- * Says whether this system has an option, so that nobody has to try one and catch the error.
+ * Tells whether this system has an option, so that you need not try it and catch the error.
  *
- * Asks the running kernel, once, on sockets that nobody else sees: an older one lacks options whose numbers are known. An
- * option for the state of a connection (TLS, Multipath TCP, SO_ORIGINAL_DST) or for WSAIoctl() counts as present where it has
- * a number. A name that no system knows is not supported.
+ * Asks the running kernel once, on private sockets: an older kernel may lack an option whose number is known. An option
+ * for the state of a connection (TLS, Multipath TCP, SO_ORIGINAL_DST) or for WSAIoctl() counts as supported if it has a
+ * number. A name that no system knows is not supported.
  * @throws nothing
  */
 export function isSupported(name: ConstantName | (string & {})): boolean {

@@ -161,8 +161,8 @@ const WILDCARD =
   'and take its connections; bind the specific addresses you serve';
 
 const CONNECTED =
-  'macOS lets a process of the same user (or root) bind the wildcard with SO_REUSEADDR and connect() it to one peer, ' +
-  'whose datagrams it then gets';
+  'macOS lets a process of the same user (or root) bind the wildcard with SO_REUSEADDR, connect() it to one peer, ' +
+  'and get the datagrams of that peer';
 
 function policy(request: PolicyRequest): Policy | Unsupported {
   const { sharing, protocol, address, family, ipv6Only, leftovers, reserve } = request;

@@ -208,8 +208,8 @@ const FULL: Promised = { exclusivity: 'full' };
 const partial = (caveat: string): Promised => ({ exclusivity: 'partial', caveat });
 
 const SPECIFIC = partial(
-  'on Linux a socket of another user that is bound to a multicast or broadcast address, or to :: by way of SO_REUSEPORT, ' +
-    'can take connections that are meant for a specific IPv4 address (guard: true holds the port on every address)',
+  "on Linux another user's socket on a multicast or broadcast address, or on :: by way of SO_REUSEPORT, can take " +
+    'connections meant for a specific IPv4 address (guard: true holds the port on every address)',
 );
 const ONE_FAMILY = partial(
   'on Linux another user who has a socket with SO_REUSEPORT on the same port of another address or family can bind :: ' +
@@ -223,12 +223,12 @@ const DEVICE_OF_TCP = partial(
     'and take connections',
 );
 const SHARED_NUMBER = partial(
-  'somebody else has the same port on another address, so it cannot be held on every address; who hides from the list of ' +
-    'sockets may be able to come over to this one',
+  'somebody else has the same port on another address, so the guard cannot hold every address; a socket that hides from ' +
+    'the list of sockets may be able to come over to this one',
 );
 const LEFTOVERS = partial(
-  'over leftovers Linux lets sockets of other users share the port as long as they do not listen; those that were listed ' +
-    'are refused or named, and one that hides from the list cannot be excluded',
+  "over leftovers Linux lets other users' sockets share the port as long as they do not listen; those that were listed " +
+    'are refused or named, but one may hide from the list',
 );
 const SAME_USER = partial('any process of the same user can join the SO_REUSEPORT group at any time');
 

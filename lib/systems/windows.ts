@@ -164,7 +164,7 @@ function policy(request: PolicyRequest): Policy | Unsupported {
     exclusivity: 'partial',
     caveat:
       'Windows lets this 0.0.0.0 share its port with a dual-stack :: that another program bound before; bind :: ' +
-      'instead, which serves IPv4 too and finds that out',
+      'instead, which serves IPv4 too and detects that',
     // The table lists a dual-stack :: that listens under IPv4 too; under IPv6 it does not tell which one is dual-stack.
     conflicting: ['0.0.0.0'],
     untold: ['::'],

@@ -1,7 +1,7 @@
 // What inspectPort({ path }) answers: the path, its verdict, whether it could be bound, and who has it.
 import type { Holder, Verdict } from '../inspect/report.ts';
 
-/** A Unix socket that has a path. A field is absent where the system does not tell it to this user. */
+/** A Unix socket with a path. A field is absent if the system does not tell it to this user. */
 export interface PathHolder
   extends Omit<Holder, 'address' | 'port' | 'remoteAddress' | 'remotePort' | 'protocol' | 'timeLeftMs' | 'state'> {
   readonly path: string;
@@ -10,24 +10,24 @@ export interface PathHolder
 }
 
 export interface PathReport {
-  /** As it was asked for. */
+  /** The path that was asked about. */
   readonly path: string;
   /**
    * - `'free'`: nothing is there.
    * - `'listening'`: somebody listens.
-   * - `'bound'`: a socket is bound there and does not listen (yet), or is one of datagrams.
-   * - `'denied'`: what is there is no socket, or this user may not make files in the folder.
-   * - `'unknown'`: there is the file of a socket that nobody is seen to have. Only a connection tells whether somebody does, in
-   *   another network namespace or out of sight, and none is made.
+   * - `'bound'`: a socket is bound there and does not listen (yet), or it is a datagram socket.
+   * - `'denied'`: the path is not a socket, or this user may not create files in the folder.
+   * - `'unknown'`: the file of a socket without a visible holder. Only a connection would tell whether somebody has it,
+   *   in another network namespace or out of sight, and this makes none.
    */
   readonly verdict: Extract<Verdict, 'free' | 'listening' | 'bound' | 'denied' | 'unknown'>;
   readonly bindable: { readonly exclusive: boolean | null };
   /** Sockets, listeners first. At most 100. */
   readonly holders: readonly PathHolder[];
-  /** How many more there are. */
+  /** How many more exist. */
   readonly omitted?: number;
-  /** What the verdict alone does not say. */
+  /** More than the verdict alone says. */
   readonly reason?: string;
-  /** What to do now; absent where nothing can honestly be advised. */
+  /** What to do now; absent if no honest advice exists. */
   readonly remedy?: string;
 }

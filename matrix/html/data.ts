@@ -28,7 +28,9 @@ export interface Host {
   readonly kernel: string;
   readonly arch: string;
   readonly node: string;
+  /** Of the measuring process; null on Windows. */
   readonly uid: number | null;
+  /** The addresses and owners that this machine lacks, and why. */
   readonly leftOut: Readonly<Record<string, string>>;
 }
 

@@ -139,7 +139,7 @@ Measured on Linux ${kernel}, ${cpus} CPUs, Node ${node}, in a network namespace 
   sum(ofOurs, 'stolenPartial'),
 )} |
 
-What was lost in the same scenes by those who promise nothing:
+The losses of servers that promise nothing, in the same scenes:
 
 ${table(
   ['', `connections that ${attackers} got`, 'of', 'tries'],

@@ -161,7 +161,7 @@ describeOn('linux')('exactbind doctor, on Linux', () => {
     const found = byId(await reportOf(withSettings({})));
     for (const id of ['exclusive', 'guard', 'ephemeral', 'settings']) expect(found[id]).toMatch(/^ok /);
     expect(found['ephemeral']).toContain('from 32768 to 60999');
-    expect(found['list']).toMatch(/^(ok The list of sockets is whole|note The list of sockets lacks)/);
+    expect(found['list']).toMatch(/^(ok The list of sockets is complete|note The list of sockets lacks)/);
   });
 
   it.for<[setting: string, value: string, id: string, says: RegExp]>([
@@ -169,9 +169,9 @@ describeOn('linux')('exactbind doctor, on Linux', () => {
       'net.ipv4.ip_local_port_range',
       '1024 65535',
       'ephemeral',
-      /^note .* 3000, 5000, 8000, 8080 are among.*reserved_ports=3000,/,
+      /^note .* includes 3000, 5000, 8000, 8080: .*reserved_ports=3000,/,
     ],
-    ['net.ipv4.ip_local_port_range', '40000 40009', 'ephemeral', /^note .*: 10 are soon used up\. → sysctl -w/],
+    ['net.ipv4.ip_local_port_range', '40000 40009', 'ephemeral', /^note .*: 10 run out soon\. → sysctl -w/],
     ['net.ipv4.ip_local_reserved_ports', '3000,8000-8010', 'reserved', /^ok Reserved.*: 3000, 8000-8010\./],
     ['net.core.somaxconn', '100', 'net.core.somaxconn', /^note .* is 100: a listener queues 100 .* → sysctl -w/],
     ['net.ipv4.ip_nonlocal_bind', '1', 'net.ipv4.ip_nonlocal_bind', /^note .* a wrong host goes unnoticed/],
@@ -194,7 +194,7 @@ describeOn('linux')('exactbind doctor, on Linux', () => {
 
   it('does not name ports that are reserved among those that may be taken', async () => {
     const settings = { 'net.ipv4.ip_local_port_range': '1024 65535', 'net.ipv4.ip_local_reserved_ports': '3000-8000' };
-    expect(byId(await reportOf(withSettings(settings)))['ephemeral']).toMatch(/: 8080 are among/);
+    expect(byId(await reportOf(withSettings(settings)))['ephemeral']).toMatch(/includes 8080: /);
   });
 
   it('finds the problem where no port is left for a guard', async () => {
@@ -208,7 +208,7 @@ sys.exit(subprocess.call(sys.argv[1:]))`;
     const settings = { 'net.ipv4.ip_local_port_range': `${port} ${port}` };
     const before = [...withSettings(settings), 'python3', '-c', held];
     const report = await reportOf(before);
-    expect(byId(report)['guard']).toMatch(/^problem guard: true is in vain: somebody else has the same port/);
+    expect(byId(report)['guard']).toMatch(/^problem guard: true does not help: somebody else has the same port/);
     expect(report.code).toBe(1);
   });
 

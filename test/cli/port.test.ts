@@ -101,7 +101,7 @@ describeOn('linux')('a port on Linux', () => {
   });
 
   it.each<[options: OpenCommand['options'], words: string, code: number]>([
-    [[], 'taken: connections of an earlier listener are left', 1],
+    [[], 'taken: by connections of an earlier listener', 1],
     [['SO_REUSEADDR'], 'free, over leftovers of an earlier listener', 0],
   ])(
     'of an earlier listener with %j is told without a process, and with the time left',

@@ -32,15 +32,15 @@ describe('a word for a port', () => {
   it.each([
     ['0', /^A port is a number/],
     ['65536', /^A port is a number/],
-    ['8010-8000', /^A range begins with the lower port: 8000-8010/],
+    ['8010-8000', /^A range starts with the lower port: 8000-8010/],
     ['0-5', /^A port is a number/],
     ['1-65536', /^A port is a number/],
     ['', /^A port is a number/],
     ['-1', /^A port is a number/],
     ['::1:3000', /^A port is a number/],
     [':3000', /^A port is a number/],
-    ['no-such-service', /knows no service of that name/],
-    ['toString', /knows no service of that name/],
+    ['no-such-service', /has no service of that name/],
+    ['toString', /has no service of that name/],
   ])('is not %j', (word, message) => {
     expect(() => askedBy(word, {})).toThrow(message);
   });

@@ -1,7 +1,7 @@
 // Every block of code in README and docs runs as it stands, and prints what it says that it prints.
 import { rmSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Block, blocksOf, PAGES } from '../fixtures/docs/markdown.ts';
+import { type Block, blocksOf, PAGES, read } from '../fixtures/docs/markdown.ts';
 import { comparable, hold, Ports, project, type Ran, runBlock, runConsole } from '../fixtures/docs/run.ts';
 
 import { type Need, needs } from '../fixtures/needs.ts';
@@ -66,7 +66,29 @@ describeOn('linux', 'darwin')('the code in', () => {
   }
 });
 
+/** What is no program, and which test reads it. */
+const READ = new Map([
+  ['ini', 'test/handover/systemd-docs.test.ts'],
+  ['xml', 'test/handover/systemd-docs.test.ts'],
+  ['json', 'test/cli/ports.test.ts and doctor.test.ts'],
+  ['text', 'nobody: what a command prints'],
+]);
+
+/** Code by its indentation alone, which nobody would run. */
+function indented(page: string): string[] {
+  const found = read(page).matchAll(/^(?![-*\d\s|>])[^\n]*\n\n( {4}\S[^\n]*)/gm);
+  return [...found].map(([, line = '']) => `${page}: ${line.trim()}`);
+}
+
 describe('a block', () => {
+  it('is a program that runs, or is read by another test', () => {
+    const others = blocks.filter((block) => !isRun(block) && !block.marks.has('shown') && !block.marks.has('file'));
+    const unread = others.filter(({ page, language }) => !READ.has(language) && page !== 'prebuilds/README.md');
+    expect(unread.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([]);
+    const pages = PAGES.filter((page) => !GENERATED.test(page) && !/^docs\/(decisions\/|reliability\.md)/.test(page));
+    expect(pages.flatMap(indented)).toEqual([]);
+  });
+
   it('has no mark that nobody reads', () => {
     const unknown = blocks.flatMap(({ page, line, marks }) =>
       [...marks.keys()].filter((mark) => !MARKS.includes(mark)).map((mark) => `${page}:${line} ${mark}`),

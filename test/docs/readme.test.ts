@@ -31,7 +31,8 @@ describe('the README', () => {
 
   it('has the price of the benchmarks', () => {
     const benchmarks = read('docs/benchmarks.md');
-    const [, calls, of, more] = /is (\d+) system calls in place of Node's (\d+), and ([\d.]+) µs more/.exec(text) ?? [];
+    const [, calls, of, more] =
+      /costs (\d+) system calls where Node makes (\d+), and ([\d.]+) µs more/.exec(text) ?? [];
     const callsOf = (name: string) => new RegExp(`^\\| ${name} +\\| (\\d+) `, 'm').exec(benchmarks)?.[1];
     expect([calls, of]).toEqual([
       callsOf('server.listen\\(new BoundSocket\\), 127.0.0.1'),

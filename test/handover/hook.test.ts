@@ -57,7 +57,7 @@ describeOn('linux', 'darwin')('an unmodified listen() under the hook', () => {
     expect(await listens({ port: socket.address().port }, [socket])).toMatchObject({ fd: 3 });
   });
 
-  it('gets none of another port, and its variables stay for whoever knows them', async () => {
+  it('gets no socket of another port, and its variables stay', async () => {
     const { fd, left } = await listens({ port: 0, host: '127.0.0.1' }, [bind('127.0.0.1')]);
     expect(fd).toBeGreaterThan(3);
     expect(left).toBe(2);

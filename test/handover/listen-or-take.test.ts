@@ -79,7 +79,7 @@ describeOn('linux', 'darwin')('listenOrTake()', () => {
     expect(await pidAt(port)).toBe(left[0]?.pid);
   });
 
-  it('listens where it is told to, if the one that runs is elsewhere, which drains all the same', async () => {
+  it('listens on its own address if the running one has another, which drains all the same', async () => {
     const handover = ownPath();
     const [one, other] = [new Instance(), new Instance()];
     const before = await start(one, { port: 0, host: '127.0.0.1', handover });
@@ -90,7 +90,7 @@ describeOn('linux', 'darwin')('listenOrTake()', () => {
     await expect(pidAt(before.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('says who has the port, if that is somebody who does not offer', async () => {
+  it('names the holder of the port, if that one does not offer', async () => {
     const taken = new BoundSocket({ port: 0, host: '127.0.0.1' });
     onTestFinished(() => taken.close());
     const { port } = taken.address();

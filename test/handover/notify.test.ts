@@ -11,6 +11,7 @@ import { notify } from 'exactbind/handover';
 import { afterEach, expect, it } from 'vitest';
 import { needs } from '../fixtures/needs.ts';
 import { describeOn, itOn } from '../fixtures/systems.ts';
+import { codeOf } from '../fixtures/thrown.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -60,15 +61,6 @@ function folder(): string {
 }
 
 const inFolder = () => join(folder(), 'notify');
-
-const codeOf = (act: () => unknown): string | undefined => {
-  try {
-    act();
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code;
-  }
-  return undefined;
-};
 
 describeOn('linux', 'darwin')('notify', () => {
   it('sends what sd_notify(3) documents', async () => {

@@ -92,7 +92,7 @@ describeOn('linux', 'darwin')('a successor', () => {
     await silent.closed();
   });
 
-  it('that falls silent with the sockets is given up in time', async () => {
+  it('that falls silent with the sockets is abandoned in time', async () => {
     const served = await serve({ readyTimeout: 50 });
     const peer = await Peer.connect(served.offer.path);
     await hello(peer);
@@ -102,7 +102,7 @@ describeOn('linux', 'darwin')('a successor', () => {
     await canBeTaken(served);
   });
 
-  it('that falls silent before it commits is given up in time, and who has waited meanwhile is answered', async () => {
+  it('that falls silent before it commits is abandoned in time, and waiting clients are answered', async () => {
     const served = await serve();
     const peer = await Peer.connect(served.offer.path);
     await ready(peer);
@@ -118,7 +118,7 @@ describeOn('linux', 'darwin')('a successor', () => {
     await canBeTaken(served);
   });
 
-  it('is told that another one is at it', async () => {
+  it('hears that another one is taking over', async () => {
     const served = await serve();
     const first = await Peer.connect(served.offer.path);
     await hello(first);

@@ -215,7 +215,7 @@ describeOn('linux', 'darwin')('a hand-over', () => {
     await Promise.all(gone);
   });
 
-  it('answers who has waited in the queue, while nobody accepted', async () => {
+  it('answers clients that waited in the queue while nobody accepted', async () => {
     const before = createServer((socket) => socket.end('before'));
     const { port } = await listen(before, { port: 0, host: '127.0.0.1' });
     const path = ownPath();

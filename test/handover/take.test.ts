@@ -220,7 +220,7 @@ describeOn('linux', 'darwin')('a successor whose predecessor', () => {
     expect(succession.sockets[0]?.socket.address()).toMatchObject({ port: expect.any(Number) });
   });
 
-  it('dies when it is told is ready', async () => {
+  it('dies at ready() becomes ready', async () => {
     const { succession, peer } = await taken();
     const ready = succession.ready();
     expect(await peer.next()).toEqual({ type: 'ready' });
@@ -228,7 +228,7 @@ describeOn('linux', 'darwin')('a successor whose predecessor', () => {
     await ready;
   });
 
-  it('falls silent when it is told says so, and can ask again', async () => {
+  it('falls silent at ready() rejects, and can call it again', async () => {
     const { succession, peer } = await taken();
     await expect(succession.ready()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
     expect(succession.sockets[0]?.socket.address()).toMatchObject({ port: expect.any(Number) });

@@ -85,7 +85,7 @@ describe('a restart', () => {
     expect(tally.counts).toEqual({ 'over-leftovers, partial': TIMES });
   });
 
-  it('is let in while clients of a killed server are still there', async () => {
+  it('is let in while clients of a killed server remain', async () => {
     const tally = new Tally();
     for (let i = 0; i < TIMES; i++) {
       const port = ownPort();

@@ -115,7 +115,7 @@ describe('EADDRINUSE', () => {
     expect(refusalOf({ port }).heldBy).toBe(`this process (pid ${process.pid}) listening on ${LOCAL}:${port}`);
   });
 
-  it('names the holder to whoever is refused beside busy loops, each time', async () => {
+  it('names the holder each time, beside busy loops', async () => {
     const { port, pid } = await held();
     const loops = Array.from({ length: availableParallelism() * LOOPS }, () =>
       spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
@@ -179,7 +179,7 @@ describe('under exactbind/register', () => {
     expect(hooked).toMatchObject({ verdict: 'listening', isReportEnumerable: false });
   });
 
-  it('an uncaught error prints who has the port, and no other line more', async () => {
+  it('an uncaught error prints the holder of the port, and no other line', async () => {
     const { port, pid } = await held();
     const program = [inspectFixture('refused.cjs'), String(port), 'uncaught'];
     const plain = await run(program);
@@ -196,7 +196,7 @@ describe('under exactbind/register', () => {
 });
 
 describe('an address that nobody can have', () => {
-  it('below the privileged limit is told apart, with the remedy', async () => {
+  it('below the privileged limit has a verdict of its own, with the remedy', async () => {
     needs('another user', 'util-linux', 'a privileged port');
     const first = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'));
     const port = first - 1;

@@ -59,7 +59,7 @@ describe('a holder', () => {
     expect(holders[0]).not.toHaveProperty('hidden');
   });
 
-  it('is told of beside another, where both are in the way', async () => {
+  it('is reported beside another one, if both are in the way', async () => {
     const port = ownPort();
     const [one, two] = [actor(), actor()];
     await done(one.open({ host: LOCAL, port, listen: true }));
@@ -83,7 +83,7 @@ describe('a holder', () => {
     expect(inspectPortSync(port).holders).toMatchObject([{ pid, self: false, sameProgram: false }]);
   });
 
-  it('of another user is told without its pid to who may not see it', async () => {
+  it('of another user is reported without its pid to a user who cannot see it', async () => {
     needs('another user', 'util-linux');
     const port = ownPort();
     await done(actor().open({ host: '0.0.0.0', port, options: [...REUSE, ...GROUP], listen: true }));

@@ -114,7 +114,7 @@ describe('a kernel that refuses netlink', () => {
   });
 });
 
-describe('a process whose memory somebody keeps locked', () => {
+describe('a process with locked memory', () => {
   it('keeps no error for longer than a second and a half, and no program from its end', async () => {
     const holder = new Actor();
     endings.push(() => holder.end());

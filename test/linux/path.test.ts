@@ -143,7 +143,7 @@ async function linesAsNobody(program: string, ...args: string[]): Promise<Record
 }
 
 describe('another user', () => {
-  it('is named as who has the path', async () => {
+  it('is named as the holder of the path', async () => {
     needs('another user');
     const folder = ownFolder(0o777);
     const path = join(folder, 'app.sock');
@@ -154,7 +154,7 @@ describe('another user', () => {
     expect(report?.holders).toMatchObject([{ uid: NOBODY, pid: holder.process.pid }]);
   });
 
-  it('is told who has a path where he may not even look for a lock', async () => {
+  it('sees who has a path even where it cannot look for a lock', async () => {
     needs('another user');
     const folder = ownFolder(0o755);
     const path = join(folder, 'app.sock');
@@ -163,7 +163,7 @@ describe('another user', () => {
     expect(said).toMatchObject({ code: 'EADDRINUSE', verdict: 'listening', uid: process.getuid?.() });
   });
 
-  it('may not make a file where the folder is not his, and is told so', async () => {
+  it('cannot create a file in a foreign folder, and learns why', async () => {
     needs('another user');
     const folder = ownFolder(0o755);
     const [said] = await linesAsNobody('binds.cjs', join(folder, 'app.sock'));

@@ -10,6 +10,7 @@ import { needs } from '../fixtures/needs.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { closed } from '../fixtures/servers.ts';
 import { itOn } from '../fixtures/systems.ts';
+import { codeOf } from '../fixtures/thrown.ts';
 
 const servers: Server[] = [];
 const clients: Socket[] = [];
@@ -38,14 +39,6 @@ function open(options: ConnectOptions): Socket {
 
 const failed = (client: Socket): Promise<NodeJS.ErrnoException> => once(client, 'error').then(([error]) => error);
 const reserve = (host?: string) => new BoundSocket({ port: 0, host, reserve: true });
-const codeOf = (act: () => unknown): string | undefined => {
-  try {
-    act();
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code;
-  }
-  return undefined;
-};
 
 const named =
   (...addresses: string[]): LookupFunction =>

@@ -285,7 +285,7 @@ describe('agents', () => {
     await dispatcher.close();
   });
 
-  it('hear of a failure', async () => {
+  it('hear about a failure', async () => {
     const agent = new https.Agent();
     Object.assign(agent, { createConnection: connector({ socketOptions }) });
     const [error] = await once(https.get({ ...options, port: ownPort(), agent }), 'error');

@@ -50,7 +50,7 @@ describeOn('linux')('inside Windows', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const port = ownPort();
     const env = { LD_PRELOAD: library, REFUSED_PORT: String(port) };
-    const reason = 'a program on the Windows machine around this one probably has the TCP port: Linux lists nobody';
+    const reason = 'a program on the Windows host probably has the TCP port: Linux lists no holder';
     const remedy = 'end the program on Windows that has the port, or choose another port';
     const { later, atOnce, refusal } = await look({ port }, [], { env });
     for (const report of [later, atOnce]) {

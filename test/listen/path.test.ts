@@ -497,7 +497,7 @@ describeOn('linux', 'darwin')('inspectPort({ path })', () => {
     expect(inspectPortSync({ path }).verdict).toBe('listening');
   });
 
-  it('makes no connection, and so does not know of a file that nobody is seen to have', async () => {
+  it('makes no connection, and so cannot judge the file of a socket without a visible holder', async () => {
     const path = join(ownFolder(), 'app.sock');
     await leaveFile(path);
     const report = await inspectPort({ path });

@@ -2,14 +2,14 @@
 // @module-tag node
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BoundSocket, inspectPort } from 'exactbind';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ownPort } from '../fixtures/ports.ts';
-import { fixture, REQUIRED, run, runCommand } from '../fixtures/register/run.ts';
+import { fixture, lines, REQUIRED, run, runCommand } from '../fixtures/register/run.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -54,6 +54,59 @@ describe('an uncaught refusal', () => {
     expect(framesIn(stderr)[0]).toContain('node:net');
     expect(stderr).not.toContain(join(root, 'dist'));
     expect(stderr).toMatch(/program\.cjs:\d+/);
+  });
+});
+
+// One is no function, the other throws nothing.
+const NO_MISTAKES = ['constants', 'isSupported'];
+
+describe('the error of every public function', () => {
+  const mistakes = fixture('uncaught/mistakes.mjs');
+  const source = readFileSync(mistakes, 'utf8').split('\n');
+
+  it.each(['require', 'import'])('begins at the line of the caller and shows no frame of ours, by %s', async (how) => {
+    type Found = [call: string, error: { code?: string; stack?: string }];
+    const [names = [], ...found] = await lines<string[] | Found>([mistakes, how]);
+    for (const [call, { code = 'none', stack = '' }] of found as Found[]) {
+      const frames = framesIn(stack);
+      const [, line = 0] = /mistakes\.mjs:(\d+):\d+\)?$/.exec(frames[0] ?? '') ?? [];
+      expect(source[Number(line) - 1], `${call}: ${stack}`).toMatch(new RegExp(`^  '?${call}'?: `));
+      expect(frames.join('\n')).not.toContain(join(root, 'dist'));
+      expect(frames.length).toBe(10);
+      expect(code, call).toMatch(/^E|^ABORT_ERR$/);
+    }
+    const called = (found as Found[]).map(([call]) => call.split(/[ .]/)[0]);
+    expect((names as string[]).filter((name) => !called.includes(name)).sort()).toEqual(NO_MISTAKES);
+  });
+
+  it('is left alone where it is the own error of the caller', async () => {
+    const program = `
+      const { listen } = require('exactbind');
+      function theirs() { throw new Error('theirs'); }
+      listen(require('net').createServer(), { get port() { return theirs(); } }).catch(({ stack }) => console.log(stack));`;
+    const { stdout } = await run(['-e', program]);
+    expect(framesIn(stdout).slice(0, 2)).toEqual([
+      expect.stringMatching(/^theirs /),
+      expect.stringMatching(/^get port|^Object\.get port/),
+    ]);
+  });
+
+  it('has as many frames as the program wants, and is none of its business where it makes stacks itself', async () => {
+    const program = `
+      const { portRange } = require('exactbind');
+      const stackOf = () => { try { portRange(2, 1); } catch ({ stack }) { return stack; } };
+      Error.stackTraceLimit = 2;
+      const two = stackOf();
+      Error.stackTraceLimit = 0;
+      const none = stackOf();
+      Error.stackTraceLimit = 10;
+      Error.prepareStackTrace = (error, sites) => sites.length;
+      console.log(JSON.stringify({ two, none, own: typeof stackOf(), limit: Error.stackTraceLimit }));`;
+    const { stdout } = await run(['-e', program]);
+    const { two, none, own, limit } = JSON.parse(stdout);
+    expect(framesIn(two)).toHaveLength(2);
+    expect(framesIn(none)).toEqual([]);
+    expect({ own, limit }).toEqual({ own: 'number', limit: 10 });
   });
 });
 

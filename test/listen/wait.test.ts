@@ -262,14 +262,14 @@ describeOn('linux')('a wait where the kernel does not tell', () => {
     expect(await took(refused.next())).toBeLessThan(WOKEN);
   });
 
-  it('for want of sock_diag fails when the time is up', async () => {
+  it('without sock_diag fails when the time is up', async () => {
     const { port } = await holder();
     const refused = waiter({ port, host, wait: 60 }, refusing('sock_diag'));
     expect(await refused.next()).toEqual({ state: 'waiting' });
     expect(await refused.next()).toMatchObject({ state: 'failed', code: 'EADDRINUSE' });
   });
 
-  it('for want of a filter watches the process of the holder', async () => {
+  it('without a filter watches the process of the holder', async () => {
     const { other, port } = await holder();
     const refused = waiter({ port, host, wait: 20_000 }, refusing('filter'));
     expect(await refused.next()).toEqual({ state: 'waiting' });

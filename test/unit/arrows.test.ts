@@ -231,7 +231,7 @@ describe('lib/, cli/ and matrix/', () => {
     // Else the pattern finds nothing anywhere.
     expect(importsOf('cli/main.ts')).toContain('cli/who');
     expect(importsOf('cli/who.ts')).toContain('lib/door');
-    expect(importsOf('lib/errors.ts')).toEqual(['lib/own', 'lib/platform', 'lib/suggestions']);
+    expect(importsOf('lib/errors.ts')).toEqual(['lib/frames', 'lib/own', 'lib/platform', 'lib/suggestions']);
   });
 
   it('keep what is pure from knowing the process', () => {

@@ -264,6 +264,6 @@ describe('a sentence', () => {
 
   it('gives the reason where there is no holder', () => {
     expect(sentenceOf(report({ verdict: 'unknown', reason: 'why' }))).toBe('why');
-    expect(sentenceOf(report({ verdict: 'free' }))).toBe('nobody any more: the address has become free');
+    expect(sentenceOf(report({ verdict: 'free' }))).toBe('nobody any more: the address is free now');
   });
 });

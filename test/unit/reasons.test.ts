@@ -61,7 +61,7 @@ describe('a denied port', () => {
 
   it('on macOS is 55555, which macOS keeps', async () => {
     const { reasonOf } = await on('darwin');
-    expect(reasonOf(refused('denied', 'EADDRINUSE'))).toBe('macOS keeps this port for programs of its own');
+    expect(reasonOf(refused('denied', 'EADDRINUSE'))).toBe('macOS keeps this port for its own programs');
     const { mayBeRefused } = await import('../../lib/inspect/limits.ts');
     expect(mayBeRefused('0.0.0.0', { protocol: 'tcp', port: 55555 })).toBe(true);
     expect(mayBeRefused('0.0.0.0', { protocol: 'tcp', port: 55556 })).toBe(false);
@@ -69,7 +69,7 @@ describe('a denied port', () => {
 
   it('on Windows is an excluded range, by inference', async () => {
     const { reasonOf, remedyOf } = await on('windows');
-    expect(reasonOf(refused('excluded', 'EACCES'))).toContain('which is an inference');
+    expect(reasonOf(refused('excluded', 'EACCES'))).toContain('probably in an excluded range');
     expect(remedyOf(refused('excluded', 'EACCES'))).toMatch(WINDOWS);
   });
 });

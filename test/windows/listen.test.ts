@@ -141,7 +141,7 @@ describe('a conflict that Windows calls WSAEACCES', () => {
       code: 'EACCES',
       errno: -4092,
       syscall: 'bind',
-      message: expect.stringContaining('probably in an excluded range (Hyper-V, WinNAT), which is an inference'),
+      message: expect.stringContaining('probably in an excluded range (Hyper-V, WinNAT)'),
     };
     expect(() => new BoundSocket({ ...taking, port: port as number })).toThrow(expect.objectContaining(refusal));
   });
