@@ -10,7 +10,7 @@ import https from 'node:https';
  */
 
 const HOST = '127.0.0.1';
-const PATIENCE = 5_000;
+const PATIENCE = 8_000;
 export const REFUSED_STREAM = 'REFUSED_STREAM';
 
 // The certificate is of the tests, and nobody's.

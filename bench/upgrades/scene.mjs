@@ -99,7 +99,9 @@ function scene({ way, kind, upgrades, blocks, throughput }) {
     const before = new Set(place.crew.pids);
     const began = performance.now();
     await running.upgrade();
-    await place.crew.turnover(before, WAYS[way].replaced);
+    await place.crew.turnover(before, WAYS[way].replaced).catch((error) => {
+      throw new Error(`${way}, ${kind}: ${error.message}`);
+    });
     const { gap } = await ask(clients, { do: 'settle' });
     if (process.env['UPGRADES_LOUD']) console.error(way, kind, 'turn', performance.now() - began, 'gap', gap);
     outcome.gaps.push(Math.round(gap));

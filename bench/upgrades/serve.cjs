@@ -22,6 +22,8 @@ const KINDS = {
 /** One of the kind that the environment names; the driver knows it by a connection that ends with the process. */
 function makeServer() {
   const server = KINDS[process.env['UPGRADES_KIND'] ?? 'http']();
+  // The race of an idle connection's end with the next request is one without upgrades, too.
+  Object.assign(server, { keepAliveTimeout: 30_000 });
   server.once('listening', () => {
     const crew = net.connect(/** @type {string} */ (process.env['UPGRADES_CREW']), () =>
       crew.write(`${process.pid}\n`),

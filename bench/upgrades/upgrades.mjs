@@ -61,7 +61,7 @@ async function upgradesGroup({ quick }) {
     return printedBy(path('scene.mjs'), [JSON.stringify({ ...plan, tools })]).outcomes;
   };
   if (quick) {
-    const outcomes = run({ cells: cellsOf(Object.keys(OWN), 'http', 2, 1), slices: 0, minutes: 1 });
+    const outcomes = run({ cells: cellsOf(Object.keys(OWN), 'http', 2, 1), slices: 0, minutes: 10 });
     checkLossless(outcomes);
     return { outcomes, leftOut: { others: 'not in a quick run' } };
   }
@@ -109,7 +109,7 @@ export const reports = {
       'keep (`keep-alive`) or over a new one for each request (`close`), and each waits 0, 5 or 60 ms after an answer; after a ' +
       'failure at least 5 ms. HTTP/2 clients keep their session. Refused is `ECONNREFUSED`; reset is `ECONNRESET`, `EPIPE` or an ' +
       'answer that was cut; nothing is asked again. `REFUSED_STREAM`, which a client may repeat, is no failure and stands apart. ' +
-      'The longest time without an answer is that of all clients together, in one upgrade. The program of `exactbind run`, of ' +
+      '`keepAliveTimeout` is 30 s, so that no idle connection ends by itself. The longest time without an answer is that of all clients together, in one upgrade. The program of `exactbind run`, of ' +
       'nodemon, pm2 and node --watch is the same, and calls `server.close()` on a signal, as Node documents it; files are touched ' +
       'for what watches. pm2 and the cluster replace two workers each time, reuse-port one of two members. The socket unit is restarted as systemd ' +
       'does it: the old process ends, then the new one starts, and clients wait in the queue; `draining` leaves idle connections ' +
