@@ -19,7 +19,7 @@ const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
 const TOOLS = join(CACHE, 'tools/restarters');
 const VERSIONS = { nodemon: '3.1.14', pm2: '7.0.4' };
 
-const OTHERS = ['cluster, by hand', 'pm2 reload', 'node --watch', 'nodemon', 'close, then listen', 'kill, then start'];
+const OTHERS = ['cluster, by hand', 'node --watch', 'nodemon', 'close, then listen', 'kill, then start'];
 /** Of which throughput is measured before and after. */
 const THROUGHPUT = ['listenOrTake()', 'exactbind run, SIGHUP'];
 
@@ -31,12 +31,13 @@ function fullPlan(hasWrk) {
   const own = Object.keys(OWN);
   const cells = [
     ...cellsOf(own, 'http', 100, 10).map((cell) => ({ ...cell, throughput: hasWrk && THROUGHPUT.includes(cell.way) })),
-    ...cellsOf(own, 'https', 10, 1),
-    ...cellsOf(own, 'http2', 10, 1),
-    ...cellsOf(Object.keys(LESS), 'http', 10, 1),
-    ...cellsOf(OTHERS, 'http', 10, 1),
+    ...cellsOf(own, 'https', 5, 1),
+    ...cellsOf(own, 'http2', 5, 1),
+    ...cellsOf([...Object.keys(LESS), ...OTHERS], 'http', 10, 1),
+    // A reload of pm2 takes seconds.
+    ...cellsOf(['pm2 reload'], 'http', 3, 1),
   ];
-  return { cells, slices: 12, minutes: Number(process.env['UPGRADES_MINUTES'] ?? 7) };
+  return { cells, slices: 6, minutes: Number(process.env['UPGRADES_MINUTES'] ?? 7) };
 }
 
 const skipped = 'network and pid namespaces take root on Linux';
@@ -75,7 +76,7 @@ async function upgradesGroup({ quick }) {
   return { versions: VERSIONS, outcomes: run(fullPlan(hasWrk)), leftOut };
 }
 
-const ROUNDS = 40;
+const ROUNDS = 30;
 const QUICK_ROUNDS = 4;
 
 /** @type {Comparison[]} */
