@@ -90,9 +90,10 @@ function rates(name, found) {
 
 /** @param {Outcome[]} outcomes */
 function throughput(outcomes) {
-  const rows = outcomes.flatMap(({ way, gaps, before, after }) => [
+  const rows = outcomes.flatMap(({ way, gaps, before, after, renewed }) => [
     ...rates(`${way}, before`, before),
-    ...rates(`${way}, after ${gaps.length} upgrades`, after),
+    ...rates(`${way}, after ${gaps.length} upgrades, the instance that served the clients`, after),
+    ...rates(`${way}, after one more, a new instance`, renewed),
   ]);
   const head = ['requests per second', 'median', 'of a plain start', 'ratio', '95 % confidence'];
   return rows.length === 0 ? [] : ['', ...table(head, rows)];

@@ -18,7 +18,7 @@ import { LESS, OWN } from './ways.mjs';
  *
  * @typedef {{ way: string, kind: Kind, upgrades: number, blocks: number, throughput?: boolean }} Cell
  * @typedef {{ own: number[], plain: number[] }} Rates requests per second, slice by slice
- * @typedef {{ way: string, kind: Kind, met: Record<string, Tally>, gaps: number[], before?: Rates, after?: Rates }} Outcome
+ * @typedef {{ way: string, kind: Kind, met: Record<string, Tally>, gaps: number[], before?: Rates, after?: Rates, renewed?: Rates }} Outcome
  * @typedef {{ cells: Cell[], tools: string, slices: number, minutes: number }} Plan
  */
 
@@ -95,13 +95,16 @@ function scene({ way, kind, upgrades, blocks, throughput }) {
       for (const [code, count] of Object.entries(failed)) met.failed[code] = (met.failed[code] ?? 0) + count;
     }
   }
-  async function upgrade() {
+  async function replace() {
     const before = new Set(place.crew.pids);
-    const began = performance.now();
     await running.upgrade();
     await place.crew.turnover(before, WAYS[way].replaced).catch((error) => {
       throw new Error(`${way}, ${kind}: ${error.message}`);
     });
+  }
+  async function upgrade() {
+    const began = performance.now();
+    await replace();
     const { gap } = await ask(clients, { do: 'settle' });
     if (process.env['UPGRADES_LOUD']) console.error(way, kind, 'turn', performance.now() - began, 'gap', gap);
     outcome.gaps.push(Math.round(gap));
@@ -119,7 +122,12 @@ function scene({ way, kind, upgrades, blocks, throughput }) {
   async function finish() {
     if (isFinished || outcome.gaps.length === 0) return;
     isFinished = true;
-    if (throughput) outcome.after = await ratesOf(place);
+    if (throughput) {
+      outcome.after = await ratesOf(place);
+      // As new as the plain one beside it: no client has asked it anything yet.
+      await replace();
+      outcome.renewed = await ratesOf(place);
+    }
     await running.end?.();
     await place.clear();
   }

@@ -60,8 +60,9 @@ describe('the page', () => {
 
   it('sets throughput beside that of a plain start, before and after', () => {
     const rates = { own: [200, 220, 210], plain: [100, 110, 105] };
-    const list = lines({ outcomes: [{ ...HTTP, before: rates, after: rates }], leftOut: {} });
-    expect(cells(list, 'close, then listen, after 2 upgrades').slice(1, 4)).toEqual(['210', '105', '2.00x']);
+    const list = lines({ outcomes: [{ ...HTTP, before: rates, after: rates, renewed: rates }], leftOut: {} });
+    for (const when of ['before', 'after 2 upgrades', 'after one more'])
+      expect(cells(list, `close, then listen, ${when}`).slice(1, 4)).toEqual(['210', '105', '2.00x']);
   });
 
   it('draws losses for each kind of connection, and gaps, of http alone', () => {
