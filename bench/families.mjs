@@ -12,6 +12,7 @@ import * as restart from './restart/restart.mjs';
 import * as wake from './restart/wake.mjs';
 import * as scale from './scale/scale.mjs';
 import * as spread from './spread/spread.mjs';
+import * as upgrades from './upgrades/upgrades.mjs';
 
 /** @import { Family, Group, Report } from './group.ts' */
 
@@ -20,7 +21,7 @@ const MODULES = {
   micro: [micro, recipes, options, inspect, syscalls],
   peers: [peers, ports],
   spread: [spread],
-  restart: [wake, restart, adoption],
+  restart: [wake, restart, adoption, upgrades],
   scale: [scale],
   load: [load],
 };

@@ -6,6 +6,7 @@ import { chosen, families, groups, reports } from './families.mjs';
 import { attempt } from './harness/attempt.mjs';
 import { verdict } from './harness/baseline.mjs';
 import {
+  holding,
   isSameMachine,
   kept,
   nameOf,
@@ -85,11 +86,14 @@ async function measured(name) {
   return { error };
 }
 
-/** What the ratios are held against, and a line that says so. */
-function committedResults() {
-  const file = nearest(machine, namesOfResults());
+/**
+ * What the ratios of a group are held against, and a line that says so.
+ * @param {string} name
+ */
+function committedResults(name) {
+  const file = nearest(machine, holding(name, namesOfResults()));
   if (file === undefined) {
-    return { told: `No committed results for ${machine.os} ${machine.arch}: no ratio is compared.` };
+    return { told: `No committed results of ${name} for ${machine.os} ${machine.arch}: no ratio is compared.` };
   }
   const results = /** @type {Results} */ (readResults(file));
   const sameMachine = isSameMachine(machine, results.machine);
@@ -99,11 +103,15 @@ function committedResults() {
 }
 
 async function runQuick() {
-  const committed = committedResults();
-  const { results, sameMachine } = committed;
   const isCi = Boolean(process.env.CI);
+  /** @type {Set<string>} */
+  const told = new Set();
   /** @type {(name: string, now: Awaited<ReturnType<typeof measured>>) => ReturnType<typeof verdict>} */
-  const standing = (name, now) => verdict(reports[name], now, results?.groups[name], { sameMachine, isCi });
+  const standing = (name, now) => {
+    const { results, sameMachine, told: line } = committedResults(name);
+    told.add(line);
+    return verdict(reports[name], now, results?.groups[name], { sameMachine, isCi });
+  };
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const summary = [];
   for (const name of names) {
@@ -117,9 +125,9 @@ async function runQuick() {
     }
     counts[result.count]++;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    summary.push(`${name.padEnd(10)}${result.text} (${seconds} s)`, ...result.lines.map((line) => `  ${line}`));
+    summary.push(`${name.padEnd(14)}${result.text} (${seconds} s)`, ...result.lines.map((line) => `  ${line}`));
   }
-  console.log(`\n${committed.told}\n${summary.join('\n')}`);
+  console.log(`\n${[...told, ...summary].join('\n')}`);
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   return counts.failed === 0 ? 0 : 1;
 }

@@ -94,6 +94,18 @@ export function nearest({ os: system, arch, node }, names) {
   return same.sort((one, other) => one.far - other.far)[0]?.name;
 }
 
+/**
+ * Those of the names whose results hold a group that was measured.
+ * @param {string} group
+ * @param {string[]} names
+ * @param {(name: string) => Results | undefined} [read]
+ */
+export const holding = (group, names, read = readResults) =>
+  names.filter((name) => {
+    const found = read(name)?.groups[group];
+    return found !== undefined && found.skipped === undefined;
+  });
+
 /** @param {Results} results */
 export function writeResults(results) {
   mkdirSync(FOLDER, { recursive: true });

@@ -1,10 +1,11 @@
-// Makes docs/benchmarks.md and its plots from bench/results/*.json: every figure there is in one of those files.
+// Makes docs/benchmarks.md, its plots and a table of docs/restart.md from bench/results/*.json: every figure is in one of those files.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { reports } from '../families.mjs';
 import { namesOfResults, readResults } from '../harness/results.mjs';
+import { withMeasured } from '../upgrades/measured.mjs';
 import { overviewOf } from './overview.mjs';
 import { altOf, svgOf } from './plot.mjs';
 import { linesOf } from './timings.mjs';
@@ -46,8 +47,11 @@ function machineLines(name, { machine, groups }) {
 export function pages() {
   const lines = [...HEAD];
   const files = new Map();
+  /** @type {Results[]} */
+  const all = [];
   for (const name of namesOfResults()) {
     const results = /** @type {Results} */ (readResults(name));
+    all.push(results);
     /** @param {Plot} spec */
     const embed = (spec) => {
       const path = `${PLOTS}/${name.replace(/\.json$/, '')}-${spec.name}.svg`;
@@ -65,7 +69,8 @@ export function pages() {
       if (result.skipped === undefined) lines.push(...(report.plots?.(result) ?? []).flatMap(embed));
     }
   }
-  return new Map([['benchmarks.md', `${lines.join('\n')}\n`], ...files]);
+  const restart = withMeasured(read('restart.md') ?? '', all);
+  return new Map([['benchmarks.md', `${lines.join('\n')}\n`], ['restart.md', restart], ...files]);
 }
 
 /** @param {unknown} error */

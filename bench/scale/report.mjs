@@ -72,7 +72,9 @@ export const growing = (kind, title) => ({
     const head = sizes.map((size) => counted(size, kind));
     const times = calls.map((call) => [call, ...sizes.map((size) => durations(samples[sampleName(call, size, kind)]))]);
     const named = sizes.map((size) => (scenes[size].named ? 'yes' : 'no'));
-    const ratios = Object.entries(AGAINST).map(([call, baseline]) => [
+    // Results from before one was measured have none.
+    const compared = Object.entries(AGAINST).filter((pair) => pair.every((call) => calls.includes(call)));
+    const ratios = compared.map(([call, baseline]) => [
       call,
       baseline,
       ...sizes.map((size) => ratio(samples, sampleName(call, size, kind), sampleName(baseline, size, kind))),

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 const bench = (file: string) => import(new URL(`../../bench/${file}`, import.meta.url).href);
 
 const { check, verdict } = await bench('harness/baseline.mjs');
-const { kept, nearest } = await bench('harness/results.mjs');
+const { holding, kept, nearest } = await bench('harness/results.mjs');
 const { families, groups, reports, chosen } = await bench('families.mjs');
 
 /** Rounds whose ratio of `ours` to `theirs` is around one figure. */
@@ -135,6 +135,20 @@ describe('a quick run', () => {
     expect(like('v20.1.0')).toBe('linux-x64-node22.1.0.json');
     expect(like('v28.0.0')).toBe('linux-x64-node26.0.0.json');
     expect(like('v24.9.0', 'arm64')).toBeUndefined();
+  });
+});
+
+describe('the results to compare with', () => {
+  it('are those that hold the group, measured', () => {
+    const files: Record<string, object> = {
+      some: { groups: { upgrades: {} } },
+      all: { groups: { upgrades: {}, listen: {} } },
+      without: { groups: { listen: { skipped: 'no wrk' } } },
+    };
+    const found = (group: string) => holding(group, [...Object.keys(files), 'none'], (name: string) => files[name]);
+    expect(found('listen')).toEqual(['all']);
+    expect(found('upgrades')).toEqual(['some', 'all']);
+    expect(found('wake')).toEqual([]);
   });
 });
 
