@@ -213,10 +213,10 @@ async function listenAndOffer(server: Server, asked: Asked): Promise<AddressInfo
  */
 export function listenOrTake(server: Server, options: ListenOrTakeOptions): Promise<AddressInfo>;
 /**
- * The same for a Unix socket: its file stays where it is from instance to instance, and goes when the last one closes its
- * server.
- * @returns the path, once the server is listening and the instance before accepts no more
- * @throws what `listen({ path })`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` where a bare name has no folder
+ * The same for a Unix socket. Its file stays from instance to instance; the last one removes it when it closes its server.
+ * @returns the path, once the server is listening and the previous instance has stopped accepting
+ * @throws what `listen({ path })`, `takeSockets()` and `offerSockets()` throw; Error `ENOENT` if no folder exists for a
+ * bare name
  */
 export function listenOrTake(server: Server, options: PathListenOrTakeOptions): Promise<string>;
 export async function listenOrTake(
@@ -227,7 +227,7 @@ export async function listenOrTake(
   return endsAt(listenOrTake, takeOrListen(server, read(options)));
 }
 
-async function takeOrListen(server: Server, asked: Asked): Promise<AddressInfo> {
+async function takeOrListen(server: Server, asked: Asked): Promise<AddressInfo | string> {
   const { path, signal } = asked;
   if (signal?.aborted) throw aborted(signal.reason);
   if (isOffered(path)) {
