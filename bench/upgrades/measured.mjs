@@ -36,6 +36,26 @@ function row(outcomes, way) {
   ];
 }
 
+const TAKING = 'takeSockets(), to the first answer';
+const LISTENING = 'server.listen(), to the first answer';
+
+/** @param {Results[]} results */
+function times(results) {
+  const found = results.filter(({ groups }) => groups['upgrade-time']?.samples !== undefined);
+  if (found.length === 0) return [];
+  /** @param {string} name */
+  const medians = (name) =>
+    found.map(({ machine, groups }) => {
+      const { samples = {} } = groups['upgrade-time'];
+      return `${(median(samples[name]) / 1e6).toFixed(0)} ms (Node ${machine.node.slice(1)})`;
+    });
+  return [
+    '',
+    `Medians from \`takeSockets()\` to the first answer of the new process: ${medians(TAKING).join(', ')}.`,
+    `From \`server.listen()\` of a plain process: ${medians(LISTENING).join(', ')}.`,
+  ];
+}
+
 /** @param {Results[]} results */
 function lines(results) {
   const found = results.filter(({ groups: { upgrades } }) => upgrades !== undefined && upgrades.skipped === undefined);
@@ -44,12 +64,13 @@ function lines(results) {
   const nodes = found.map(({ machine }) => machine.node.slice(1)).join(', ');
   const ways = [...new Set(outcomes.map(({ way }) => way))];
   return [
-    `Requests that failed while a server was replaced again and again, Node ${nodes} together; what is ours is bold:`,
+    `Requests that failed while a server was replaced again and again, on Node ${nodes} together; ours are bold:`,
     '',
     ...table(
       ['', 'upgrades', ...KINDS, 'without an answer, median'],
       ways.map((way) => row(outcomes, way)),
     ),
+    ...times(results),
   ];
 }
 

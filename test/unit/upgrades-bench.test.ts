@@ -80,9 +80,13 @@ describe('the page of restarts', () => {
     '<!-- measured: bench/report/page.mjs writes this from bench/results/ -->',
     '<!-- measured: end -->',
   ];
+  const samples = {
+    'takeSockets(), to the first answer': [31e6, 32e6, 90e6],
+    'server.listen(), to the first answer': [9e6, 10e6, 11e6],
+  };
   const results = (node: string, outcomes?: object[]) => ({
     machine: { node },
-    groups: outcomes === undefined ? {} : { upgrades: { outcomes, leftOut: {} } },
+    groups: outcomes === undefined ? {} : { upgrades: { outcomes, leftOut: {} }, 'upgrade-time': { samples } },
   });
 
   it('adds up all versions of Node, between its two comments alone', () => {
@@ -95,6 +99,8 @@ describe('the page of restarts', () => {
     const list = page.split('\n');
     expect(cells(list, 'close, then').slice(1)).toEqual(['4', '20 of 4,000', '', '', '26 ms']);
     expect(cells(list, '**listenOrTake()**').slice(1)).toEqual(['4', '', '', '0 of 18', '26 ms']);
+    expect(page).toContain('to the first answer of the new process: 32 ms (Node 20.1.0), 32 ms (Node 24.2.0).');
+    expect(page).toContain('of a plain process: 10 ms (Node 20.1.0), 10 ms (Node 24.2.0).');
     expect(withMeasured(page, all)).toBe(page);
   });
 
