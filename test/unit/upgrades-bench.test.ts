@@ -91,10 +91,10 @@ describe('the page of restarts', () => {
 
   it('adds up all versions of Node, between its two comments alone', () => {
     const all = [results('v20.1.0', [HTTP, HTTP2]), results('v22.0.0'), results('v24.2.0', [HTTP, HTTP2])];
-    const page = withMeasured(`before\n${begin}\nold\n${end}\nafter\n`, all);
+    const page = withMeasured(`before\n${begin}\nstale\n${end}\nafter\n`, all);
     expect(page.startsWith(`before\n${begin}\n\nRequests`)).toBe(true);
     expect(page.endsWith(`\n\n${end}\nafter\n`)).toBe(true);
-    expect(page).not.toContain('old');
+    expect(page).not.toContain('stale');
     expect(page).toContain('Node 20.1.0, 24.2.0 together');
     const list = page.split('\n');
     expect(cells(list, 'close, then').slice(1)).toEqual(['4', '20 of 4,000', '', '', '26 ms']);
