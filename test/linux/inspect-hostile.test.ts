@@ -172,7 +172,7 @@ describe('a kernel that lists no bound sockets', () => {
     const { later, atOnce, refusal } = await look({ port, host: '127.0.0.1' }, [], { env });
     const bindable = inspectPortSync({ port, host: '127.0.0.1' }).bindable;
     for (const report of [later, atOnce]) {
-      const reason = expect.stringContaining('lists nobody');
+      const reason = expect.stringContaining('lists no holder');
       expect(report).toMatchObject({ verdict: 'unknown', bindable, reason, holders: [] });
     }
     expect(refusal === undefined).toBe(bindable.exclusive);
