@@ -250,8 +250,8 @@ export function removeLeftFile(file: OwnFile): void {
   );
 }
 
-/** Whether a path names the file of a socket. It is removed there then: in a container it may be nowhere else. */
-export function isFileAt(file: OwnFile, path: string): boolean {
+/** Takes the path for the file's own if it names that file: in a container it may be nowhere else. */
+export function findAgain(file: OwnFile, path: string): boolean {
   const whole = absolute(path);
   if (!isOwn({ path: whole, id: file.id })) return false;
   file.path = whole;
