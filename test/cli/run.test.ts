@@ -233,23 +233,6 @@ describeOn('linux', 'darwin')('exactbind run', () => {
     expect(runner.lines.filter((line) => line.includes('started '))).toHaveLength(3);
   });
 
-  it('starts again where the old process ends, and the new one is not ready', async () => {
-    const file = answers('one');
-    const runner = run([...ANY, '--ready-timeout', '6000'], NODE, app, file);
-    const port = await runner.port();
-    await runner.said(/ready \(/);
-    writeFileSync(file, 'slow');
-    runner.signal('SIGHUP');
-    await runner.said(/started /);
-    await expect(get(port, '/crash')).rejects.toThrow();
-    expect(await runner.said(/has ended: (.*)$/)).toBe('exit code 9');
-    writeFileSync(file, 'two');
-    await runner.said(/has not said in 6000 ms.*; none serves/);
-    await runner.said(/started /);
-    await runner.said(/ready \(/);
-    expect(await get(port)).toMatch(/^two by/);
-  });
-
   it('waits for a change where a watched command has ended well, and knows which files count', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'exactbind-app-'));
     folders.push(folder);
