@@ -58,7 +58,6 @@ export class Instance {
   /** Settles once it is known. */
   readonly readiness: Promise<Readiness>;
   readonly startedAt = Date.now();
-  isReady = false;
   ending: Ending | undefined;
 
   readonly #setting: Setting;
@@ -123,11 +122,6 @@ export class Instance {
     const said = isSaid.then(() => 'ready' as const);
     const found = await Promise.race([said, inTime, this.ended.then(() => 'ended' as const)]);
     clearTimeout(timer);
-    // Whoever is late may still come to be ready.
-    said.then(() => {
-      this.isReady = true;
-    });
-    this.isReady ||= found === 'ready';
     return found;
   }
 

@@ -22,7 +22,7 @@ import { listen } from '../listen.ts';
 import { hasName, readAll, readOnce } from '../options-once.ts';
 import { bare } from '../own.ts';
 import { isSamePath } from '../unix/existing.ts';
-import { namesFile } from '../unix/socket.ts';
+import { findAgain } from '../unix/socket.ts';
 import { isAnswered, isOffered } from './control.ts';
 import { checkFolder, locked, pathOf, requireHandover } from './folder.ts';
 import { checkOffer, Offer } from './offer.ts';
@@ -96,7 +96,7 @@ async function isWanted(bound: Taken, asked: Asked['listen']): Promise<boolean> 
 
 /** By its file: another mount namespace may have that elsewhere. */
 function isPathOf({ file }: Taken, name: string, asked: string): boolean {
-  return file === undefined ? isSamePath(name, asked) : namesFile(asked, file);
+  return file === undefined ? isSamePath(name, asked) : findAgain(file, asked);
 }
 
 async function isAddressOf(local: AddressInfo, { port, host }: ListenOptions): Promise<boolean> {

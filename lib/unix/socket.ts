@@ -17,7 +17,8 @@ import { isAbstract, type PathRequest } from './request.ts';
 
 /** A socket's file, as long as the path names it. */
 export interface OwnFile {
-  readonly path: string;
+  /** Where this process finds it. */
+  path: string;
   /** It stays this file's alone while the socket is open: the kernel keeps the inode for it. */
   readonly id: string;
   /** Whether it goes with the socket: not while the instance before, or another program, is to remove it. */
@@ -249,9 +250,12 @@ export function removeLeftFile(file: OwnFile): void {
   );
 }
 
-/** Whether a path names the file of a socket, wherever this process finds it. */
-export function namesFile(path: string, { id }: OwnFile): boolean {
-  return isOwn({ path: absolute(path), id });
+/** Takes the path for the file's own if it names that file: in a container it may be nowhere else. */
+export function findAgain(file: OwnFile, path: string): boolean {
+  const whole = absolute(path);
+  if (!isOwn({ path: whole, id: file.id })) return false;
+  file.path = whole;
+  return true;
 }
 
 /** Whether the descriptor is still the socket that was bound: somebody may have closed it underneath. */

@@ -1,6 +1,6 @@
 // exactbind run: holds ports while a command comes and goes: restarts under load, crashes, changed files, and what is passed on.
 // @module-tag node
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -219,6 +219,56 @@ describeOn('linux', 'darwin')('exactbind run', () => {
     await expect.poll(() => get(port)).toMatch(/^two by/);
   });
 
+  it('restarts again where it is asked meanwhile, and never two at a time', async () => {
+    const runner = run(ANY, NODE, app);
+    await runner.said(/ready \(/);
+    runner.signal('SIGHUP');
+    await runner.said(/restarts: /);
+    for (let turn = 0; turn < 3; turn++) runner.signal('SIGHUP');
+    await runner.said(/has ended: /);
+    await runner.said(/restarts: /);
+    await runner.said(/has ended: /);
+    runner.signal('SIGTERM');
+    await runner.ended();
+    expect(runner.lines.filter((line) => line.includes('started '))).toHaveLength(3);
+  });
+
+  it('waits for a change where a watched command has ended well, and knows which files count', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'exactbind-app-'));
+    folders.push(folder);
+    mkdirSync(join(folder, 'node_modules'));
+    const runner = run(['--watch', folder], NODE, '-e', '0');
+    await runner.said(/exit code 0; waits for a change/);
+    writeFileSync(join(folder, 'node_modules', 'one'), '1');
+    writeFileSync(join(folder, 'one'), '1');
+    writeFileSync(join(folder, 'two'), '2');
+    expect(await runner.said(/restarts: (.*)/)).toMatch(/(one|two) has changed$/);
+    await runner.said(/exit code 0; waits for a change/);
+    runner.signal('SIGTERM');
+    expect(await runner.ended()).toBe(143);
+    const restarts = runner.lines.filter((line) => line.includes('restarts: '));
+    expect(restarts).toHaveLength(1);
+    expect(restarts[0]).not.toContain('node_modules');
+  });
+
+  it('starts nothing more where it is ended in the pause after a crash', async () => {
+    const runner = run([], NODE, '-e', 'process.exit(9)');
+    await runner.said(/starts again in 400 ms/);
+    runner.signal('SIGTERM');
+    expect(await runner.ended()).toBe(143);
+    expect(runner.lines.at(-1)).toMatch(/starts again in 400 ms/);
+  });
+
+  it('ends a process that is stopped, and answers nothing', async () => {
+    const runner = run([...ANY, '--drain-timeout', '100', '--kill-after', '100'], NODE, app);
+    const port = await runner.port();
+    await runner.said(/ready \(/);
+    process.kill(pidIn(await get(port)), 'SIGSTOP');
+    runner.signal('SIGHUP');
+    expect(await runner.said(/has ended: (SIG\w+)/)).toBe('SIGKILL');
+    await get(port);
+  });
+
   it('ends a command that does not end by itself', async () => {
     const file = answers('deaf');
     const runner = run([...ANY, '--kill-after', '100'], NODE, app, file);
@@ -326,6 +376,7 @@ describeOn('linux', 'darwin')('exactbind run', () => {
     [['--port', '3000-2000']],
     [['--port', 'a:b:1']],
     [['--ready-after', 'soon']],
+    [['--kill-after', '2147483648']],
   ])('refuses %o', async (options) => {
     expect(await run(options, NODE, '-e', '0').ended()).toBe(2);
   });

@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path';
 import { BoundSocket } from 'exactbind';
 import { listenOrTake, takeSockets } from 'exactbind/handover';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
+import { describe } from '../../lib/handover/carried.ts';
 import { Instance, ownPath } from '../fixtures/handover/instance.ts';
+import { playOffer } from '../fixtures/handover/peer.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
@@ -131,6 +133,29 @@ describeOn('linux', 'darwin')('listenOrTake()', () => {
     await expect(listenOrTake(server(), { prot: 1, handover: ownPath() } as never)).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
     });
+  });
+
+  it('waits for an instance that is slow to answer, at each step', { timeout: 60_000 }, async () => {
+    const handover = ownPath();
+    const bound = new BoundSocket({ port: 0, host: '127.0.0.1' });
+    onTestFinished(() => bound.close());
+    const control = new BoundSocket({ path: ownPath() });
+    onTestFinished(() => control.close());
+    // Longer than what takeSockets() and ready() give it.
+    const slowly = () => new Promise((resolve) => setTimeout(resolve, 5200));
+    await playOffer(handover, async (peer) => {
+      expect(await peer.next()).toMatchObject({ type: 'hello' });
+      await slowly();
+      const carried = describe('server', bound.fd(), undefined, undefined);
+      peer.sendWith({ type: 'offer', version: 1, sockets: [carried] }, [control.fd(), bound.fd()]);
+      expect(await peer.next()).toEqual({ type: 'ready' });
+      await slowly();
+      peer.send({ type: 'stopped' });
+      expect(await peer.next()).toEqual({ type: 'commit' });
+      peer.send({ type: 'draining' });
+    });
+    const { port } = bound.address();
+    expect(await listenOrTake(server(), { port, host: '127.0.0.1', handover })).toMatchObject({ port });
   });
 
   it('goes on with the offer of the one before, so that the next needs nothing', async () => {
