@@ -231,7 +231,8 @@ export class BoundSocket<A extends AddressInfo | string = AddressInfo> {
 
   /**
    * Returns the descriptor. It stays the BoundSocket's: do not close it. -1 on Windows, where a socket has no
-   * descriptor.
+   * descriptor. A child that inherits it gets no guard: keep this BoundSocket open for as long as the guard is needed. On
+   * Linux, only this process can begin to listen on a reservation of a specific address with a guard.
    * @throws Error `ERR_SOCKET_HANDLE_ADOPTED`
    */
   fd(): number {
