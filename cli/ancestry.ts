@@ -20,12 +20,31 @@ const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST 
 
 const nameOf = ({ name, command, pid }: HolderProcess) => basename(name ?? command?.split(' ')[0] ?? String(pid));
 
+// Options of Node with a value of their own, and those that are the program themselves.
+const VALUED = /^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions)$/;
+const PROGRAM = /^(-e|--eval|-p|--print|-pe|-c|-m)$/;
+
+const isRuntime = (name: string) => RUNTIMES.test(name.replace(/\.exe$/, ''));
+
+/** What a runtime calls itself in place of its command line: `PM2 v7.0.4: God Daemon`. */
+function titleOf(process: HolderProcess): string | undefined {
+  const { command = '' } = process;
+  return isRuntime(nameOf(process)) && command !== '' && !isRuntime(basename(command.split(' ')[0] as string))
+    ? command
+    : undefined;
+}
+
 /** The script of a runtime, and what follows it. */
 function scriptOf(process: HolderProcess): string[] | undefined {
   const words = process.command?.split(' ') ?? [];
-  if (!RUNTIMES.test(nameOf(process).replace(/\.exe$/, ''))) return undefined;
-  const at = words.findIndex((word, index) => index > 0 && !word.startsWith('-'));
-  return at === -1 ? undefined : [basename(words[at] as string), ...words.slice(at + 1)];
+  if (!isRuntime(nameOf(process)) || titleOf(process) !== undefined) return undefined;
+  for (let at = 1; at < words.length; at++) {
+    const word = words[at] as string;
+    if (PROGRAM.test(word)) return undefined;
+    if (VALUED.test(word)) at++;
+    else if (!word.startsWith('-')) return [basename(word), ...words.slice(at + 1)];
+  }
+  return undefined;
 }
 
 /** `npm`, which runs a script once; undefined of what is no package manager. */
@@ -38,6 +57,8 @@ export function managerOf(process: HolderProcess): string | undefined {
 
 /** The last of the line, with its arguments. */
 function commandOf(process: HolderProcess): string {
+  const title = titleOf(process);
+  if (title !== undefined) return cut(title);
   const script = scriptOf(process);
   if (script !== undefined) return cut([nameOf(process), ...script].join(' '));
   const [, ...rest] = process.command?.split(' ') ?? [];
@@ -47,7 +68,8 @@ function commandOf(process: HolderProcess): string {
 /** One of those before it. */
 function shortName(process: HolderProcess): string {
   const script = scriptOf(process)?.[0];
-  return managerOf(process) ?? cut(script === undefined ? nameOf(process) : `${nameOf(process)} ${script}`);
+  const own = titleOf(process) ?? nameOf(process);
+  return managerOf(process) ?? cut(script === undefined ? own : `${own} ${script}`);
 }
 
 /** Whether it is a shell that somebody types into, and not one that runs a command. */

@@ -136,7 +136,7 @@ export const killCommand = withAddress(
   .summary('end the processes that hold a port, and no others')
   .description(
     'Ends the processes that hold a port, all or none of them, and waits until it is free. It asks first, and never ends ' +
-      'clients, its own ancestors, or a process that holds the port for others (systemd, docker).',
+      'clients, its own ancestors, or a process that holds the port for others (systemd, docker, pm2).',
   )
   .option('--yes', 'do not ask')
   .option('--user <name>', 'allow it to end processes of this other user')

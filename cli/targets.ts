@@ -67,12 +67,16 @@ function stopContainer({ holder }: Owner, door: Door): string {
   return `it passes the port on to ${where}: ${instead}`;
 }
 
+// The title of pm2's daemon, which listens for every app in cluster mode.
+const PM2_DAEMON = /^PM2 v\S+ God Daemon/;
+
 /** Why a process must not be ended; undefined where it may. */
 function forbids(target: Target, owners: readonly Owner[], own: ReadonlySet<number>, door: Door): string | undefined {
-  const { pid, name = '' } = target.process;
+  const { pid, name = '', command = '' } = target.process;
   const isSystemd = name === 'systemd';
   if (isSystemd) return `it holds the socket for a unit: ${stopUnits(target, owners, door)}`;
   if (PROXIES.test(name)) return stopContainer(target, door);
+  if (PM2_DAEMON.test(command)) return "it holds the ports of all of pm2's apps in cluster mode: pm2 stop NAME";
   if (KERNEL.includes(pid)) return 'everything here depends on it';
   return own.has(pid) ? 'it started this command' : undefined;
 }
@@ -94,11 +98,11 @@ export function othersUsers(targets: readonly Target[]): string[] {
 }
 
 const SUPERVISORS: readonly (readonly [pattern: RegExp, name: string, instead: string])[] = [
-  [/\bPM2 v|\bpm2\b/i, 'pm2', 'pm2 stop'],
+  [/\bexactbind(\.cjs)? run\b|\bcli\.cjs run\b/, 'exactbind run', 'stop exactbind run'],
+  [/^PM2 v|\/pm2\/|(^|[/\s])pm2(\s|$)/, 'pm2', 'pm2 stop'],
   [/\bnodemon\b/, 'nodemon', 'stop nodemon'],
   [/\bsupervisord\b/, 'supervisord', 'supervisorctl stop'],
   [/\bforever\b/, 'forever', 'forever stop'],
-  [/\bexactbind(\.cjs)? run\b|\bcli\.cjs run\b/, 'exactbind run', 'stop exactbind run'],
   [/ --watch\b|\btsx watch\b/, 'a watcher', 'stop the watcher'],
 ];
 

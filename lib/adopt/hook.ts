@@ -250,8 +250,11 @@ function explainShared(): void {
       const refusal = { code: nameOfErrno(errno), syscall: 'bind' };
       const listen = () => listenOn(errno, handle);
       reportOnLater({ request, place: placeOf(request), refusal }).then((report) => {
-        if (report === undefined) listen();
-        else emitWith(report, server, listen);
+        // Not in the promise: an error that nobody listens for is an uncaught exception, and no rejection.
+        process.nextTick(() => {
+          if (report === undefined) listen();
+          else emitWith(report, server, listen);
+        });
       });
     });
   };

@@ -60,6 +60,7 @@ export const TOOLS = [
     plain: PLAIN,
     api: API,
     instances,
-    recipe: 'Set `NODE_OPTIONS="--require exactbind/register"` before the daemon starts: `pm2 kill`, then `pm2 start`.',
+    recipe:
+      'Set `NODE_OPTIONS` to `--require` and the full path of exactbind/register before the daemon starts: `pm2 kill`, then `pm2 start`.',
   })),
 ];

@@ -99,6 +99,16 @@ describe('the line of ancestors', () => {
     expect(ancestryLine([])).toBeUndefined();
   });
 
+  it.each([
+    ['node --require exactbind/register app.js --port 80', 'node app.js --port 80'],
+    ['node --import=tsx -r dotenv/config app.js', 'node app.js'],
+    ['node -e http.createServer().listen(80)', 'node -e http.createServer().listen(80)'],
+    ['/usr/bin/node --inspect', 'node --inspect'],
+    ['PM2 v7.0.4: God Daemon (/root/.pm2)', 'PM2 v7.0.4: God Daemon (/root/.pm2)'],
+  ])('shows the script of %s', (command, line) => {
+    expect(ancestryLine([one(7, 'node', command)], 1000)?.replace(/, for .*/, '')).toBe(line);
+  });
+
   it('tells a time by its largest unit', () => {
     expect([999, 1000, 60_000, 7_200_000, 86_400_000, -5].map(duration)).toEqual([
       '0 seconds',

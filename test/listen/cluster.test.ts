@@ -44,11 +44,15 @@ describe.each(['rr', 'none'])('in a cluster with SCHED_%s', (policy) => {
     expect(await shared(REQUIRED)).toEqual(plain);
   });
 
-  it('a worker learns who holds the port that its primary was refused', async () => {
+  // pm2 ends a worker for an uncaught exception, and not for a rejection.
+  it.each([
+    ['in an error event', []],
+    ['in an uncaught exception', ['uncaught']],
+  ])('a worker learns who holds the port that its primary was refused: %s', async (_, words) => {
     const holder = new Actor();
     const port = ownPort();
     await holder.open({ host: '127.0.0.1', port, listen: true });
-    const program = [fixture('cluster/taken.cjs'), policy, String(port)];
+    const program = [fixture('cluster/taken.cjs'), policy, String(port), ...words];
     const [plain] = await lines<Taken>(program);
     const [hooked] = await lines<Taken>([...REQUIRED, ...program]);
     await holder.end();
