@@ -162,7 +162,7 @@ describe('the tarball', () => {
     const known = /^(dist\/[\w.-]+|package\.json|README\.md|LICENSE|CHANGELOG\.md|SUPPORTED_PLATFORMS\.md)$/;
     expect(others.filter((path) => !known.test(path))).toEqual([]);
     const binaries = paths.some((path) => path.startsWith('prebuilds/'));
-    expect(size).toBeLessThanOrEqual(binaries ? 650_000 : 320_000);
+    expect(size).toBeLessThanOrEqual(binaries ? 650_000 : 360_000);
   });
 
   it.skipIf(isWine)('has nothing that an installer runs or warns of', async () => {
