@@ -44,7 +44,7 @@ import { bindWithin } from './wait.ts';
  *
  * If the server does not take your BoundSocket, it stays yours.
  *
- * Of a list of ports, it takes the first that can be bound; with `wait`, the one that is free first.
+ * Takes the first port of a list that it can bind; with `wait`, the port that is free first.
  *
  * @example const { port } = await listen(server, { port: portRange(3000, 3999) })
  * @returns the address, once the server is listening

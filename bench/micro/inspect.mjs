@@ -151,9 +151,9 @@ export const reports = {
   inspect: {
     title: 'Asking about a port',
     note:
-      'A program without `inspectPort()` listens on the port and closes again, which says whether it is free, ' +
-      'or connects to it, which says whether somebody answers. Neither says who, and the one takes the port meanwhile. ' +
-      'Of a free port, C makes the requests to the kernel that `inspectPort()` makes, and nothing else: most of the time is the ' +
+      'Without `inspectPort()`, a program listens on the port and closes again to learn whether it is free, ' +
+      'or connects to learn whether somebody answers. Neither names the holder, and listening takes the port meanwhile. ' +
+      'For a free port, the C program only makes the same requests to the kernel as `inspectPort()`: most of the time is the ' +
       "kernel's walk through its tables.",
     plots,
   },

@@ -35,7 +35,7 @@ export const reports = {
   accuracy: {
     title: 'Who is right about a port',
     note:
-      'What this package and others say of a port in states that other processes made, each asked in a process of its own, in ' +
+      'Other processes bring a port into each state. This package and others then say what it is, each in its own process, in ' +
       'a network namespace where nobody else is.',
     lines: accuracyLines,
     plots: accuracyPlots,

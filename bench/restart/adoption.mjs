@@ -94,7 +94,7 @@ export const reports = {
   adoption: {
     title: 'Adopting a reservation',
     note:
-      'A socket that was bound without `SO_REUSEADDR` has to listen with it: by setting it and then listening, or the other way ' +
+      'A reservation is bound without `SO_REUSEADDR` and must listen with it. It can set the option and then listen, or the other way ' +
       'round. CPython does either on one port again and again, while other processes bind that port with `SO_REUSEADDR` and ' +
       'listen, or connect to it. An adoption is lost if listen() is refused; of the first 16 connections of each it is asked ' +
       'whether they have inherited `SO_REUSEADDR`. All rounds, and the least and the most that one of them lost. What exactbind ' +

@@ -28,7 +28,7 @@ import { checkFolder, locked, pathOf, requireHandover } from './folder.ts';
 import { checkOffer, Offer } from './offer.ts';
 import { type Succession, take } from './take.ts';
 
-/** What a hand-over adds to the options of `listen()`. */
+/** The options of a hand-over, beside those of `listen()`. */
 export interface HandoverOptions {
   /**
    * Where instances of this program find each other: a path, or a bare name. A bare name is a file in

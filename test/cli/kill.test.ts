@@ -173,7 +173,7 @@ describeOn('linux')('exactbind kill on Linux', () => {
 
   it("leaves the daemon of pm2 alone, by whose title it is known: every app's port is its own", async () => {
     const port = ownPort();
-    const title = 'PM2 v7.0.4: God Daemon (/root/.pm2)';
+    const title = 'PM2 v7.0.4: God Daemon (/home/ada/.pm2)';
     const { pid } = await holding('titled', port, [title]);
     const { code, stderr } = await cli(['kill', port, '--yes', '--force']);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/is left alone: .*: pm2 stop NAME\n$/) });

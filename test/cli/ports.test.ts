@@ -104,7 +104,7 @@ describe('the line of ancestors', () => {
     ['node --import=tsx -r dotenv/config app.js', 'node app.js'],
     ['node -e http.createServer().listen(80)', 'node -e http.createServer().listen(80)'],
     ['/usr/bin/node --inspect', 'node --inspect'],
-    ['PM2 v7.0.4: God Daemon (/root/.pm2)', 'PM2 v7.0.4: God Daemon (/root/.pm2)'],
+    ['PM2 v7.0.4: God Daemon (/home/ada/.pm2)', 'PM2 v7.0.4: God Daemon (/home/ada/.pm2)'],
   ])('shows the script of %s', (command, line) => {
     expect(ancestryLine([one(7, 'node', command)], 1000)?.replace(/, for .*/, '')).toBe(line);
   });

@@ -1,18 +1,15 @@
 // A cluster hands over: the primary gives its socket to the next one, the workers of both serve, and no request fails.
 // @module-tag node
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { startLoad } from '../fixtures/handover/load.ts';
+import { ask, folder, root, startNode } from '../fixtures/handover/recipe.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const [, recipe = ''] =
   /^## In a cluster\n(?:(?!^## )[\s\S])*?```js\n([\s\S]*?)```/m.exec(
     readFileSync(join(root, 'docs/restart.md'), 'utf8'),
@@ -23,38 +20,12 @@ function program(port: number): string {
   return recipe.replaceAll('3000', String(port)).replaceAll("end('hello')", 'end([process.ppid, process.pid].join())');
 }
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'cluster-'));
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
-  chmodSync(made, 0o700);
-  mkdirSync(join(made, 'run'), { mode: 0o700 });
-  mkdirSync(join(made, 'node_modules'));
-  symlinkSync(root, join(made, 'node_modules', 'exactbind'));
-  return made;
-}
-
 function start(code: string, cwd: string): ChildProcess {
-  const stdio = ['ignore', 'ignore', 'inherit'] as const;
   // cluster.fork() starts a file again.
   const file = join(cwd, 'server.mjs');
   writeFileSync(file, code);
-  const made = spawn(process.execPath, [file], { cwd, stdio: [...stdio] });
-  onTestFinished(async () => {
-    if (made.exitCode !== null || made.signalCode !== null) return;
-    const ended = once(made, 'exit');
-    made.kill('SIGKILL');
-    await ended;
-  });
-  return made;
+  return startNode([file], { cwd });
 }
-
-const ask = (port: number) =>
-  new Promise<string>((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', agent: false }, (response) => {
-      response.setEncoding('utf8').on('data', resolve);
-    });
-    request.on('error', reject);
-  });
 
 /** The primary of whoever answers. */
 const primaryAt = async (port: number) => Number((await ask(port)).split(',')[0]);

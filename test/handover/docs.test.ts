@@ -1,16 +1,13 @@
 // The recipes of docs/restart.md run as they stand there: twice each, and the second instance takes over from the first.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import http from 'node:http';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { ask, folder, root, startNode } from '../fixtures/handover/recipe.ts';
 import { ownPort } from '../fixtures/ports.ts';
 import { describeOn } from '../fixtures/systems.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(join(root, 'docs/restart.md'), 'utf8');
 const recipes = [...page.matchAll(/^## (.*)\n(?:(?!^## )[\s\S])*?```js\n([\s\S]*?)```/gm)].map(
   ([, title = '', code = '']) => ({
@@ -19,40 +16,10 @@ const recipes = [...page.matchAll(/^## (.*)\n(?:(?!^## )[\s\S])*?```js\n([\s\S]*
   }),
 );
 
-/** A program's folder, in which the package is installed. */
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'restart-'));
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
-  chmodSync(made, 0o700);
-  mkdirSync(join(made, 'run'), { mode: 0o700 });
-  mkdirSync(join(made, 'node_modules'));
-  symlinkSync(root, join(made, 'node_modules', 'exactbind'));
-  return made;
-}
-
 function start(code: string, cwd: string): ChildProcess {
   const env = { ...process.env, XDG_RUNTIME_DIR: join(cwd, 'run'), RUNTIME_DIRECTORY: '' };
-  const made = spawn(process.execPath, ['--input-type=module', '-e', code], {
-    cwd,
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  onTestFinished(async () => {
-    if (made.exitCode !== null || made.signalCode !== null) return;
-    const ended = once(made, 'exit');
-    made.kill('SIGKILL');
-    await ended;
-  });
-  return made;
+  return startNode(['--input-type=module', '-e', code], { cwd, env });
 }
-
-const ask = (port: number) =>
-  new Promise<string>((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', agent: false }, (response) => {
-      response.setEncoding('utf8').on('data', resolve);
-    });
-    request.on('error', reject);
-  });
 
 describeOn('linux', 'darwin')('docs/restart.md', () => {
   it('has its recipes', () => {

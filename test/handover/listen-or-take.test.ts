@@ -141,7 +141,7 @@ describeOn('linux', 'darwin')('listenOrTake()', () => {
     onTestFinished(() => bound.close());
     const control = new BoundSocket({ path: ownPath() });
     onTestFinished(() => control.close());
-    // Longer than what takeSockets() and ready() give it.
+    // Slowness is what is tested, so there is no event: longer than the 5 s that takeSockets() and ready() give it.
     const slowly = () => new Promise((resolve) => setTimeout(resolve, 5200));
     await playOffer(handover, async (peer) => {
       expect(await peer.next()).toMatchObject({ type: 'hello' });

@@ -38,6 +38,15 @@ const close = (server: Server) => new Promise((resolve) => server.close(resolve)
 const start = (instance: Instance, options: object, kind = 'net') =>
   instance.tell<string>({ do: 'listenOrTake', kind, options });
 
+/** Two instances: the second has taken over, and the first has closed. */
+async function succeeded(options: object): Promise<[before: Instance, after: Instance]> {
+  const [one, other] = [new Instance(), new Instance()];
+  await start(one, options);
+  await start(other, options);
+  await one.heard('closed');
+  return [one, other];
+}
+
 interface Pair {
   readonly path: string;
   readonly before: Server;
@@ -182,10 +191,7 @@ describeOn('linux', 'darwin')('a Unix socket that is handed over', () => {
   it('is replaced where the last one was killed', async () => {
     const path = join(ownFolder(), 'app.sock');
     const handover = ownPath();
-    const [one, other] = [new Instance(), new Instance()];
-    await start(one, { path, handover });
-    await start(other, { path, handover });
-    await one.heard('closed');
+    const [, other] = await succeeded({ path, handover });
     await other.end('SIGKILL');
     const third = answering('third');
     await listenOrTake(third, { path, handover });
@@ -195,10 +201,7 @@ describeOn('linux', 'darwin')('a Unix socket that is handed over', () => {
   it('is known to be the next one’s, to whom the lock and the errors are from then on', async () => {
     const path = join(ownFolder(), 'app.sock');
     const handover = ownPath();
-    const [one, other] = [new Instance(), new Instance()];
-    await start(one, { path, handover });
-    await start(other, { path, handover });
-    await one.heard('closed');
+    const [one, other] = await succeeded({ path, handover });
     await one.end();
     expect(readdirSync(dirname(path))).toEqual([basename(path)]);
     await expect(listen(answering('thief'), { path })).rejects.toMatchObject({ code: 'EADDRINUSE' });
